@@ -1,0 +1,37 @@
+# Everything here needs only python3 (3.11 or newer) and make; the first target that needs it creates .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint readme clean help
+
+help:
+	@echo "make demo    train, export, quantise, bench and predict, under build/demo (about 3 minutes)"
+	@echo "make test    run every test"
+	@echo "make lint    ruff, mypy --strict, import-linter"
+	@echo "make readme  run the README's commands again and write their output into it"
+	@echo "make clean   remove .venv and build"
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	@touch $@
+
+demo: $(READY)
+	@BIN="$(CURDIR)/$(BIN)" sh benchmarks/demo.sh
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+readme: $(READY)
+	$(BIN)/python benchmarks/readme.py
+
+clean:
+	rm -rf $(VENV) build

@@ -1,0 +1,150 @@
+"""What a data set is, and the fixed rule that parts its training images from its validation images."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.errors import DataError
+
+# Of the training images, in the order they are stored, number 0, 12, 24, … are for validation and the rest for training:
+# 5,000 and 55,000 of MNIST's 60,000. Taking every twelfth keeps the classes in proportion even where they are stored one
+# after another, as in image folders, and needs no random numbers.
+VALIDATION_EVERY = 12
+MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """`images` uint8 [n, height, width] or [n, height, width, 3], and `labels` int64 [n], class indices."""
+
+    name: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def sample(self, size: int, seed: int) -> "Split":
+        """`size` images drawn without replacement (all, if there are fewer), in stored order; the same for a seed."""
+        size = min(size, len(self))
+        chosen = np.sort(np.random.default_rng(seed).choice(len(self), size, replace=False))
+        return Split(self.name, self.images[chosen], self.labels[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three splits of one form. `labels` are the classes' names; `sha256` is of all pixels and labels as stored.
+
+    The test split is for reporting only: nothing is chosen by it.
+    """
+
+    source: str
+    sha256: str
+    labels: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """[height, width] or [height, width, 3]."""
+        return self.test.images.shape[1:]
+
+
+def make_dataset(
+    source: str,
+    train: tuple[NDArray[np.uint8], NDArray[np.integer]],
+    test: tuple[NDArray[np.uint8], NDArray[np.integer]],
+    names: tuple[str, ...] | None = None,
+    limit: int | None = None,
+) -> Dataset:
+    """Check two (images, labels) pairs and part them into splits.
+
+    `limit` keeps that many of the training images, evenly spaced. Raises DataError for lengths, shapes, types or class
+    counts that do not fit; `source` stands for the data in messages.
+    """
+    train_split, test_split = _split(source, "train", *train), _split(source, "test", *test)
+    if train_split.images.shape[1:] != test_split.images.shape[1:]:
+        raise DataError(
+            f"{source}: training images are {_shape(train_split)} and test images {_shape(test_split)}; "
+            "they must be of one shape"
+        )
+    names = names or _names(source, train_split, test_split)
+    kept, validation = _part(source, train_split, limit)
+    return Dataset(source, _digest(train_split, test_split), names, kept, validation, test_split)
+
+
+def _split(source: str, name: str, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Split:
+    if images.dtype != np.uint8:
+        raise DataError(
+            f"{source}: {name} images are {images.dtype}; they must be uint8, 0 to 255 "
+            "(for values from 0 to 1: (255 * x).round().astype('uint8'))"
+        )
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if images.ndim != 3 and not (images.ndim == 4 and images.shape[-1] == 3):
+        raise DataError(
+            f"{source}: {name} images have shape {images.shape}; they must be [n, height, width] or "
+            "[n, height, width, 1 or 3]"
+        )
+    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"{source}: {name} labels are {labels.dtype} of shape {labels.shape}; they must be one integer an image"
+        )
+    if len(images) != len(labels):
+        raise DataError(
+            f"{source}: {len(images):,} {name} images but {len(labels):,} labels; each image needs exactly one"
+        )
+    if not len(images) or 0 in images.shape:
+        raise DataError(f"{source}: there are no {name} images")
+    return Split(name, images, labels.astype(np.int64))
+
+
+def _names(source: str, *splits: Split) -> tuple[str, ...]:
+    """Classes named by their numbers, "0" up to the highest label."""
+    lowest, highest = min(s.labels.min() for s in splits), max(s.labels.max() for s in splits)
+    if lowest < 0 or not 1 <= highest < MOST_CLASSES:
+        raise DataError(
+            f"{source}: labels go from {lowest} to {highest}; they must be 0 to classes - 1, with 2 to "
+            f"{MOST_CLASSES:,} classes"
+        )
+    return tuple(str(number) for number in range(int(highest) + 1))
+
+
+def _part(source: str, split: Split, limit: int | None) -> tuple[Split, Split]:
+    """Apply the limit, then the rule of VALIDATION_EVERY."""
+    kept = np.arange(len(split))
+    if limit is not None and limit < len(split):
+        kept = np.linspace(0, len(split) - 1, limit).astype(np.int64)
+    if len(kept) < 2:
+        raise DataError(f"{source}: {len(kept)} training image is too few; training and validation need one each")
+    held_out = np.arange(len(kept)) % VALIDATION_EVERY == 0
+    train, validation = kept[~held_out], kept[held_out]
+    return (
+        Split("train", split.images[train], split.labels[train]),
+        Split("validation", split.images[validation], split.labels[validation]),
+    )
+
+
+def _digest(*splits: Split) -> str:
+    """SHA-256 of shapes, pixels and labels: the same data gives the same digest whatever files it came in."""
+    digest = hashlib.sha256()
+    for split in splits:
+        digest.update(repr((split.name, split.images.shape)).encode())
+        digest.update(np.ascontiguousarray(split.images))
+        digest.update(split.labels.astype("<i8"))
+    return digest.hexdigest()
+
+
+def _shape(split: Split) -> str:
+    return "×".join(map(str, split.images.shape[1:]))
+
+
+def chunks(images: NDArray[np.generic], size: int) -> Iterator[NDArray[np.generic]]:
+    """Consecutive pieces of at most `size` along the first axis: evaluation in bounded memory."""
+    for start in range(0, len(images), size):
+        yield images[start : start + size]

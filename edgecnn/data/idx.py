@@ -1,0 +1,59 @@
+"""The IDX format: a magic number naming type and rank, the dimensions, then the values, all big-endian.
+
+Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section FILE FORMATS.
+"""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.errors import DataError
+
+DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+GZIP_MAGIC = b"\x1f\x8b"
+MOST_DIMENSIONS = 4
+
+
+def read_bytes(path: Path) -> bytes:
+    """The contents of a file, decompressed if it is gzipped. Raises DataError if it cannot be read."""
+    try:
+        raw = path.read_bytes()
+        return gzip.decompress(raw) if raw[:2] == GZIP_MAGIC else raw
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is truncated or corrupt ({error}): copy it again") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def parse(content: bytes, name: str) -> NDArray[np.generic]:
+    """The array that an IDX file holds, in its own type and shape, native byte order.
+
+    `name` stands for the file in messages. Raises DataError unless header and length fit one another exactly.
+    """
+    if len(content) < 4:
+        raise DataError(f"{name} is truncated: {len(content)} bytes cannot hold an IDX header")
+    zeros, code, rank = content[:2], content[2], content[3]
+    if zeros != b"\0\0" or code not in DTYPES or not 1 <= rank <= MOST_DIMENSIONS:
+        raise DataError(
+            f"{name} is not an IDX file: it starts with {content[:4].hex(' ')}, not with 00 00, a type and a rank"
+        )
+    start = 4 + 4 * rank
+    if len(content) < start:
+        raise DataError(f"{name} is truncated: its header ends before its {rank} dimensions")
+    shape = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4))
+    dtype = np.dtype(DTYPES[code])
+    expected = start + math.prod(shape) * dtype.itemsize  # Python integers: a forged header cannot overflow
+    if len(content) != expected:
+        fault = "truncated" if len(content) < expected else "too long"
+        raise DataError(f"{name} is {fault}: {len(content):,} bytes, where its header {shape} calls for {expected:,}")
+    array = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def read(path: Path) -> NDArray[np.generic]:
+    """Read one IDX file, gzipped or plain. Raises DataError."""
+    return parse(read_bytes(path), str(path))

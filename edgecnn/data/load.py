@@ -1,0 +1,135 @@
+"""One loader for every form a data set comes in: MNIST itself, IDX folders, `.npz` files and image folders."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.data import idx
+from edgecnn.data.dataset import MOST_CLASSES, Dataset, make_dataset
+from edgecnn.errors import DataError
+from edgecnn.imaging import SUFFIXES, is_grey, open_picture, pixels
+
+MNIST = "mnist"
+MNIST_FOLDER = Path(__file__).parent / "mnist"
+# Of the uncompressed files: those of the original distribution.
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
+FORMS = (
+    "a folder with the four IDX files, an .npz file with x_train, y_train, x_test and y_test, "
+    "or a folder of train/<label>/*.png and test/<label>/*.png"
+)
+
+Array = NDArray[Any]
+Pair = tuple[Array, Array]
+
+
+def load(source: str | Path = MNIST, limit: int | None = None) -> Dataset:
+    """Read a data set. `source` is "mnist" or a path to one of FORMS; `limit` keeps that many training images.
+
+    Raises DataError for anything missing, damaged or of another form, ImageError for a picture that cannot be read.
+    """
+    if str(source) == MNIST:
+        return _load_mnist(limit)
+    path = Path(source)
+    if path.suffix == ".npz" and path.is_file():
+        return make_dataset(str(path), *_read_npz(path), limit=limit)
+    if (path / "train").is_dir():
+        names, train, test = _read_image_folder(path)
+        return make_dataset(str(path), train, test, names, limit)
+    if path.is_dir():
+        return make_dataset(str(path), *_read_idx_folder(path), limit=limit)
+    raise DataError(f"{path} is no data set: give {FORMS}")
+
+
+def _load_mnist(limit: int | None) -> Dataset:
+    arrays = []
+    for name, expected in MNIST_SHA256.items():
+        content = idx.read_bytes(MNIST_FOLDER / f"{name}.gz")
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise DataError(f"{MNIST_FOLDER / name}.gz is not the original MNIST file: install edgecnn again")
+        arrays.append(idx.parse(content, name))
+    train_images, train_labels, test_images, test_labels = arrays
+    return make_dataset(MNIST, (train_images, train_labels), (test_images, test_labels), limit=limit)
+
+
+def _read_idx_folder(folder: Path) -> tuple[Pair, Pair]:
+    def read(*prefixes: str) -> Array:
+        found = sorted(path for prefix in prefixes for path in folder.glob(f"{prefix}*") if path.is_file())
+        if not found:
+            raise DataError(f"{folder} holds no file {prefixes[0]}-idx…: give {FORMS}")
+        return idx.read(found[0])
+
+    train = read("train-images"), read("train-labels")
+    return train, (read("t10k-images", "test-images"), read("t10k-labels", "test-labels"))
+
+
+def _read_npz(path: Path) -> tuple[Pair, Pair]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [key for key in NPZ_KEYS if key not in archive]
+            if missing:
+                raise DataError(f"{path} lacks {', '.join(missing)}: it must hold {', '.join(NPZ_KEYS)}")
+            x_train, y_train, x_test, y_test = (archive[key] for key in NPZ_KEYS)
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is truncated or corrupt ({error}): save it again") from None
+    except ValueError as error:
+        raise DataError(f"{path} does not hold plain arrays ({error}): save it again without objects") from None
+    return (x_train, y_train), (x_test, y_test)
+
+
+def _read_image_folder(folder: Path) -> tuple[tuple[str, ...], Pair, Pair]:
+    names = sorted((item.name for item in (folder / "train").iterdir() if item.is_dir()), key=_label_order)
+    if not 2 <= len(names) <= MOST_CLASSES:
+        raise DataError(
+            f"{folder / 'train'} has {len(names)} folders of images; it needs one a class, for 2 to {MOST_CLASSES:,}"
+        )
+    stray = _folders(folder / "test") - set(names)
+    if stray:
+        raise DataError(f"{folder / 'test'} has a class that train lacks: {min(stray)}")
+    files = [_labelled_files(folder / split, names) for split in ("train", "test")]
+    colour = not all(is_grey(open_picture(path)) for path, _ in files[0] + files[1])
+    train, test = (_read_pictures(chosen, colour=colour) for chosen in files)
+    return tuple(names), train, test
+
+
+def _label_order(name: str) -> tuple[bool, int, str]:
+    """Numbers by value, before words by letter: 2 before 10."""
+    return (False, int(name), name) if name.isdecimal() else (True, 0, name)
+
+
+def _folders(path: Path) -> set[str]:
+    return {item.name for item in path.iterdir() if item.is_dir()} if path.is_dir() else set()
+
+
+def _labelled_files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
+    files = [
+        (path, label)
+        for label, name in enumerate(names)
+        for path in sorted((folder / name).glob("*"))
+        if path.suffix.lower() in SUFFIXES
+    ]
+    if not files:
+        raise DataError(f"{folder} holds no images: put them into {folder}/<label>/*.png")
+    return files
+
+
+def _read_pictures(files: list[tuple[Path, int]], *, colour: bool) -> Pair:
+    images = []
+    for path, _ in files:
+        image = pixels(open_picture(path), colour=colour)
+        if images and image.shape != images[0].shape:
+            raise DataError(
+                f"{path} is {image.shape[1]}×{image.shape[0]}, {files[0][0]} is "
+                f"{images[0].shape[1]}×{images[0].shape[0]}: bring all images to one size"
+            )
+        images.append(image)
+    return np.stack(images), np.array([label for _, label in files], np.int64)

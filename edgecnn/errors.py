@@ -1,0 +1,73 @@
+"""The one error tree. Every message says what was wrong, with which file or value, and what to do next.
+
+    EdgecnnError                 anything its user can act on; the CLI prints it in one line and exits with 1
+    ├── MissingDependencyError   an optional package is not installed; the message holds the pip command
+    ├── DataError                a data set cannot be read, or does not suit what is asked of it
+    ├── ImageError               a picture cannot be read
+    ├── RecipeError              no recipe has that name
+    ├── ModelError               a model file is missing, damaged, unsafe or of another form
+    │   └── InputError           images were handed to a model that takes others
+    ├── TrainingError            training cannot start, or cannot be resumed
+    │   └── TrainingInterrupted  stopped by Ctrl-C; the last complete epoch is kept
+    ├── ExportError              a model cannot be converted or quantised
+    │   └── VerificationError    the converted model does not do what the original does
+    ├── BenchError               a contender failed while it was measured
+    └── OutputError              a file or folder cannot be written
+
+Whatever is not in this tree is a bug and keeps its traceback.
+"""
+
+
+class EdgecnnError(Exception):
+    """What its user can act on."""
+
+
+class MissingDependencyError(EdgecnnError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {package}, which is not installed: pip install 'edgecnn[{extra}]'")
+
+
+class DataError(EdgecnnError):
+    """A data set cannot be read, or does not suit what is asked of it."""
+
+
+class ImageError(EdgecnnError):
+    """A picture cannot be read."""
+
+
+class RecipeError(EdgecnnError):
+    """No recipe has that name."""
+
+
+class ModelError(EdgecnnError):
+    """A model file is missing, damaged, unsafe or of another form."""
+
+
+class InputError(ModelError):
+    """Images were handed to a model that takes others."""
+
+
+class TrainingError(EdgecnnError):
+    """Training cannot start, or cannot be resumed."""
+
+
+class TrainingInterrupted(TrainingError):  # noqa: N818 (it is no fault)
+    """Stopped by Ctrl-C; the last complete epoch is kept."""
+
+
+class ExportError(EdgecnnError):
+    """A model cannot be converted or quantised."""
+
+
+class VerificationError(ExportError):
+    """The converted model does not do what the original does."""
+
+
+class BenchError(EdgecnnError):
+    """A contender failed while it was measured."""
+
+
+class OutputError(EdgecnnError):
+    """A file or folder cannot be written."""

@@ -1,0 +1,86 @@
+"""[onnx] What a graph is made of: operators, parameters, multiply-accumulates."""
+
+import json
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgecnn.exporting.graph import Graph, attributes
+
+FLOATS = {1: "float32", 2: "uint8", 3: "int8", 10: "float16", 11: "float64"}
+WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QGemm")
+
+
+@dataclass(frozen=True)
+class Description:
+    """`operators` counts nodes by type; `macs` are multiply-accumulates for one image, None where shapes are open."""
+
+    opset: int
+    ir_version: int
+    operators: dict[str, int]
+    parameters: int
+    macs: int | None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def describe(model: Any) -> Description:
+    """Describe a ModelProto."""
+    graph = Graph(model)
+    return Description(
+        opset=next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0),
+        ir_version=model.ir_version,
+        operators=dict(Counter(node.op_type for node in model.graph.node).most_common()),
+        parameters=_parameters(graph),
+        macs=_macs(graph),
+    )
+
+
+def _parameters(graph: Graph) -> int:
+    """Values of weights and biases: what Conv and Gemm read, through DequantizeLinear where quantised."""
+    counted: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear", "Reshape", "Clip", "Squeeze", "Pad", "ReduceMean"):
+            continue
+        for name in node.input:
+            tensor = _stored(graph, name)
+            if tensor is not None:
+                counted[tensor.name] = math.prod(tensor.dims)
+    return sum(counted.values())
+
+
+def _stored(graph: Graph, name: str) -> Any | None:
+    """The initializer that a node reads as `name`, directly or dequantised."""
+    maker = graph.producer(name)
+    if maker is not None and maker.op_type in ("DequantizeLinear", "Cast"):
+        name = maker.input[0]
+    return next((tensor for tensor in graph.proto.initializer if tensor.name == name), None)
+
+
+def _macs(graph: Graph) -> int | None:
+    """Multiply-accumulates of convolutions and matrix products for one image: outputs × values summed for each."""
+    shapes = graph.shapes(1)
+    total = 0
+    for node in graph.nodes:
+        if node.op_type not in WEIGHTED:
+            continue
+        weights = shapes.get(node.input[_weight_input(node)], ())
+        outputs = shapes.get(node.output[0], ())
+        if not weights or not outputs or None in weights or None in outputs:
+            return None
+        total += math.prod(map(int, outputs)) * _summed(node, weights)  # type: ignore[arg-type]
+    return total
+
+
+def _weight_input(node: Any) -> int:
+    return 3 if node.op_type.startswith("QLinear") or node.op_type == "QGemm" else 1
+
+
+def _summed(node: Any, weights: tuple[int | None, ...]) -> int:
+    """How many products make one output."""
+    sizes = [int(size or 0) for size in weights]
+    if "Conv" in node.op_type:
+        return math.prod(sizes[1:])
+    return sizes[-1] if attributes(node).get("transB") else sizes[-2]

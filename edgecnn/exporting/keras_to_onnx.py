@@ -1,0 +1,150 @@
+"""[TensorFlow] Loads a `.keras`, `.h5` or SavedModel and converts it to a clean ONNX graph by tf2onnx."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.errors import ExportError, MissingDependencyError, ModelError
+from edgecnn.exporting.graph import BATCH, onnx_module, use_oldest_format
+from edgecnn.exporting.rewrites import clean
+from edgecnn.runtime import DTYPES, PIXEL_SCALE, InputSpec
+from edgecnn.training.backend import in_chunks, keras, tensorflow
+
+PURPOSE = "loading a TensorFlow model"
+INPUT_NAME, OUTPUT_NAME = "image", "probabilities"
+FREE_SIZE = 64  # pixels, where a model leaves its height or width open and something has to be tried
+
+
+@dataclass(frozen=True)
+class Original:
+    """A TensorFlow model of one image input and one output of class probabilities.
+
+    `forward` is a tf.function from a prepared batch to probabilities; `keras` is the Keras model, None for a
+    SavedModel. `softmax_added` tells that the file's own output are logits.
+    """
+
+    path: Path
+    input: InputSpec
+    classes: int
+    parameters: int
+    forward: Callable[[Any], Any]
+    keras: Any | None
+    softmax_added: bool
+
+    def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Probabilities, float32 [n, classes], in chunks of bounded memory. Raises InputError."""
+        return in_chunks(self.forward, self.input.prepare(images))
+
+
+def load_original(path: Path, scale: float = PIXEL_SCALE) -> Original:
+    """Load a model; `scale` is what a float model's pixels are multiplied by.
+
+    Raises MissingDependencyError, ModelError for a damaged or unsafe file, ExportError for a model of another form.
+    """
+    tensorflow(PURPOSE)
+    model, call, spec, parameters = _load_saved(path) if path.is_dir() else _load_keras(path)
+    return _original(path, model, call, spec, parameters, scale)
+
+
+def convert(original: Original, opset: int) -> Any:
+    """The original as a clean ModelProto, float32, any batch size. Raises ExportError, MissingDependencyError."""
+    onnx = onnx_module()
+    try:
+        import tf2onnx
+    except ImportError:
+        raise MissingDependencyError("tf2onnx", "train", "exporting") from None
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    signature = list(original.forward.input_signature)  # type: ignore[attr-defined]
+    try:
+        model, _ = tf2onnx.convert.from_function(original.forward, input_signature=signature, opset=opset)
+    except Exception as error:  # tf2onnx raises whatever its handlers raise
+        raise ExportError(f"{original.path} cannot be converted by tf2onnx: {_first_line(error)}") from error
+    _refuse_unknown_operators(original.path, model, opset)
+    clean(model, INPUT_NAME, OUTPUT_NAME)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = BATCH
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = original.classes
+    model.graph.name, model.producer_name, model.doc_string = "edgecnn", "edgecnn", ""
+    del model.opset_import[:]
+    model.opset_import.append(onnx.helper.make_opsetid("", opset))
+    use_oldest_format(model)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _refuse_unknown_operators(path: Path, model: Any, opset: int) -> None:
+    """tf2onnx passes operators it does not know through, as nodes that no runtime can run."""
+    defs = onnx_module().defs
+    unknown = sorted({node.op_type for node in model.graph.node if not defs.has(node.op_type)})
+    if unknown:
+        raise ExportError(
+            f"{path} uses {', '.join(unknown)}, which tf2onnx cannot express in opset {opset}: "
+            "replace the layer (gelu by relu or swish, for instance) and train again"
+        )
+
+
+def _load_keras(path: Path) -> tuple[Any, Callable[[Any], Any], Any, int]:
+    tf = tensorflow(PURPOSE)
+    try:
+        model = keras(PURPOSE).models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged file can raise anything
+        if "lambda" in str(error).lower():
+            raise ModelError(
+                f"{path} holds a Lambda layer, that is, code, which is not run: rebuild the model with Keras layers"
+            ) from error
+        raise ModelError(f"{path} is damaged or no Keras model ({_first_line(error)}): save it again") from error
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ExportError(
+            f"{path} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; an image classifier has one each"
+        )
+    spec = tf.TensorSpec((None, *model.inputs[0].shape[1:]), model.inputs[0].dtype, name=INPUT_NAME)
+    return model, lambda image: model(image, training=False), spec, model.count_params()
+
+
+def _load_saved(path: Path) -> tuple[None, Callable[[Any], Any], Any, int]:
+    tf = tensorflow(PURPOSE)
+    try:
+        loaded = tf.saved_model.load(str(path))
+        signature = loaded.signatures["serving_default"]
+    except Exception as error:  # likewise
+        raise ModelError(f"{path} is damaged or no SavedModel ({_first_line(error)}): save it again") from error
+    inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ExportError(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; an image classifier has one each")
+    (name, spec), (output,) = next(iter(inputs.items())), outputs
+
+    def call(image: Any) -> Any:
+        return signature(**{name: image})[output]
+
+    call.keep_alive = loaded  # type: ignore[attr-defined]  # the signature holds its variables only weakly
+    parameters = sum(int(np.prod(variable.shape)) for variable in signature.variables)
+    return None, call, tf.TensorSpec((None, *spec.shape[1:]), spec.dtype, name=INPUT_NAME), parameters
+
+
+def _original(path: Path, model: Any, call: Callable[[Any], Any], spec: Any, parameters: int, scale: float) -> Original:
+    tf = tensorflow(PURPOSE)
+    dtype = spec.dtype.name
+    if dtype not in DTYPES.values() or spec.shape.rank not in (3, 4):
+        raise ExportError(f"{path} takes {dtype} {spec.shape}: an image classifier takes [batch, height, width, …]")
+    shape = tuple(spec.shape[1:])
+    noise = np.random.default_rng(0).integers(0, 256, (4, *(size or FREE_SIZE for size in shape)), np.uint8)
+    trial = np.asarray(call(tf.constant(noise if dtype == "uint8" else (noise * scale).astype(dtype))))
+    if trial.ndim != 2 or trial.shape[1] < 2:
+        raise ExportError(f"{path} returns {list(trial.shape)} for 4 images: an image classifier returns [4, classes]")
+    logits = not _are_probabilities(trial)
+    forward = tf.function(lambda image: tf.nn.softmax(call(image)) if logits else call(image), input_signature=[spec])
+    spec_of_input = InputSpec(shape, dtype, 1.0 if dtype == "uint8" else scale)
+    return Original(path, spec_of_input, trial.shape[1], parameters, forward, model, logits)
+
+
+def _are_probabilities(rows: NDArray[Any]) -> bool:
+    return bool((rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,320 @@
+"""[onnx; TensorFlow for `export` only] The stage itself: model folder in, verified ONNX files and an updated card out."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn import folder as folders
+from edgecnn.data import MNIST, Dataset, Split, load
+from edgecnn.errors import DataError, ExportError
+from edgecnn.exporting import describe, quantize
+from edgecnn.exporting.graph import metadata, onnx_module
+from edgecnn.exporting.keras_to_onnx import Original, convert, load_original
+from edgecnn.exporting.quantize import Scheme, Target
+from edgecnn.exporting.verify import Comparison, compare, require_accuracy, require_equal
+from edgecnn.folder import Card, ExportRecord, ModelFolder
+from edgecnn.runtime import Classifier, InputSpec
+from edgecnn.score import Accuracy, accuracy
+
+DEFAULT_OPSET = 17
+VERIFICATION_IMAGES = 1000
+CALIBRATION_IMAGES = 512
+SEED = 0  # of the draw of verification and calibration images
+SCALES = (1 / 255, 1.0)  # what a foreign float model's pixels may be multiplied by
+PRECISION = {"static": "int8", "dynamic": "dynamic", "float16": "float16"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A verified float32 ONNX file. `verified_on` names the images; `notes` tell what had to be assumed."""
+
+    path: Path
+    card: Card
+    record: ExportRecord
+    comparison: Comparison
+    verified_on: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A smaller ONNX file beside its float32 source, both scored on the test split."""
+
+    path: Path
+    record: ExportRecord
+    before: Accuracy
+    after: Accuracy
+    bytes_before: int
+
+
+def export(
+    model: str | Path, *, out: Path | None = None, data: str | Path | None = None, opset: int = DEFAULT_OPSET
+) -> Exported:
+    """Convert a TensorFlow model to `model.onnx`, compare the two on real images, write it and the card.
+
+    `data` defaults to what the model was trained with, or MNIST where the model has its form. Raises ModelError,
+    ExportError, VerificationError, DataError, MissingDependencyError, OutputError; then nothing is written.
+    """
+    source = _original_in(folders.find(model))
+    folder = _folder_for(model, source, out)
+    card = ModelFolder(source.parent).card() if source.name in folders.ORIGINAL_NAMES else None
+    original = load_original(source)
+    dataset = _dataset(card, data, original.input, original.classes)
+    original = _with_scale(original, dataset)
+    card = card or _foreign_card(folder.path.name, original, dataset)
+    images, verified_on = _verification_images(original.input, dataset)
+    proto = convert(original, opset)
+    path = folder.onnx("float32")
+    with folders.atomic(path) as temporary:
+        _save(proto, temporary, {})
+        candidate = Classifier(temporary)
+        comparison = compare(candidate.predict(images), original.predict(images))
+        require_equal(comparison, path.name)
+        score = _score(candidate, dataset.test) if dataset else None
+        _save(proto, temporary, _metadata(card, original.input, score, folders.sha256(source)))
+        record = _record(temporary, "float32", opset, score, comparison)
+    _copy_original(source, folder)
+    card = card.with_export(path.name, record)
+    folder.write_card(card)
+    return Exported(path, card, record, comparison, verified_on, _notes(original, dataset))
+
+
+def quantize_folder(
+    model: str | Path,
+    *,
+    scheme: Scheme = "auto",
+    target: Target = "host",
+    out: Path | None = None,
+    data: str | Path | None = None,
+) -> Quantized:
+    """Write a smaller precision of a float32 ONNX file beside it, if its accuracy holds.
+
+    Calibration takes CALIBRATION_IMAGES training images; the test split scores the result. Raises ModelError,
+    ExportError, VerificationError, DataError, MissingDependencyError, OutputError; then nothing is written.
+    """
+    onnx_module()
+    source = folders.find_onnx(model)
+    folder = _folder_for(model, source, out)
+    card = ModelFolder(source.parent).card()
+    original = Classifier(source)
+    if original.metadata.get("quantization"):
+        raise ExportError(f"{source} is quantised already: give the float32 file, {folders.ONNX_NAMES['float32']}")
+    dataset = _dataset(card, data, original.input, len(original.labels))
+    if dataset is None:
+        raise ExportError(f"quantising {source} needs images like those it was trained with: give --data PATH")
+    kind = "static" if scheme == "auto" else scheme
+    path = folder.onnx(PRECISION[kind])
+    with folders.atomic(path) as temporary:
+        details = _quantize(kind, source, temporary, original.input, dataset, target)
+        candidate = Classifier(temporary)
+        before, after = _score(original, dataset.test), _score(candidate, dataset.test)
+        require_accuracy(after, before, path.name)
+        proto = onnx_module().load(temporary)
+        extra = {"quantization": json.dumps(details), "accuracy": _accuracy_json(after)}
+        _save(proto, temporary, metadata(proto) | extra)
+        comparison = compare(candidate.predict(dataset.test.images), original.predict(dataset.test.images))
+        opset = next(item.version for item in proto.opset_import if item.domain == "")
+        record = replace(
+            _record(temporary, PRECISION[kind], opset, after, comparison), quantization=details, max_difference=None
+        )
+    if card is None:
+        card = _card_of_onnx(folder.path.name, original, proto)
+    folder.write_card(card.with_export(path.name, record))
+    return Quantized(path, record, before, after, source.stat().st_size)
+
+
+def _quantize(
+    kind: str, source: Path, output: Path, spec: InputSpec, dataset: Dataset, target: Target
+) -> dict[str, Any]:
+    """Run one scheme and say what was done, as the metadata and card hold it."""
+    if kind == "dynamic":
+        quantize.dynamic(source, output)
+        return {"scheme": "dynamic", "weights": "uint8"}
+    if kind == "float16":
+        quantize.float16(source, output)
+        return {"scheme": "float16"}
+    form = quantize.int8_for(target)
+    sample = dataset.train.sample(CALIBRATION_IMAGES, SEED)
+    images = spec.prepare(sample.images)
+    quantize.static(source, output, images, form)
+    return {
+        "scheme": "static",
+        "target": target,
+        "activations": form.activations,
+        "weights": form.weights,
+        "per_channel": True,
+        "reduce_range": form.reduce_range,
+        "calibration": {
+            "data": dataset.source,
+            "split": "train",
+            "images": len(sample),
+            "seed": SEED,
+            "method": "minmax",
+            "sha256": hashlib.sha256(np.ascontiguousarray(sample.images)).hexdigest(),
+        },
+    }
+
+
+def _original_in(path: Path) -> Path:
+    """The TensorFlow model that a path stands for: itself, or the original in a model folder."""
+    if path.suffix == ".onnx":
+        raise ExportError(f"{path} is ONNX already: add --quantize to make it smaller")
+    if not path.is_dir() or (path / "saved_model.pb").exists():
+        return path
+    original = ModelFolder(path).original()
+    if original is None:
+        raise ExportError(f"{path} holds no {', '.join(folders.ORIGINAL_NAMES)}: run 'edgecnn train' first")
+    return original
+
+
+def _folder_for(model: str | Path, source: Path, out: Path | None) -> ModelFolder:
+    """Where the result goes: `out`, the model's own folder, or for a foreign file `models/<its name>` here."""
+    if out is not None:
+        return ModelFolder(out)
+    own = source.name in (*folders.ORIGINAL_NAMES, *folders.ONNX_NAMES.values())
+    here = Path(model).exists() or (folders.MODELS / model).exists()
+    if own:
+        return ModelFolder(source.parent) if here else folders.default_folder(source.parent.name)
+    return folders.default_folder(source.stem)
+
+
+def _dataset(card: Card | None, data: str | Path | None, spec: InputSpec, classes: int) -> Dataset | None:
+    """The data to verify with: as told, as trained with, or MNIST if the model has its form; None if there is none."""
+    if data is not None:
+        dataset = load(data)
+    elif card and card.data:
+        dataset = _same_data(card)
+    elif spec.matches((28, 28)) and classes == 10:
+        dataset = load(MNIST)
+    else:
+        return None
+    spec.prepare(dataset.test.images[:1])
+    if len(dataset.labels) != classes:
+        raise DataError(f"{dataset.source} has {len(dataset.labels)} classes, the model {classes}: give its own --data")
+    return dataset
+
+
+def _same_data(card: Card) -> Dataset:
+    assert card.data is not None
+    try:
+        dataset = load(card.data.source)
+    except DataError as error:
+        raise DataError(f"the data that {card.name} was trained with cannot be read ({error}); give --data") from None
+    if dataset.sha256 != card.data.sha256:
+        raise DataError(f"{card.data.source} has changed since {card.name} was trained: give the same data by --data")
+    return dataset
+
+
+def _with_scale(original: Original, dataset: Dataset | None) -> Original:
+    """A float model does not say whether it wants pixels to 255 or to 1: take what scores better in validation."""
+    if original.input.dtype == "uint8" or dataset is None:
+        return original
+    sample = dataset.validation.sample(VERIFICATION_IMAGES, SEED)
+
+    def correct(scale: float) -> int:
+        spec = replace(original.input, scale=scale)
+        answers = replace(original, input=spec).predict(sample.images).argmax(axis=1)
+        return accuracy(sample.name, answers, sample.labels).correct
+
+    return replace(original, input=replace(original.input, scale=max(SCALES, key=correct)))
+
+
+def _verification_images(spec: InputSpec, dataset: Dataset | None) -> tuple[NDArray[np.uint8], str]:
+    if dataset:
+        sample = dataset.test.sample(VERIFICATION_IMAGES, SEED)
+        return sample.images, f"{len(sample):,} test images of {dataset.source}"
+    shape = (VERIFICATION_IMAGES, *(size or 64 for size in spec.shape))
+    return np.random.default_rng(SEED).integers(0, 256, shape, np.uint8), f"{VERIFICATION_IMAGES:,} random images"
+
+
+def _notes(original: Original, dataset: Dataset | None) -> tuple[str, ...]:
+    notes = []
+    if original.softmax_added:
+        notes.append("the model returns logits; a Softmax was added, so that the ONNX file returns probabilities")
+    if original.input.dtype != "uint8":
+        how = "which scored best on validation images" if dataset else "assumed; --data would tell"
+        notes.append(f"the model takes {original.input.dtype}; pixels are multiplied by {original.input.scale:.6g} ({how})")
+    if dataset is None:
+        notes.append("no images suit the model; give --data to verify and score it on real ones")
+    return tuple(notes)
+
+
+def _score(classifier: Classifier, split: Split) -> Accuracy:
+    return accuracy(split.name, classifier.predict(split.images).argmax(axis=1), split.labels)
+
+
+def _foreign_card(name: str, original: Original, dataset: Dataset | None) -> Card:
+    return Card(
+        name=name,
+        labels=dataset.labels if dataset else tuple(map(str, range(original.classes))),
+        input_shape=original.input.shape,
+        input_dtype=original.input.dtype,
+        parameters=original.parameters,
+        versions=folders.versions("edgecnn", "tensorflow", "keras", "numpy"),
+    )
+
+
+def _card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
+    return Card(
+        name=name,
+        labels=classifier.labels,
+        input_shape=classifier.input.shape,
+        input_dtype=classifier.input.dtype,
+        parameters=describe.describe(proto).parameters,
+        versions=folders.versions("edgecnn", "onnx", "onnxruntime", "numpy"),
+    )
+
+
+def _metadata(card: Card, spec: InputSpec, score: Accuracy | None, original_sha256: str) -> dict[str, str]:
+    """What an ONNX file says about itself: see DESIGN.md, rule 5."""
+    entries = {
+        "name": card.name,
+        "labels": json.dumps(card.labels, ensure_ascii=False),
+        "recipe": card.training.recipe if card.training else "",
+        "dataset": json.dumps({"source": card.data.source, "sha256": card.data.sha256}) if card.data else "",
+        "accuracy": _accuracy_json(score) if score else "",
+        "original_sha256": original_sha256,
+        "versions": json.dumps(card.versions | folders.versions("tf2onnx", "onnx", "onnxruntime")),
+        "input_scale": repr(spec.scale) if spec.dtype != "uint8" else "",
+    }
+    return {key: value for key, value in entries.items() if value}
+
+
+def _accuracy_json(score: Accuracy) -> str:
+    return json.dumps({"split": score.split, "correct": score.correct, "images": score.images})
+
+
+def _save(proto: Any, path: Path, entries: dict[str, str]) -> None:
+    """Write a model with `entries` and, so that it can be described without the onnx package, its own description."""
+    onnx = onnx_module()
+    onnx.helper.set_model_props(proto, entries | {"graph": describe.describe(proto).to_json()})
+    path.write_bytes(proto.SerializeToString())
+
+
+def _record(path: Path, precision: str, opset: int, score: Accuracy | None, comparison: Comparison) -> ExportRecord:
+    return ExportRecord(
+        precision=precision,
+        bytes=path.stat().st_size,
+        sha256=folders.sha256(path),
+        opset=opset,
+        max_difference=comparison.max_difference,
+        agreement=comparison.agreement,
+        accuracy=score,
+    )
+
+
+def _copy_original(source: Path, folder: ModelFolder) -> None:
+    """Keep the original beside its ONNX file, so that the folder can be compared with it."""
+    if folder.path.resolve() == source.parent.resolve():
+        return
+    if source.is_dir():
+        shutil.copytree(source, folder.path / "saved_model", dirs_exist_ok=True)
+        return
+    with folders.atomic(folder.path / f"model{source.suffix}") as temporary:
+        shutil.copyfile(source, temporary)

@@ -1,0 +1,48 @@
+"""Compares a converted model with its source, and raises where it is not what it promises."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.errors import VerificationError
+from edgecnn.score import Accuracy, agreement
+
+MOST_DIFFERENCE = 1e-5  # of probabilities, float32 against TensorFlow
+MOST_DROP = 0.003  # of accuracy, for a smaller precision
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Over `images` images: the largest difference of any probability, and the share given the same label."""
+
+    images: int
+    max_difference: float
+    agreement: float
+
+
+def compare(candidate: NDArray[np.float32], reference: NDArray[np.float32]) -> Comparison:
+    """Compare two models' probabilities, float32 [n, classes], for the same images."""
+    difference = float(np.max(np.abs(candidate.astype(np.float64) - reference)))
+    return Comparison(len(reference), difference, agreement(candidate.argmax(axis=1), reference.argmax(axis=1)))
+
+
+def require_equal(comparison: Comparison, name: str) -> None:
+    """Raise VerificationError unless no label changed and no probability moved by more than MOST_DIFFERENCE."""
+    changed = round((1 - comparison.agreement) * comparison.images)
+    # A NaN compares false with everything, so ask for what must hold rather than for what must not.
+    if not (comparison.max_difference <= MOST_DIFFERENCE and changed == 0):
+        raise VerificationError(
+            f"{name} differs from the original: probabilities by up to {comparison.max_difference:.2g} "
+            f"(at most {MOST_DIFFERENCE:g}), labels of {changed} of {comparison.images:,} images; nothing was written; "
+            "try another --opset, and report the model"
+        )
+
+
+def require_accuracy(after: Accuracy, before: Accuracy, name: str) -> None:
+    """Raise VerificationError if the accuracy fell by more than MOST_DROP."""
+    if after.value < before.value - MOST_DROP:
+        raise VerificationError(
+            f"{name} would fall from {before.value:.2%} to {after.value:.2%}, more than {MOST_DROP * 100:g} points; "
+            "nothing was written; try --target any (7-bit weights), --scheme dynamic or --scheme float16"
+        )

@@ -1,0 +1,77 @@
+"""Any picture → the pixels a model takes; shared by predict and by image folders."""
+
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from edgecnn.errors import ImageError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+# A photograph of a 50-megapixel camera passes; a decompression bomb does not. Only the header is read before the check.
+MOST_PIXELS = 60_000_000
+GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "F"})
+LIGHT = 127
+
+
+def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
+    """Open and decode one picture, its rotation tag applied. `name` stands for it in messages.
+
+    Raises ImageError for a missing file, one that is no picture, a damaged one, and one of more than MOST_PIXELS.
+    """
+    name = name or str(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MOST_PIXELS is stricter
+            picture = Image.open(source)
+        if picture.width * picture.height > MOST_PIXELS:
+            raise ImageError(
+                f"{name} has {picture.width}×{picture.height} pixels, more than {MOST_PIXELS:,}: make it smaller first"
+            )
+        picture.load()
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        raise ImageError(f"{name} is no picture that can be read: give a PNG or JPEG file") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name} cannot be read as a picture: {reason}") from None
+    return picture
+
+
+def is_grey(picture: Image.Image) -> bool:
+    """Whether the picture's file stores one brightness per pixel."""
+    return picture.mode in GREY_MODES
+
+
+def pixels(picture: Image.Image, *, colour: bool) -> NDArray[np.uint8]:
+    """The picture as uint8 [height, width], or [height, width, 3] with `colour`; transparency shows white paper."""
+    if picture.mode == "P" or "A" in picture.getbands():
+        layer = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    elif picture.mode.startswith("I"):  # 16 bits a pixel: Pillow's own conversion clips instead of scaling
+        return _as_uint8(np.asarray(picture, np.float32) / 257, colour=colour)
+    return np.asarray(picture.convert("RGB" if colour else "L"))
+
+
+def _as_uint8(grey: NDArray[np.float32], *, colour: bool) -> NDArray[np.uint8]:
+    bytes_ = np.clip(np.round(grey), 0, 255).astype(np.uint8)
+    return np.repeat(bytes_[..., None], 3, axis=-1) if colour else bytes_
+
+
+def to_input(picture: Image.Image, height: int, width: int, *, colour: bool) -> NDArray[np.uint8]:
+    """Bring a picture into a model's form: uint8 [height, width] or, with `colour`, [height, width, 3].
+
+    A grey model is taken to want light ink on a dark ground, as MNIST is; a picture with a light border is inverted.
+    A white-on-black picture of the right size comes back with its very pixels.
+    """
+    image = pixels(picture, colour=colour)
+    if image.shape[:2] != (height, width):
+        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+    return image if colour or not _border_is_light(image) else 255 - image
+
+
+def _border_is_light(image: NDArray[np.uint8]) -> bool:
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    return float(border.mean()) > LIGHT

@@ -1,0 +1,238 @@
+"""What can be trained: networks and their training as plain data. Every number that training uses is here."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from edgecnn.errors import RecipeError
+from edgecnn.folder import PUBLISHED_RESULTS
+
+Padding = Literal["same", "valid"]
+Activation = Literal["relu", "linear"]
+
+
+@dataclass(frozen=True)
+class Normal:
+    """An initialiser: normal with mean 0; `truncated` draws again beyond two standard deviations."""
+
+    stddev: float
+    truncated: bool = False
+
+
+# Where an initialiser is None, Keras's own holds: Glorot uniform weights, zero biases.
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A square convolution. `batch_norm` normalises before the activation and takes the bias's place."""
+
+    filters: int
+    kernel: int
+    stride: int = 1
+    padding: Padding = "same"
+    batch_norm: bool = False
+    weights: Normal | None = None
+    biases: Normal | None = None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A 2×2 max pool with a stride of 2."""
+
+    padding: Padding = "valid"
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """`rate` is the share of values dropped."""
+
+    rate: float
+
+
+@dataclass(frozen=True)
+class Dense:
+    units: int
+    activation: Activation = "relu"
+    weights: Normal | None = None
+    biases: Normal | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """The last dense layer, one unit a class, and its softmax."""
+
+    weights: Normal | None = None
+    biases: Normal | None = None
+
+
+Layer = Conv | Pool | Dropout | Dense | Output
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Random distortion of training images, each value uniform within ± its bound."""
+
+    rotation: float  # radians
+    scale: float  # share of the size
+    shift: float  # pixels, along each axis
+
+
+@dataclass(frozen=True)
+class Published:
+    """An accuracy on MNIST's test images as a source states it, and which."""
+
+    accuracy: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network and how to train it.
+
+    `learning_rate` is the constant rate, or the peak of the "one-cycle" schedule. `weight_decay` above 0 makes Adam
+    AdamW. `published` is empty where no source states an accuracy.
+    """
+
+    name: str
+    summary: str
+    source: str
+    layers: tuple[Layer, ...]
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    weight_decay: float = 0.0
+    augmentation: Affine | None = None
+    published: tuple[Published, ...] = ()
+
+
+_ADVENTURES_CONV = {"weights": Normal(0.03, truncated=True), "biases": Normal(1.0, truncated=True)}
+_ADVENTURES_DENSE = {"weights": Normal(0.03, truncated=True), "biases": Normal(0.01, truncated=True)}
+_OPENGENUS = {"weights": Normal(1.0), "biases": Normal(1.0)}
+
+_TABLE = (
+    Recipe(
+        name="edge",
+        summary="small and accurate: strided 5×5, two 3×3, batch norm, distorted images, one-cycle AdamW",
+        source="edgecnn",
+        layers=(
+            Conv(16, 5, stride=2, batch_norm=True),
+            Conv(32, 3, batch_norm=True),
+            Pool(),
+            Conv(64, 3, batch_norm=True),
+            Pool(),
+            Output(),
+        ),
+        learning_rate=1e-2,
+        batch_size=128,
+        epochs=14,
+        schedule="one-cycle",
+        weight_decay=0.05,
+        augmentation=Affine(rotation=0.2, scale=0.12, shift=2.0),
+    ),
+    Recipe(
+        name="adventures",
+        summary="two 5×5 convolutions, dense 1000, small truncated normal weights",
+        source="adventuresinmachinelearning.com, convolutional neural networks tutorial in TensorFlow",
+        layers=(
+            Conv(32, 5, **_ADVENTURES_CONV),
+            Pool(),
+            Conv(64, 5, **_ADVENTURES_CONV),
+            Pool(),
+            Dense(1000, **_ADVENTURES_DENSE),
+            Output(**_ADVENTURES_DENSE),
+        ),
+        learning_rate=1e-4,
+        batch_size=50,
+        epochs=10,
+        published=(Published(0.9897, "the tutorial"), Published(0.9885, "a notebook of it")),
+    ),
+    Recipe(
+        name="opengenus",
+        summary="two 5×5 convolutions, dense 1024, dropout, all weights normal with σ 1",
+        source="OpenGenus, MNIST CNN article",
+        layers=(
+            Conv(32, 5, **_OPENGENUS),
+            Pool(),
+            Conv(64, 5, **_OPENGENUS),
+            Pool(),
+            Dense(1024, **_OPENGENUS),
+            Dropout(0.2),
+            Output(**_OPENGENUS),
+        ),
+        learning_rate=1e-3,
+        batch_size=128,
+        epochs=10,
+    ),
+    Recipe(
+        name="notebook-3x3",
+        summary="two 3×3 convolutions, one pool, dropout, dense 128",
+        source="Keras MNIST CNN notebook, first run",
+        layers=(
+            Conv(32, 3, padding="valid"),
+            Conv(64, 3, padding="valid"),
+            Pool(),
+            Dropout(0.25),
+            Dense(128),
+            Dropout(0.5),
+            Output(),
+        ),
+        learning_rate=1e-3,
+        batch_size=500,
+        epochs=20,
+        published=(Published(0.9926, "the notebook"),),
+    ),
+    Recipe(
+        name="notebook-5x5",
+        summary="one 5×5 convolution, one pool, dense 128, without the notebook's optional dropout",
+        source="Keras MNIST CNN notebook, second run and its model summary",
+        layers=(Conv(32, 5, padding="valid"), Pool(), Dense(128), Output()),
+        learning_rate=1e-3,
+        batch_size=500,
+        epochs=20,
+        published=(Published(0.9913, "the notebook"),),
+    ),
+    Recipe(
+        name="three-conv",
+        summary="three 5×5 convolutions, each pooled, two wide linear dense layers",
+        source='"Exploring a convoluted neural network" notebook',
+        layers=(
+            Conv(32, 5),
+            Pool("same"),
+            Conv(64, 5),
+            Pool("same"),
+            Conv(128, 5),
+            Pool("same"),
+            Dense(1024, "linear"),
+            Dense(2048, "linear"),
+            Output(),
+        ),
+        learning_rate=1e-4,
+        batch_size=50,
+        epochs=10,
+        published=(Published(0.97, "the notebook, about"),),
+    ),
+)
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in _TABLE})
+DEFAULT = "edge"
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises RecipeError that suggests the nearest one."""
+    if name in RECIPES:
+        return RECIPES[name]
+    near = difflib.get_close_matches(name, RECIPES, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(RECIPES)}"
+    raise RecipeError(f"there is no recipe {name!r}: {hint}")
+
+
+def reproduced() -> dict[str, dict[str, Any]]:
+    """What benchmarks/published.py measured, by recipe name; empty before its first run."""
+    if not PUBLISHED_RESULTS.exists():
+        return {}
+    results = json.loads(PUBLISHED_RESULTS.read_text(encoding="utf-8"))
+    return {row["recipe"]: row for row in results["recipes"]}

@@ -1,0 +1,175 @@
+"""Classifier: the one place that opens an onnxruntime.InferenceSession, and what an input has to be."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from edgecnn.data.dataset import chunks
+from edgecnn.errors import InputError, ModelError
+from edgecnn.folder import find_onnx
+
+PREDICT_CHUNK = 256  # images a run: activations stay in the cache and memory bounded, whatever the number of images
+DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
+PIXEL_SCALE = 1 / 255  # of a float model that does not say what its pixels are
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a model takes: `shape` without the batch (None where any size goes), `dtype` uint8, float32 or float16.
+
+    A float model sees a pixel p, 0 to 255, as p × `scale`.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    scale: float = 1.0
+
+    def __str__(self) -> str:
+        dims = ", ".join("any" if size is None else str(size) for size in self.shape)
+        span = "0 to 255" if self.dtype == "uint8" else f"0 to {255 * self.scale:g}"
+        return f"{self.dtype} [batch, {dims}], {span}"
+
+    @property
+    def image_size(self) -> tuple[int, int, bool]:
+        """Height, width, and whether in colour, of the pictures it takes. Raises InputError for other forms."""
+        sizes = [size for size in self.shape if size != 1] if len(self.shape) == 3 else list(self.shape)
+        colour = len(sizes) == 3 and sizes[-1] == 3
+        if len(sizes) != 2 + colour or None in sizes:
+            raise InputError(f"the model takes {self}: pictures fit only [height, width], with 1 or 3 channels last")
+        return int(sizes[0] or 0), int(sizes[1] or 0), colour
+
+    def matches(self, image_shape: tuple[int, ...]) -> bool:
+        """Whether images of this shape are taken, dimensions of size 1 aside."""
+        wanted, found = (tuple(size for size in dims if size != 1) for dims in (self.shape, image_shape))
+        return len(wanted) == len(found) and all(a in (None, b) for a, b in zip(wanted, found, strict=True))
+
+    def prepare(self, images: Any) -> NDArray[Any]:
+        """Check `images` and bring them into the model's type; dimensions of size 1 may be left out or added.
+
+        uint8 images suit every model; float32 images, scaled already, suit a float one. Raises InputError.
+        """
+        if not isinstance(images, np.ndarray):
+            raise InputError(f"expected a numpy array, {self}, not {type(images).__name__}")
+        if images.dtype != np.uint8 and not (self.dtype != "uint8" and images.dtype == np.float32):
+            raise InputError(f"expected {self}; got {images.dtype}: convert with images.astype(numpy.uint8)")
+        reshaped = self._reshape(images)
+        if images.dtype == np.uint8:
+            return reshaped if self.dtype == "uint8" else (reshaped * np.float32(self.scale)).astype(self.dtype)
+        if not np.isfinite(images).all():
+            raise InputError(f"expected {self}; got values that are not finite")
+        if images.size and (images.min() < 0 or images.max() > 255 * self.scale * (1 + 1e-6)):
+            raise InputError(f"expected {self}; got values from {images.min():g} to {images.max():g}")
+        return reshaped.astype(self.dtype)
+
+    def _reshape(self, images: NDArray[Any]) -> NDArray[Any]:
+        given = images.shape[1:]
+        if len(given) == len(self.shape) and all(b in (None, a) for a, b in zip(given, self.shape, strict=True)):
+            return images
+        known = tuple(size for size in self.shape if size is not None)
+        wanted, found = (tuple(size for size in dims if size != 1) for dims in (known, given))
+        if images.ndim < 2 or len(known) != len(self.shape) or wanted != found:
+            hint = "; a single image needs a batch dimension: image[None]" if images.shape == known else ""
+            raise InputError(f"expected {self}; got shape {list(images.shape)}{hint}")
+        return images.reshape(len(images), *known)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One label and its probability, 0 to 1."""
+
+    label: str
+    probability: float
+
+
+class Classifier:
+    """An ONNX model ready to run: `Classifier("edge")`, `Classifier("models/edge/model.int8.onnx")`.
+
+    `model` is a file, a model folder (its `model.onnx`) or a published model's name. One session, `threads` threads
+    and no spinning: an idle classifier burns no core. Raises ModelError.
+    """
+
+    def __init__(self, model: str | Path, *, threads: int = 1) -> None:
+        self.path = find_onnx(model)
+        self._session = _open(self.path, threads)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1:
+            raise ModelError(f"{self.path} has {len(inputs)} inputs: an image classifier has one")
+        if inputs[0].type not in DTYPES or len(inputs[0].shape) < 2:
+            raise ModelError(f"{self.path} takes {inputs[0].type} {inputs[0].shape}: an image classifier takes images")
+        if len(outputs[0].shape) != 2 or not isinstance(outputs[0].shape[1], int):
+            raise ModelError(f"{self.path} returns {outputs[0].shape}: an image classifier returns [batch, classes]")
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.input_name, self.output_name = inputs[0].name, outputs[0].name
+        self.input = _input_spec(inputs[0], self.metadata)
+        self.labels = _labels(self.metadata, outputs[0].shape[1], self.path)
+
+    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """One run of the session on a batch that `input.prepare` returned: what is timed. [n, classes]."""
+        probabilities: NDArray[np.float32] = self._session.run([self.output_name], {self.input_name: batch})[0]
+        return probabilities
+
+    def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Probabilities, float32 [n, classes], of `images` as `input` describes them. Raises InputError."""
+        prepared = self.input.prepare(images)
+        if not len(prepared):
+            return np.zeros((0, len(self.labels)), np.float32)
+        rows = [self.run(chunk) for chunk in chunks(prepared, PREDICT_CHUNK)]
+        return np.concatenate(rows).astype(np.float32, copy=False)
+
+    def classify(self, images: NDArray[Any], top: int = 1) -> list[list[Prediction]]:
+        """For each image its `top` likeliest labels, likeliest first. Raises InputError."""
+        probabilities = self.predict(images)
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        return [
+            [Prediction(self.labels[label], float(row[label])) for label in best]
+            for row, best in zip(probabilities, order, strict=True)
+        ]
+
+
+def _open(path: Path, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised, and said once
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a dozen unrelated types
+        raise ModelError(f"{path} cannot be opened by onnxruntime {ort.__version__}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """onnxruntime's message without its codes, and what to do about the commonest."""
+    message = str(error).strip().splitlines()[0]
+    if "external data" in message.lower():
+        return "it refers to weights outside its folder; put the weights beside it, or get it from whoever made it"
+    if "Protobuf parsing failed" in message:
+        return "it is truncated or no ONNX file; copy or export it again"
+    if "opset" in message or "IR version" in message:
+        return f"{message}; install a newer onnxruntime or export with a lower --opset"
+    return f"{message}; export it again"
+
+
+def _input_spec(node: Any, metadata: Mapping[str, str]) -> InputSpec:
+    shape = tuple(size if isinstance(size, int) else None for size in node.shape[1:])
+    dtype = DTYPES[node.type]
+    if dtype == "uint8":
+        return InputSpec(shape, dtype)
+    return InputSpec(shape, dtype, float(metadata.get("input_scale", PIXEL_SCALE)))
+
+
+def _labels(metadata: Mapping[str, str], classes: int, path: Path) -> tuple[str, ...]:
+    """The labels the file carries, or the classes' numbers where it carries none."""
+    try:
+        labels = tuple(json.loads(metadata["labels"])) if "labels" in metadata else tuple(map(str, range(classes)))
+    except ValueError:
+        raise ModelError(f"{path} has labels that are no JSON list: export it again") from None
+    if len(labels) != classes:
+        raise ModelError(f"{path} has {len(labels)} labels for {classes} classes: export it again")
+    return labels

@@ -1,0 +1,38 @@
+"""The one place that imports TensorFlow, quietly, and says how to get it where it is missing."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.data import chunks
+from edgecnn.errors import MissingDependencyError
+
+EVALUATION_CHUNK = 500  # images: `three-conv` then takes about 200 MB of activations, whatever the data set's size
+
+
+def tensorflow(purpose: str) -> Any:
+    """The tensorflow module. `purpose` begins the message of the MissingDependencyError raised where it is missing."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise MissingDependencyError("tensorflow", "train", purpose) from None
+    tf.get_logger().setLevel("ERROR")
+    return tf
+
+
+def keras(purpose: str) -> Any:
+    """The keras module that TensorFlow uses. Raises MissingDependencyError."""
+    tensorflow(purpose)
+    import keras as module
+
+    return module
+
+
+def in_chunks(forward: Callable[[Any], Any], images: NDArray[Any]) -> NDArray[np.float32]:
+    """`forward`'s float32 [n, classes] for any number of images, with memory bounded by EVALUATION_CHUNK."""
+    return np.concatenate([np.asarray(forward(chunk), np.float32) for chunk in chunks(images, EVALUATION_CHUNK)])

@@ -1,0 +1,60 @@
+"""Saves and restores an unfinished training in one plain `.npz` file: arrays and JSON, no pickles."""
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn.errors import TrainingError
+from edgecnn.folder import ModelFolder, atomic
+from edgecnn.training.history import Epoch
+
+
+@dataclass(frozen=True)
+class Run:
+    """What makes a training what it is; `--resume` goes on only with the same."""
+
+    recipe: str
+    source: str
+    data_sha256: str
+    epochs: int
+    seed: int
+    limit: int | None
+
+
+def save(folder: ModelFolder, run: Run, done: Sequence[Epoch], variables: Sequence[Any]) -> None:
+    """Write the checkpoint, replacing the last epoch's. Raises OutputError."""
+    state = json.dumps({"run": asdict(run), "epochs": [asdict(epoch) for epoch in done]})
+    arrays = {f"variable_{number}": np.asarray(variable) for number, variable in enumerate(variables)}
+    with atomic(folder.checkpoint) as path:
+        np.savez(path, state=np.array(state), allow_pickle=False, **arrays)
+
+
+def load(folder: ModelFolder, run: Run, variables: Sequence[Any]) -> tuple[Epoch, ...]:
+    """Put the checkpoint's arrays into `variables` and return the epochs done.
+
+    Raises TrainingError where there is no checkpoint, it is damaged, or it belongs to another run.
+    """
+    path = folder.checkpoint
+    if not path.exists():
+        raise TrainingError(f"{folder.path} holds no unfinished training: train without --resume")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            state = json.loads(str(archive["state"]))
+            arrays = [archive[f"variable_{number}"] for number in range(len(variables))]
+        saved, epochs = Run(**state["run"]), tuple(Epoch(**epoch) for epoch in state["epochs"])
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"{path} is damaged ({error}): remove it and train anew") from None
+    if saved != run:
+        raise TrainingError(f"{path} is of another training: {_differences(saved, run)}; give the same, or no --resume")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return epochs
+
+
+def _differences(saved: Run, asked: Run) -> str:
+    before, now = asdict(saved), asdict(asked)
+    return ", ".join(f"{name} was {before[name]}, now {now[name]}" for name in before if before[name] != now[name])

@@ -1,0 +1,82 @@
+"""[TensorFlow] Builds the Keras model that a recipe describes."""
+
+from typing import Any
+
+from edgecnn.errors import DataError
+from edgecnn.recipes import Conv, Dense, Dropout, Layer, Normal, Output, Pool, Recipe
+from edgecnn.training.backend import keras
+
+# Follow the last hundred batches or so, not the last thousand: the one-cycle schedule's end matters, not its middle.
+BATCH_NORM_MOMENTUM = 0.9
+
+
+def build(recipe: Recipe, image_shape: tuple[int, ...], classes: int) -> Any:
+    """An untrained keras.Model from `image`, uint8 [batch, *image_shape], to `probabilities`, float32 [batch, classes].
+
+    Raises DataError for images too small for the recipe's pools. Weights come from Keras's global seed.
+    """
+    layers = keras("training").layers
+    image = layers.Input(shape=image_shape, dtype="uint8", name="image")
+    x = layers.Rescaling(1 / 255, name="rescale")(image)
+    if len(image_shape) == 2:
+        x = layers.Reshape((*image_shape, 1), name="channel")(x)
+    try:
+        for layer in recipe.layers:
+            x = _add(x, layer, classes)
+    except ValueError as error:
+        size = "×".join(map(str, image_shape))
+        raise DataError(f"images of {size} are too small for recipe {recipe.name!r}: use larger ones") from error
+    return keras("training").Model(image, layers.Softmax(name="probabilities")(x), name=recipe.name.replace("-", "_"))
+
+
+def logits_of(model: Any) -> Any:
+    """The same network, sharing its weights, without the softmax: its loss stays exact where the softmax saturates."""
+    return keras("training").Model(model.input, model.layers[-1].input)
+
+
+def _add(x: Any, layer: Layer, classes: int) -> Any:
+    layers = keras("training").layers
+    match layer:
+        case Conv():
+            return _convolve(x, layer)
+        case Pool(padding=padding):
+            return layers.MaxPooling2D(2, padding=padding)(x)
+        case Dropout(rate=rate):
+            return layers.Dropout(rate)(x)
+        case Dense(units=units, activation=activation):
+            return layers.Dense(units, activation=activation, **_initialisers(layer))(_flat(x))
+        case Output():
+            return layers.Dense(classes, **_initialisers(layer))(_flat(x))
+
+
+def _convolve(x: Any, layer: Conv) -> Any:
+    layers = keras("training").layers
+    x = layers.Conv2D(
+        layer.filters,
+        layer.kernel,
+        strides=layer.stride,
+        padding=layer.padding,
+        use_bias=not layer.batch_norm,
+        **_initialisers(layer),
+    )(x)
+    if layer.batch_norm:
+        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+    return layers.ReLU()(x)
+
+
+def _flat(x: Any) -> Any:
+    return keras("training").layers.Flatten()(x) if len(x.shape) > 2 else x
+
+
+def _initialisers(layer: Conv | Dense | Output) -> dict[str, Any]:
+    return {
+        name: _normal(normal)
+        for name, normal in (("kernel_initializer", layer.weights), ("bias_initializer", layer.biases))
+        if normal is not None
+    }
+
+
+def _normal(normal: Normal) -> Any:
+    initializers = keras("training").initializers
+    kind = initializers.TruncatedNormal if normal.truncated else initializers.RandomNormal
+    return kind(stddev=normal.stddev)
