@@ -70,13 +70,17 @@ class ExportRecord:
 
 @dataclass(frozen=True)
 class Card:
-    """What a model is, how it was made and what it scored: the folder's `card.json`."""
+    """What a model is, how it was made and what it scored: the folder's `card.json`.
+
+    `input_scale` is what a float model's pixels, 0 to 255, are multiplied by; 1 for a uint8 model.
+    """
 
     name: str
     labels: tuple[str, ...]
     input_shape: tuple[int | None, ...]
     input_dtype: str
     parameters: int
+    input_scale: float = 1.0
     data: DataRecord | None = None
     training: TrainingRecord | None = None
     validation: Accuracy | None = None

@@ -3,36 +3,17 @@
 import logging
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.errors import ExportError
 from edgecnn.exporting.graph import metadata, onnx_module, use_oldest_format
+from edgecnn.exporting.schemes import S8S8, U8S8, U8S8_REDUCED, Int8, Target
 
-Scheme = Literal["auto", "static", "dynamic", "float16"]
-Target = Literal["host", "x86-64", "arm64", "any"]
 CALIBRATION_CHUNK = 64  # images a calibration run
-
-
-@dataclass(frozen=True)
-class Int8:
-    """How static int8 is stored. `activations` and `weights` are "uint8" or "int8".
-
-    `reduce_range` keeps weights to 7 bits: without VNNI, x86-64 adds two products in 16 bits, which 8-bit ones overflow.
-    """
-
-    activations: Literal["uint8", "int8"]
-    weights: Literal["int8"]
-    reduce_range: bool
-
-
-U8S8 = Int8("uint8", "int8", reduce_range=False)
-U8S8_REDUCED = Int8("uint8", "int8", reduce_range=True)
-S8S8 = Int8("int8", "int8", reduce_range=False)
 
 
 def int8_for(target: Target) -> Int8:

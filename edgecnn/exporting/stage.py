@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn import folder as folders
-from edgecnn.data import MNIST, Dataset, Split, load
-from edgecnn.errors import DataError, ExportError
+from edgecnn.data import Dataset, Split
+from edgecnn.errors import ExportError
 from edgecnn.exporting import describe, quantize
 from edgecnn.exporting.graph import metadata, onnx_module
 from edgecnn.exporting.keras_to_onnx import Original, convert, load_original
-from edgecnn.exporting.quantize import Scheme, Target
+from edgecnn.exporting.schemes import Scheme, Target
 from edgecnn.exporting.verify import Comparison, compare, require_accuracy, require_equal
 from edgecnn.folder import Card, ExportRecord, ModelFolder
+from edgecnn.origin import find_dataset, origin_of
 from edgecnn.runtime import Classifier, InputSpec
 from edgecnn.score import Accuracy, accuracy
 
@@ -47,6 +48,7 @@ class Quantized:
     """A smaller ONNX file beside its float32 source, both scored on the test split."""
 
     path: Path
+    card: Card
     record: ExportRecord
     before: Accuracy
     after: Accuracy
@@ -65,7 +67,7 @@ def export(
     folder = _folder_for(model, source, out)
     card = ModelFolder(source.parent).card() if source.name in folders.ORIGINAL_NAMES else None
     original = load_original(source)
-    dataset = _dataset(card, data, original.input, original.classes)
+    dataset = find_dataset(origin_of(card), data, original.input, original.classes)
     original = _with_scale(original, dataset)
     card = card or _foreign_card(folder.path.name, original, dataset)
     images, verified_on = _verification_images(original.input, dataset)
@@ -79,7 +81,7 @@ def export(
         score = _score(candidate, dataset.test) if dataset else None
         _save(proto, temporary, _metadata(card, original.input, score, folders.sha256(source)))
         record = _record(temporary, "float32", opset, score, comparison)
-    _copy_original(source, folder)
+    _copy_source(source, folder)
     card = card.with_export(path.name, record)
     folder.write_card(card)
     return Exported(path, card, record, comparison, verified_on, _notes(original, dataset))
@@ -105,7 +107,9 @@ def quantize_folder(
     original = Classifier(source)
     if original.metadata.get("quantization"):
         raise ExportError(f"{source} is quantised already: give the float32 file, {folders.ONNX_NAMES['float32']}")
-    dataset = _dataset(card, data, original.input, len(original.labels))
+    dataset = find_dataset(
+        origin_of(card, original.metadata), data, original.input, len(original.labels)
+    )
     if dataset is None:
         raise ExportError(f"quantising {source} needs images like those it was trained with: give --data PATH")
     kind = "static" if scheme == "auto" else scheme
@@ -123,10 +127,12 @@ def quantize_folder(
         record = replace(
             _record(temporary, PRECISION[kind], opset, after, comparison), quantization=details, max_difference=None
         )
+    _copy_source(source, folder)
     if card is None:
         card = _card_of_onnx(folder.path.name, original, proto)
-    folder.write_card(card.with_export(path.name, record))
-    return Quantized(path, record, before, after, source.stat().st_size)
+    card = card.with_export(path.name, record)
+    folder.write_card(card)
+    return Quantized(path, card, record, before, after, source.stat().st_size)
 
 
 def _quantize(
@@ -184,33 +190,6 @@ def _folder_for(model: str | Path, source: Path, out: Path | None) -> ModelFolde
     return folders.default_folder(source.stem)
 
 
-def _dataset(card: Card | None, data: str | Path | None, spec: InputSpec, classes: int) -> Dataset | None:
-    """The data to verify with: as told, as trained with, or MNIST if the model has its form; None if there is none."""
-    if data is not None:
-        dataset = load(data)
-    elif card and card.data:
-        dataset = _same_data(card)
-    elif spec.matches((28, 28)) and classes == 10:
-        dataset = load(MNIST)
-    else:
-        return None
-    spec.prepare(dataset.test.images[:1])
-    if len(dataset.labels) != classes:
-        raise DataError(f"{dataset.source} has {len(dataset.labels)} classes, the model {classes}: give its own --data")
-    return dataset
-
-
-def _same_data(card: Card) -> Dataset:
-    assert card.data is not None
-    try:
-        dataset = load(card.data.source)
-    except DataError as error:
-        raise DataError(f"the data that {card.name} was trained with cannot be read ({error}); give --data") from None
-    if dataset.sha256 != card.data.sha256:
-        raise DataError(f"{card.data.source} has changed since {card.name} was trained: give the same data by --data")
-    return dataset
-
-
 def _with_scale(original: Original, dataset: Dataset | None) -> Original:
     """A float model does not say whether it wants pixels to 255 or to 1: take what scores better in validation."""
     if original.input.dtype == "uint8" or dataset is None:
@@ -255,6 +234,7 @@ def _foreign_card(name: str, original: Original, dataset: Dataset | None) -> Car
         labels=dataset.labels if dataset else tuple(map(str, range(original.classes))),
         input_shape=original.input.shape,
         input_dtype=original.input.dtype,
+        input_scale=original.input.scale,
         parameters=original.parameters,
         versions=folders.versions("edgecnn", "tensorflow", "keras", "numpy"),
     )
@@ -266,6 +246,7 @@ def _card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
         labels=classifier.labels,
         input_shape=classifier.input.shape,
         input_dtype=classifier.input.dtype,
+        input_scale=classifier.input.scale,
         parameters=describe.describe(proto).parameters,
         versions=folders.versions("edgecnn", "onnx", "onnxruntime", "numpy"),
     )
@@ -309,8 +290,8 @@ def _record(path: Path, precision: str, opset: int, score: Accuracy | None, comp
     )
 
 
-def _copy_original(source: Path, folder: ModelFolder) -> None:
-    """Keep the original beside its ONNX file, so that the folder can be compared with it."""
+def _copy_source(source: Path, folder: ModelFolder) -> None:
+    """Keep the source beside what was made from it, so that the folder can be compared with it."""
     if folder.path.resolve() == source.parent.resolve():
         return
     if source.is_dir():

@@ -1,7 +1,9 @@
 """The one place that imports TensorFlow, quietly, and says how to get it where it is missing."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,27 @@ def tensorflow(purpose: str) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        import tensorflow as tf
+        with _silenced():
+            import tensorflow as tf
     except ImportError:
         raise MissingDependencyError("tensorflow", "train", purpose) from None
     tf.get_logger().setLevel("ERROR")
     return tf
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Send what is written to file descriptor 2 nowhere: while it is loaded, TensorFlow logs below Python, unasked."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def keras(purpose: str) -> Any:

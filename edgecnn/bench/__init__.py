@@ -1,0 +1,1 @@
+"""Measures contenders side by side and says what may be concluded."""
