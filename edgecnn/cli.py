@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgecnn.training.fit import Progress, Trained
 
 DEFAULT_MODEL = "models/edge"
+WIDEST = 500  # characters: more than any table takes
 
 
 class ErrorTranslatingGroup(TyperGroup):
@@ -161,7 +162,9 @@ def bench(
 
 @app.command()
 def predict(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Pictures, folders, or - for a list on stdin.")],
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Pictures, folders, or - for a list on stdin.")
+    ],
     model: Annotated[str, typer.Option(help="An .onnx file, a model folder or a published model.")] = "edge",
     top: Annotated[int, typer.Option(min=1, help="So many labels for each picture.")] = 1,
     as_json: JsonOption = False,
@@ -284,7 +287,7 @@ def _print_table(table: Any) -> None:
     from rich.console import Console
 
     console = Console()
-    console.width = max(console.width, console.measure(table).maximum)
+    console.width = max(console.width, Console(width=WIDEST).measure(table).maximum)
     console.print(table)
 
 

@@ -179,7 +179,9 @@ class ModelFolder:
         try:
             return Card.from_json(self.card_path.read_text(encoding="utf-8"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"{self.card_path} is not a card of edgecnn ({error}): remove it or export again") from None
+            raise ModelError(
+                f"{self.card_path} is not a card of edgecnn ({error}): remove it or export again"
+            ) from None
 
     def write_card(self, card: Card) -> None:
         with atomic(self.card_path) as path:

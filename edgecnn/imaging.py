@@ -55,7 +55,7 @@ def pixels(picture: Image.Image, *, colour: bool) -> NDArray[np.uint8]:
     return np.asarray(picture.convert("RGB" if colour else "L"))
 
 
-def _as_uint8(grey: NDArray[np.float32], *, colour: bool) -> NDArray[np.uint8]:
+def _as_uint8(grey: NDArray[np.floating], *, colour: bool) -> NDArray[np.uint8]:
     bytes_ = np.clip(np.round(grey), 0, 255).astype(np.uint8)
     return np.repeat(bytes_[..., None], 3, axis=-1) if colour else bytes_
 

@@ -31,7 +31,7 @@ def inspect(model: str | Path) -> list[ModelInfo]:
     """
     path = find(model)
     files = ModelFolder(path).onnx_files() if path.is_dir() else [path]
-    if not files or path.is_file() and path.suffix != ".onnx":
+    if not files or (path.is_file() and path.suffix != ".onnx"):
         raise ModelError(f"{path} holds no ONNX model: run 'edgecnn export {path}' first")
     return [_inspect(file) for file in files]
 
@@ -76,5 +76,3 @@ def _plain(value: str) -> Any:
         return json.loads(value) if value[:1] in '[{"' else value
     except ValueError:
         return value
-
-

@@ -109,9 +109,8 @@ class Recipe:
     published: tuple[Published, ...] = ()
 
 
-_ADVENTURES_CONV = {"weights": Normal(0.03, truncated=True), "biases": Normal(1.0, truncated=True)}
-_ADVENTURES_DENSE = {"weights": Normal(0.03, truncated=True), "biases": Normal(0.01, truncated=True)}
-_OPENGENUS = {"weights": Normal(1.0), "biases": Normal(1.0)}
+_SMALL, _ONE, _TINY = Normal(0.03, truncated=True), Normal(1.0, truncated=True), Normal(0.01, truncated=True)
+_WIDE = Normal(1.0)
 
 _TABLE = (
     Recipe(
@@ -138,12 +137,12 @@ _TABLE = (
         summary="two 5×5 convolutions, dense 1000, small truncated normal weights",
         source="adventuresinmachinelearning.com, convolutional neural networks tutorial in TensorFlow",
         layers=(
-            Conv(32, 5, **_ADVENTURES_CONV),
+            Conv(32, 5, weights=_SMALL, biases=_ONE),
             Pool(),
-            Conv(64, 5, **_ADVENTURES_CONV),
+            Conv(64, 5, weights=_SMALL, biases=_ONE),
             Pool(),
-            Dense(1000, **_ADVENTURES_DENSE),
-            Output(**_ADVENTURES_DENSE),
+            Dense(1000, weights=_SMALL, biases=_TINY),
+            Output(weights=_SMALL, biases=_TINY),
         ),
         learning_rate=1e-4,
         batch_size=50,
@@ -155,13 +154,13 @@ _TABLE = (
         summary="two 5×5 convolutions, dense 1024, dropout, all weights normal with σ 1",
         source="OpenGenus, MNIST CNN article",
         layers=(
-            Conv(32, 5, **_OPENGENUS),
+            Conv(32, 5, weights=_WIDE, biases=_WIDE),
             Pool(),
-            Conv(64, 5, **_OPENGENUS),
+            Conv(64, 5, weights=_WIDE, biases=_WIDE),
             Pool(),
-            Dense(1024, **_OPENGENUS),
+            Dense(1024, weights=_WIDE, biases=_WIDE),
             Dropout(0.2),
-            Output(**_OPENGENUS),
+            Output(weights=_WIDE, biases=_WIDE),
         ),
         learning_rate=1e-3,
         batch_size=128,

@@ -88,41 +88,53 @@ def measure(
     BenchError.
     """
     entries = [enter(model, threads, batch) for model in models]
-    steps = sum(len(entry.contenders) for entry in entries) * 3
-    done = 0
-
-    def tell(doing: str) -> None:
-        nonlocal done
-        progress(Stage(done, steps, doing))
-        done += 1
-
+    count = sum(len(entry.contenders) for entry in entries)
+    steps = _Steps(progress, count + ROUNDS + count)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecnn-")))
-        lanes: list[_Lane] = []
-        for number, entry in enumerate(entries):
-            dataset, images = _images(entry, data)
-            np.save(scratch / f"{number}.npy", images)
-            for contender in entry.contenders:
-                tell(f"loading {contender.name}")
-                worker = stack.enter_context(_process(contender, scratch / f"{number}.npy"))
-                lanes.append(_Lane(contender, worker, dataset, worker.ask("load"), []))
+        lanes = [
+            lane
+            for number, entry in enumerate(entries)
+            for lane in _load(stack, entry, data, scratch / f"{number}.npy", steps)
+        ]
         for number in range(ROUNDS):
-            if number % (ROUNDS // max(1, min(ROUNDS, len(lanes)))) == 0 and done < 2 * len(lanes):
-                tell(f"round {number + 1} of {ROUNDS}")
+            steps.next(f"round {number + 1} of {ROUNDS}")
             # Each round starts with another contender, so that none is always the one after the slowest.
-            for lane in lanes[number % len(lanes) :] + lanes[: number % len(lanes)]:
+            first = number % len(lanes)
+            for lane in lanes[first:] + lanes[:first]:
                 samples = lane.worker.ask("round", seconds=duration / ROUNDS, most=MOST_SAMPLES)["ns"]
                 lane.rounds.append(tuple(samples))
-        measurements = []
-        for lane in lanes:
-            tell(f"scoring {lane.contender.name}")
-            measurements.append(_finish(lane))
+        measurements = tuple(_finish(lane, steps) for lane in lanes)
     sources = tuple(dict.fromkeys(lane.dataset.source for lane in lanes if lane.dataset))
     missing = tuple(dict.fromkeys(note for entry in entries for note in entry.missing))
-    return Bench(this_host(), threads, batch, duration, sources, tuple(measurements), missing)
+    return Bench(this_host(), threads, batch, duration, sources, measurements, missing)
 
 
-def _finish(lane: _Lane) -> Measurement:
+class _Steps:
+    """Counts what is done towards a total and tells the progress callback what comes next."""
+
+    def __init__(self, progress: Callable[[Stage], None], total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def next(self, doing: str) -> None:
+        self._progress(Stage(self._done, self._total, doing))
+        self._done += 1
+
+
+def _load(stack: ExitStack, entry: Entry, data: str | Path | None, images: Path, steps: _Steps) -> list[_Lane]:
+    """Start and load an entry's workers, one after another; `images` is where their images are put."""
+    dataset, pixels = _images(entry, data)
+    np.save(images, pixels)
+    lanes = []
+    for contender in entry.contenders:
+        steps.next(f"loading {contender.name}")
+        worker = stack.enter_context(_process(contender, images))
+        lanes.append(_Lane(contender, worker, dataset, worker.ask("load"), []))
+    return lanes
+
+
+def _finish(lane: _Lane, steps: _Steps) -> Measurement:
+    steps.next(f"scoring {lane.contender.name}")
     peak = lane.worker.ask("memory")["bytes"]
     answers = lane.worker.ask("answers")["labels"] if lane.dataset else None
     score = None

@@ -53,9 +53,7 @@ def load(contender: Contender) -> Runner:
 def import_runtime(contender: Contender) -> None:
     """Import the runtime and limit its threads."""
     if not contender.is_tensorflow:
-        import edgecnn.runtime  # noqa: F401
         return
-    import edgecnn.exporting.keras_to_onnx
     from edgecnn.training.backend import tensorflow
 
     tf = tensorflow("measuring the original model")
@@ -128,7 +126,7 @@ def serve(worker: Worker, commands: Any, answers: Any) -> None:
             answer = getattr(worker, command.pop("do"))(**command)
         except EdgecnnError as error:
             answer = {"error": str(error)}
-        print(json.dumps(answer), file=answers, flush=True)  # noqa: T201 (the answer goes down the pipe)
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 def main() -> None:

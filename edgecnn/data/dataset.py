@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from edgecnn.errors import DataError
 
-# Of the training images, in the order they are stored, number 0, 12, 24, … are for validation and the rest for training:
-# 5,000 and 55,000 of MNIST's 60,000. Taking every twelfth keeps the classes in proportion even where they are stored one
-# after another, as in image folders, and needs no random numbers.
+# Of the training images, in the order they are stored, number 0, 12, 24, … are for validation and the rest for
+# training: 5,000 and 55,000 of MNIST's 60,000. Taking every twelfth keeps the classes in proportion even where they
+# are stored one after another, as in image folders, and needs no random numbers.
 VALIDATION_EVERY = 12
 MOST_CLASSES = 1000
 
@@ -135,8 +135,8 @@ def _digest(*splits: Split) -> str:
     digest = hashlib.sha256()
     for split in splits:
         digest.update(repr((split.name, split.images.shape)).encode())
-        digest.update(np.ascontiguousarray(split.images))
-        digest.update(split.labels.astype("<i8"))
+        digest.update(np.ascontiguousarray(split.images).data)
+        digest.update(split.labels.astype("<i8").data)
     return digest.hexdigest()
 
 

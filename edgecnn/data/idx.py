@@ -7,6 +7,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def parse(content: bytes, name: str) -> NDArray[np.generic]:
+def parse(content: bytes, name: str) -> NDArray[Any]:
     """The array that an IDX file holds, in its own type and shape, native byte order.
 
     `name` stands for the file in messages. Raises DataError unless header and length fit one another exactly.
@@ -54,6 +55,6 @@ def parse(content: bytes, name: str) -> NDArray[np.generic]:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def read(path: Path) -> NDArray[np.generic]:
+def read(path: Path) -> NDArray[Any]:
     """Read one IDX file, gzipped or plain. Raises DataError."""
     return parse(read_bytes(path), str(path))

@@ -28,7 +28,7 @@ FORMS = (
     "or a folder of train/<label>/*.png and test/<label>/*.png"
 )
 
-Array = NDArray[Any]
+Array = NDArray[Any]  # what a file holds, before make_dataset has checked it
 Pair = tuple[Array, Array]
 
 
@@ -51,7 +51,7 @@ def load(source: str | Path = MNIST, limit: int | None = None) -> Dataset:
 
 
 def _load_mnist(limit: int | None) -> Dataset:
-    arrays = []
+    arrays: list[Array] = []
     for name, expected in MNIST_SHA256.items():
         content = idx.read_bytes(MNIST_FOLDER / f"{name}.gz")
         if hashlib.sha256(content).hexdigest() != expected:
@@ -123,7 +123,7 @@ def _labelled_files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
 
 
 def _read_pictures(files: list[tuple[Path, int]], *, colour: bool) -> Pair:
-    images = []
+    images: list[Array] = []
     for path, _ in files:
         image = pixels(open_picture(path), colour=colour)
         if images and image.shape != images[0].shape:

@@ -115,7 +115,9 @@ def _load_saved(path: Path) -> tuple[None, Callable[[Any], Any], Any, int]:
         raise ModelError(f"{path} is damaged or no SavedModel ({_first_line(error)}): save it again") from error
     inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
     if len(inputs) != 1 or len(outputs) != 1:
-        raise ExportError(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; an image classifier has one each")
+        raise ExportError(
+            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; an image classifier has one each"
+        )
     (name, spec), (output,) = next(iter(inputs.items())), outputs
 
     def call(image: Any) -> Any:

@@ -79,18 +79,23 @@ def transposed_flatten_to_gemm(graph: Graph) -> bool:
             continue
         flatten = graph.only_consumer(transpose)
         product = flatten and _is_flatten(graph, flatten) and graph.only_consumer(flatten)
-        shape = graph.shapes(2).get(transpose.output[0], ())[1:]
-        if not product or product.op_type not in ("MatMul", "Gemm") or None in shape:
+        shape = _known(graph.shapes(2).get(transpose.output[0], ())[1:])
+        if not product or product.op_type not in ("MatMul", "Gemm") or not shape:
             continue
         weights = graph.constant(product.input[1])
         transposed = product.op_type == "Gemm" and attributes(product).get("transB")
-        if weights is None or weights.ndim != 2 or transposed or weights.shape[0] != math.prod(map(int, shape)):  # type: ignore[arg-type]
+        if weights is None or weights.ndim != 2 or transposed or weights.shape[0] != math.prod(shape):
             continue
         rows = weights.reshape(*shape, -1).transpose(2, 0, 1, 3).reshape(weights.shape)
         product.input[1] = graph.add_constant(rows)
         graph.bypass(transpose, transpose.input[0])
         return True
     return False
+
+
+def _known(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+    """A shape without open dimensions, else ()."""
+    return tuple(size for size in shape if size is not None) if None not in shape else ()
 
 
 def matmul_to_gemm(graph: Graph) -> bool:

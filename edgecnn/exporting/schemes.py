@@ -11,7 +11,7 @@ Target = Literal["host", "x86-64", "arm64", "any"]
 class Int8:
     """How static int8 is stored.
 
-    `reduce_range` keeps weights to 7 bits: without VNNI, x86-64 adds two products in 16 bits, which 8-bit ones overflow.
+    `reduce_range` keeps weights to 7 bits: without VNNI, x86-64 adds two products in 16 bits, which 8 bits overflow.
     """
 
     activations: Literal["uint8", "int8"]

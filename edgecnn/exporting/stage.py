@@ -1,4 +1,4 @@
-"""[onnx; TensorFlow for `export` only] The stage itself: model folder in, verified ONNX files and an updated card out."""
+"""[onnx; TensorFlow for `export` only] The stage: model folder in, verified ONNX files and an updated card out."""
 
 import hashlib
 import json
@@ -107,9 +107,7 @@ def quantize_folder(
     original = Classifier(source)
     if original.metadata.get("quantization"):
         raise ExportError(f"{source} is quantised already: give the float32 file, {folders.ONNX_NAMES['float32']}")
-    dataset = find_dataset(
-        origin_of(card, original.metadata), data, original.input, len(original.labels)
-    )
+    dataset = find_dataset(origin_of(card, original.metadata), data, original.input, len(original.labels))
     if dataset is None:
         raise ExportError(f"quantising {source} needs images like those it was trained with: give --data PATH")
     kind = "static" if scheme == "auto" else scheme
@@ -162,7 +160,7 @@ def _quantize(
             "images": len(sample),
             "seed": SEED,
             "method": "minmax",
-            "sha256": hashlib.sha256(np.ascontiguousarray(sample.images)).hexdigest(),
+            "sha256": hashlib.sha256(np.ascontiguousarray(sample.images).data).hexdigest(),
         },
     }
 
@@ -218,7 +216,9 @@ def _notes(original: Original, dataset: Dataset | None) -> tuple[str, ...]:
         notes.append("the model returns logits; a Softmax was added, so that the ONNX file returns probabilities")
     if original.input.dtype != "uint8":
         how = "which scored best on validation images" if dataset else "assumed; --data would tell"
-        notes.append(f"the model takes {original.input.dtype}; pixels are multiplied by {original.input.scale:.6g} ({how})")
+        notes.append(
+            f"the model takes {original.input.dtype}; pixels are multiplied by {original.input.scale:.6g} ({how})"
+        )
     if dataset is None:
         notes.append("no images suit the model; give --data to verify and score it on real ones")
     return tuple(notes)

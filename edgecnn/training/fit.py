@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgecnn import folder as folders
 from edgecnn.data import Dataset, Split
-from edgecnn.errors import TrainingError, TrainingInterrupted
+from edgecnn.errors import TrainingInterrupted
 from edgecnn.folder import Card, DataRecord, ModelFolder, TrainingRecord
 from edgecnn.recipes import Recipe
 from edgecnn.score import Accuracy, accuracy
@@ -217,7 +218,7 @@ class _Batches:
     size: int
 
     def __len__(self) -> int:
-        return -(-len(self.order) // self.size)
+        return ceil(len(self.order) / self.size)
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
         for start in range(0, len(self.order), self.size):

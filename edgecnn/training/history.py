@@ -47,7 +47,9 @@ def _draw(path: Path, epochs: Sequence[Epoch], title: str) -> None:
         raise MissingDependencyError("matplotlib", "train", "drawing the training curves") from None
     numbers = [epoch.number for epoch in epochs]
     figure = Figure(figsize=(10, 4), layout="constrained")
-    figure.suptitle(f"{title}: {epochs[-1].validation_accuracy:.2%} of the validation images after {numbers[-1]} epochs")
+    figure.suptitle(
+        f"{title}: {epochs[-1].validation_accuracy:.2%} of the validation images after {numbers[-1]} epochs"
+    )
     loss, accuracy = figure.subplots(1, 2)
     loss.plot(numbers, [epoch.loss for epoch in epochs], "o-", markersize=3, label="training")
     loss.plot(numbers, [epoch.validation_loss for epoch in epochs], "o-", markersize=3, label="validation")
