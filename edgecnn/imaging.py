@@ -63,15 +63,17 @@ def _as_uint8(grey: NDArray[np.floating], *, colour: bool) -> NDArray[np.uint8]:
 def to_input(picture: Image.Image, height: int, width: int, *, colour: bool) -> NDArray[np.uint8]:
     """Bring a picture into a model's form: uint8 [height, width] or, with `colour`, [height, width, 3].
 
-    A grey model is taken to want light ink on a dark ground, as MNIST is; a picture with a light border is inverted.
-    A white-on-black picture of the right size comes back with its very pixels.
+    A grey model is taken to want light ink on a dark ground, as MNIST is; a picture with a light border is inverted,
+    and its paper, which is never quite white, made 0. A white-on-black one of the right size keeps its very pixels.
     """
     image = pixels(picture, colour=colour)
     if image.shape[:2] != (height, width):
-        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
-    return image if colour or not _border_is_light(image) else 255 - image
-
-
-def _border_is_light(image: NDArray[np.uint8]) -> bool:
+        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    return float(border.mean()) > LIGHT
+    return _ink_on_black(image, float(np.median(border))) if not colour and border.mean() > LIGHT else image
+
+
+def _ink_on_black(image: NDArray[np.uint8], paper: float) -> NDArray[np.uint8]:
+    """Invert dark ink on light paper, so that `paper`'s brightness becomes 0 and the darkest ink 255."""
+    contrast = max(paper - float(image.min()), 1.0)
+    return np.clip(np.round((paper - image) * (255 / contrast)), 0, 255).astype(np.uint8)

@@ -35,7 +35,7 @@ HEADINGS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One contender's figures: `agreement` with the original, `speedup` of the p50 over the fastest TensorFlow way's."""
+    """One contender's figures: `agreement` with the original, `speedup` of the p50 over the fastest TensorFlow way."""
 
     model: str
     contender: str
