@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,13 @@ def export(
     proto = convert(original, opset)
     path = folder.onnx("float32")
     with folders.atomic(path) as temporary:
-        _save(proto, temporary, {})
+        entries = _metadata(card, original.input, folders.sha256(source))
+        _save(proto, temporary, entries)
         candidate = Classifier(temporary)
         comparison = compare(candidate.predict(images), original.predict(images))
         require_equal(comparison, path.name)
         score = _score(candidate, dataset.test) if dataset else None
-        _save(proto, temporary, _metadata(card, original.input, score, folders.sha256(source)))
+        _save(proto, temporary, entries | _scored(score))
         record = _record(temporary, "float32", opset, score, comparison)
     _copy_source(source, folder)
     card = card.with_export(path.name, record)
@@ -118,8 +119,7 @@ def quantize_folder(
         before, after = _score(original, dataset.test), _score(candidate, dataset.test)
         require_accuracy(after, before, path.name)
         proto = onnx_module().load(temporary)
-        extra = {"quantization": json.dumps(details), "accuracy": _accuracy_json(after)}
-        _save(proto, temporary, metadata(proto) | extra)
+        _save(proto, temporary, metadata(proto) | {"quantization": json.dumps(details)} | _scored(after))
         comparison = compare(candidate.predict(dataset.test.images), original.predict(dataset.test.images))
         opset = next(item.version for item in proto.opset_import if item.domain == "")
         record = replace(
@@ -252,14 +252,13 @@ def _card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
     )
 
 
-def _metadata(card: Card, spec: InputSpec, score: Accuracy | None, original_sha256: str) -> dict[str, str]:
+def _metadata(card: Card, spec: InputSpec, original_sha256: str) -> dict[str, str]:
     """What an ONNX file says about itself: see DESIGN.md, rule 5."""
     entries = {
         "name": card.name,
         "labels": json.dumps(card.labels, ensure_ascii=False),
         "recipe": card.training.recipe if card.training else "",
         "dataset": json.dumps({"source": card.data.source, "sha256": card.data.sha256}) if card.data else "",
-        "accuracy": _accuracy_json(score) if score else "",
         "original_sha256": original_sha256,
         "versions": json.dumps(card.versions | folders.versions("tf2onnx", "onnx", "onnxruntime")),
         "input_scale": repr(spec.scale) if spec.dtype != "uint8" else "",
@@ -267,8 +266,8 @@ def _metadata(card: Card, spec: InputSpec, score: Accuracy | None, original_sha2
     return {key: value for key, value in entries.items() if value}
 
 
-def _accuracy_json(score: Accuracy) -> str:
-    return json.dumps({"split": score.split, "correct": score.correct, "images": score.images})
+def _scored(score: Accuracy | None) -> dict[str, str]:
+    return {"accuracy": json.dumps(asdict(score))} if score else {}
 
 
 def _save(proto: Any, path: Path, entries: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from edgecnn.errors import MissingDependencyError, OutputError
 from edgecnn.folder import ModelFolder, atomic
@@ -82,10 +83,17 @@ def tensorboard(directory: Path | None) -> Iterator[Callable[[Epoch], None]]:
         scalars = asdict(epoch) | {"validation_accuracy": epoch.validation_accuracy}
         with writer.as_default(step=scalars.pop("number")):
             for name in ("loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate", "seconds"):
-                tf.summary.scalar(name, scalars[name])
+                tf.summary.write(name, tf.constant(scalars[name], tf.float32), metadata=_scalar_metadata())
         writer.flush()
 
     try:
         yield log
     finally:
         writer.close()
+
+
+def _scalar_metadata() -> Any:
+    """What tf.summary.scalar would write; that function needs the tensorboard package, which only its viewer needs."""
+    metadata = tensorflow("training").compat.v1.SummaryMetadata(data_class="DATA_CLASS_SCALAR")
+    metadata.plugin_data.plugin_name = "scalars"
+    return metadata

@@ -1,0 +1,239 @@
+"""Training for real, on a few thousand of MNIST's images."""
+
+import csv
+import io
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgecnn.data import Dataset, load
+from edgecnn.data.dataset import make_dataset
+from edgecnn.errors import DataError, TrainingError, TrainingInterrupted
+from edgecnn.folder import ModelFolder
+from edgecnn.recipes import RECIPES, Affine, Conv, Dense, Output, Pool, find_recipe
+from edgecnn.training import networks
+from edgecnn.training.augment import distort
+from edgecnn.training.backend import keras, tensorflow
+from edgecnn.training.checkpoint import Run
+from edgecnn.training.fit import Fitter, Progress, train
+from edgecnn.training.schedule import learning_rate
+
+
+@pytest.fixture(scope="module")
+def few() -> Dataset:
+    """360 training images: 330 and 30 for validation, and MNIST's first 500 test images."""
+    mnist = load(limit=360)
+    return replace(mnist, test=replace(mnist.test, images=mnist.test.images[:500], labels=mnist.test.labels[:500]))
+
+
+def weights(folder: ModelFolder) -> list[np.ndarray]:
+    return [np.asarray(w) for w in keras("a test").models.load_model(folder.keras).get_weights()]
+
+
+def same(left: list[np.ndarray], right: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+def test_a_short_training_learns(exported: ModelFolder) -> None:
+    card = exported.card()
+    assert card is not None
+    assert card.test is not None
+    assert card.test.images == 10_000
+    assert card.test.value > 0.8
+    assert card.parameters == 29_658
+
+
+def test_the_folder_holds_model_card_history_and_curves(exported: ModelFolder) -> None:
+    with exported.history.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["number"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[2]["loss"]) < float(rows[0]["loss"])
+    assert Image.open(exported.curves).size == (1200, 480)
+    assert json.loads(exported.card_path.read_text())["training"]["limit"] == 2400
+    assert not exported.checkpoint.exists()
+
+
+def test_the_saved_model_holds_no_optimiser(exported: ModelFolder) -> None:
+    with zipfile.ZipFile(exported.keras) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as stored:
+        groups = list(stored)
+    assert "layers" in groups
+    assert "optimizer" not in groups
+
+
+def test_the_same_seed_gives_the_same_weights_resumed_or_not(few: Dataset, tmp_path: Path) -> None:
+    recipe = replace(find_recipe("notebook-3x3"), batch_size=64)  # it has dropout, whose random state must survive
+    whole, again, broken = (ModelFolder(tmp_path / name) for name in ("whole", "again", "broken"))
+    train(recipe, few, whole, epochs=3, seed=5)
+    train(recipe, few, again, epochs=3, seed=5)
+    assert same(weights(whole), weights(again))
+
+    def stop_in_epoch_two(at: Progress) -> None:
+        if at.epoch == 2 and at.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterrupted, match=r"epoch 1 of 3 is kept in .*broken: add --resume"):
+        train(recipe, few, broken, epochs=3, seed=5, progress=stop_in_epoch_two)
+    assert broken.checkpoint.exists()
+    assert not broken.keras.exists()
+    resumed = train(recipe, few, broken, epochs=3, seed=5, resume=True)
+    assert [epoch.number for epoch in resumed.epochs] == [1, 2, 3]
+    assert same(weights(whole), weights(broken))
+    assert not broken.checkpoint.exists()
+
+
+def test_another_seed_gives_other_weights(few: Dataset, tmp_path: Path) -> None:
+    folders = [ModelFolder(tmp_path / str(seed)) for seed in (1, 2)]
+    for seed, folder in enumerate(folders, start=1):
+        train(find_recipe("edge"), few, folder, epochs=1, seed=seed)
+    assert not same(weights(folders[0]), weights(folders[1]))
+
+
+def test_ctrl_c_in_the_first_epoch_says_that_nothing_was_kept(few: Dataset, tmp_path: Path) -> None:
+    def stop(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterrupted, match="nothing was kept"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_without_a_checkpoint_is_refused(few: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no unfinished training"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path), resume=True)
+
+
+def test_resume_of_another_run_is_refused(few: Dataset, tmp_path: Path) -> None:
+    interrupt_after_one_epoch(few, tmp_path, seed=1)
+    with pytest.raises(TrainingError, match="seed was 1, now 2"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, seed=2, resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused(few: Dataset, tmp_path: Path) -> None:
+    folder = interrupt_after_one_epoch(few, tmp_path, seed=1)
+    folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:5000])
+    with pytest.raises(TrainingError, match=r"checkpoint\.npz is damaged"):
+        train(find_recipe("edge"), few, folder, epochs=2, seed=1, resume=True)
+
+
+def interrupt_after_one_epoch(data: Dataset, path: Path, seed: int) -> ModelFolder:
+    def stop(at: Progress) -> None:
+        if at.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterrupted):
+        train(find_recipe("edge"), data, ModelFolder(path), epochs=2, seed=seed, progress=stop)
+    return ModelFolder(path)
+
+
+def test_training_again_removes_the_exports_of_the_earlier_model(few: Dataset, tmp_path: Path) -> None:
+    folder = ModelFolder(tmp_path)
+    folder.onnx("float32").write_bytes(b"of an earlier model")
+    trained = train(find_recipe("edge"), few, folder, epochs=1)
+    assert trained.removed == (folder.onnx("float32"),)
+    assert not folder.onnx("float32").exists()
+
+
+def test_tensorboard_logs_hold_an_event_for_each_epoch(few: Dataset, tmp_path: Path) -> None:
+    train(find_recipe("edge"), few, ModelFolder(tmp_path / "model"), epochs=2, tensorboard=tmp_path / "logs")
+    (log,) = (tmp_path / "logs").iterdir()
+    steps = {
+        event.step for event in tensorflow("a test").compat.v1.train.summary_iterator(str(log)) if event.summary.value
+    }
+    assert steps == {1, 2}
+
+
+def test_progress_counts_steps_and_carries_the_last_epoch(few: Dataset, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, progress=seen.append)
+    assert [(at.epoch, at.step, at.steps) for at in seen] == [(e, s, 3) for e in (1, 2) for s in (1, 2, 3)]
+    assert seen[0].last is None
+    assert seen[3].last is not None
+    assert seen[3].last.validation_images == 30
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_builds_as_it_is_described(name: str) -> None:
+    recipe = RECIPES[name]
+    model = networks.build(recipe, (28, 28), 10)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds.count("Conv2D") == sum(isinstance(layer, Conv) for layer in recipe.layers)
+    assert kinds.count("MaxPooling2D") == sum(isinstance(layer, Pool) for layer in recipe.layers)
+    assert kinds.count("Dense") == sum(isinstance(layer, Dense | Output) for layer in recipe.layers)
+    assert kinds[-1] == "Softmax"
+    assert (model.input.dtype, model.input.shape, model.output.shape) == ("uint8", (None, 28, 28), (None, 10))
+
+
+def test_initial_weights_follow_the_recipe() -> None:
+    keras("a test").utils.set_random_seed(0)
+    conv = next(layer for layer in networks.build(RECIPES["adventures"], (28, 28), 10).layers if "conv" in layer.name)
+    kernel, bias = conv.get_weights()
+    assert np.abs(kernel).max() < 2 * 0.03 * 1.001  # truncated at two standard deviations
+    assert 0.02 < kernel.std() < 0.03
+    assert np.abs(bias).max() > 0.06
+    wide = next(layer for layer in networks.build(RECIPES["opengenus"], (28, 28), 10).layers if "conv" in layer.name)
+    assert 0.9 < wide.get_weights()[0].std() < 1.1
+
+
+def test_images_too_small_for_the_pools_are_refused() -> None:
+    with pytest.raises(DataError, match=r"3×3 are too small for recipe 'notebook-3x3'"):
+        networks.build(RECIPES["notebook-3x3"], (3, 3), 10)
+
+
+def test_colour_images_and_many_classes_train(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 25
+    images = rng.integers(0, 256, (60, 20, 24, 3), np.uint8)
+    data = make_dataset("noise", (images, labels), (images, labels))
+    trained = train(find_recipe("edge"), data, ModelFolder(tmp_path), epochs=1)
+    assert trained.card.input_shape == (20, 24, 3)
+    assert len(trained.card.labels) == 25
+
+
+def test_distortion_without_bounds_changes_nothing_and_is_the_same_for_a_seed(mnist: Dataset) -> None:
+    images = tensorflow("a test").constant(mnist.test.images[:16])
+    none, some = Affine(0.0, 0.0, 0.0), Affine(0.2, 0.12, 2.0)
+    assert np.array_equal(distort(images, none, [0, 1]), images)
+    first = np.asarray(distort(images, some, [0, 1]))
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, distort(images, some, [0, 1]))
+    assert not np.array_equal(first, distort(images, some, [0, 2]))
+
+
+def test_distortion_moves_a_dot_within_its_bounds() -> None:
+    dots = np.zeros((200, 28, 28), np.uint8)
+    dots[:, 13:15, 13:15] = 255  # about the centre, which rotation and scale leave in place
+    moved = np.asarray(distort(tensorflow("a test").constant(dots), Affine(0.2, 0.12, 2.0), [0, 0]), np.float64)
+    rows, columns = np.mgrid[:28, :28]
+    total = moved.sum(axis=(1, 2))
+    shifts = [(moved * axis).sum(axis=(1, 2)) / total - 13.5 for axis in (rows, columns)]
+    for shift in shifts:
+        assert 1.5 < np.abs(shift).max() < 2.2
+        assert abs(shift.mean()) < 0.3
+
+
+def test_validation_loss_is_the_mean_cross_entropy(few: Dataset) -> None:
+    fitter = Fitter(find_recipe("edge"), few, Run("edge", "mnist", "", 1, 0, 360))
+    loss, score = fitter._score(few.test)
+    probabilities = np.asarray(fitter.model(few.test.images), np.float64)
+    assert loss == pytest.approx(-np.log(probabilities[np.arange(500), few.test.labels]).mean(), rel=1e-4)
+    assert score.correct == (probabilities.argmax(axis=1) == few.test.labels).sum()
+
+
+def test_one_cycle_rises_to_its_peak_then_falls_to_zero() -> None:
+    rates = [learning_rate("one-cycle", 0.01, step, 1000) for step in range(1000)]
+    assert max(rates) == pytest.approx(0.01)
+    assert rates.index(max(rates)) == 250
+    assert rates[0] == pytest.approx(0.0004)
+    assert rates[-1] < 1e-6
+    assert rates[:251] == sorted(rates[:251])
+    assert rates[250:] == sorted(rates[250:], reverse=True)
+
+
+def test_a_constant_rate_stays() -> None:
+    assert {learning_rate("constant", 0.1, step, 10) for step in range(10)} == {0.1}
