@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from edgecnn.folder import ModelFolder
 
 TESTS = Path(__file__).parent
 TINY = TESTS / "models" / "tiny.onnx"
+
+ABSENT_ON_A_PI = ("tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "h5py")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -38,26 +42,43 @@ def tiny() -> Path:
 def edgecnn() -> Run:
     """Run the command line in a process of its own: edgecnn("predict", "a.png", cwd=folder)."""
 
-    def run(
-        *arguments: str | Path, cwd: Path | None = None, text: str | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "edgecnn", *map(str, arguments)],
-            cwd=cwd,
-            input=text,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, **environment},
-            check=False,
-        )
+    return partial(run, sys.executable)
 
-    return run
+
+@pytest.fixture(scope="session")
+def pi(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The command line as on a Raspberry Pi: what `edgecnn` takes, no TensorFlow, no onnx; child processes included.
+
+    The base interpreter sees the project and links to the installed packages, but for those of the extras.
+    """
+    links = tmp_path_factory.mktemp("pi")
+    for package in Path(sysconfig.get_path("purelib")).iterdir():
+        name = package.name.lower()
+        absent = name.startswith(ABSENT_ON_A_PI) and not name.startswith("onnxruntime")
+        if not absent and package.suffix != ".pth":
+            (links / package.name).symlink_to(package)
+    base = str(getattr(sys, "_base_executable", sys.executable))
+    return partial(run, base, PYTHONPATH=f"{TESTS.parent}{os.pathsep}{links}", PYTHONNOUSERSITE="1")
+
+
+def run(
+    python: str, *arguments: str | Path, cwd: Path | None = None, text: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, "-m", "edgecnn", *map(str, arguments)],
+        cwd=cwd,
+        input=text,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, **environment},
+        check=False,
+    )
 
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory, small_mnist: Dataset) -> ModelFolder:
-    """A model folder of the default recipe, trained for three short epochs, exported and quantised. Do not change it."""
+    """The default recipe, trained for three short epochs, exported and quantised. Do not change it."""
     from edgecnn import export, find_recipe, quantize_folder, train
 
     folder = ModelFolder(tmp_path_factory.mktemp("models") / "edge")

@@ -1,0 +1,99 @@
+"""What may import what, and what runs where TensorFlow and onnx are not installed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from PIL import Image
+
+import edgecnn as package
+from edgecnn.data import Dataset
+from edgecnn.folder import ModelFolder
+
+ROOT = Path(__file__).parent.parent
+LOADED = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+
+
+def loaded_by(code: str) -> set[str]:
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{LOADED}"], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.fixture
+def picture(tmp_path: Path, mnist: Dataset) -> Path:
+    path = tmp_path / "seven.png"
+    Image.fromarray(mnist.test.images[0]).save(path)
+    return path
+
+
+def test_importing_edgecnn_imports_nothing_heavy() -> None:
+    heavy = {"numpy", "onnxruntime", "tensorflow", "keras", "onnx", "tf2onnx", "PIL", "typer", "rich", "matplotlib"}
+    assert not heavy & loaded_by("import edgecnn")
+
+
+def test_every_public_name_is_there() -> None:
+    assert package.__all__ == sorted(
+        package.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = package.nonsense
+
+
+def test_predict_and_help_import_neither_tensorflow_nor_onnx(picture: Path, tiny: Path) -> None:
+    for arguments in (["--help"], ["predict", str(picture), "--model", str(tiny)], ["info", str(tiny)]):
+        loaded = loaded_by(
+            "from typer.testing import CliRunner; from edgecnn.cli import app; "
+            f"done = CliRunner().invoke(app, {arguments!r}); assert done.exit_code == 0, done.output"
+        )
+        assert not {"tensorflow", "keras", "onnx", "tf2onnx", "matplotlib"} & loaded
+    assert "onnxruntime" in loaded
+
+
+def test_a_pi_predicts_describes_and_benches(pi: Run, picture: Path, exported: ModelFolder) -> None:
+    assert pi("--help").returncode == 0
+    assert pi("recipes").returncode == 0
+    predicted = pi("predict", picture, "--model", exported.path)
+    assert (predicted.returncode, predicted.stdout.split("\t")[1]) == (0, "7"), predicted.stderr
+    described = pi("info", exported.path, "--json")
+    assert [item["precision"] for item in json.loads(described.stdout)] == ["float32", "static int8 uint8/int8"]
+    benched = pi("bench", exported.path, "--duration", "0.2", "--json", "-")
+    assert benched.returncode == 0, benched.stderr
+    document = json.loads(benched.stdout)
+    assert [row["contender"] for row in document["contenders"]] == ["onnxruntime float32", "onnxruntime int8"]
+    assert document["missing"] == [
+        "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]' adds it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "error: training needs tensorflow, which is not installed: pip install 'edgecnn[train]'"),
+        (["export", "{}"], "error: loading a TensorFlow model needs tensorflow"),
+        (
+            ["export", "{}/model.onnx", "--quantize"],
+            "error: exporting and quantising needs onnx, which is not installed: pip install 'edgecnn[quantize]'",
+        ),
+    ],
+)
+def test_a_pi_says_how_to_get_what_is_missing(
+    pi: Run, arguments: list[str], message: str, exported: ModelFolder, tmp_path: Path
+) -> None:
+    before = sorted(exported.path.iterdir())
+    done = pi(*(argument.format(exported.path) for argument in arguments), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert sorted(exported.path.iterdir()) == before
+
+
+def test_imports_run_against_the_pipeline() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "Contracts: 1 kept, 0 broken." in done.stdout, done.stdout

@@ -1,0 +1,216 @@
+"""The command line as scripts and people meet it: exit codes, streams, one-line errors, help."""
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Run
+from PIL import Image
+
+from edgecnn.data import Dataset
+from edgecnn.folder import ModelFolder
+
+COMMANDS = ("train", "export", "bench", "predict", "info", "recipes")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, mnist: Dataset) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(3):
+        Image.fromarray(mnist.test.images[index]).save(folder / f"{index}.png")
+    return folder
+
+
+def fails(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Exit code 1, one line on stderr with these words, nothing on stdout."""
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    for word in words:
+        assert word in done.stderr
+
+
+def test_predict_prints_file_label_and_probability(edgecnn: Run, pictures: Path, exported: ModelFolder) -> None:
+    done = edgecnn("predict", pictures, "--model", exported.path)
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [Path(line[0]).name for line in lines] == ["0.png", "1.png", "2.png"]
+    assert [line[1] for line in lines] == ["7", "2", "1"]
+    assert all(re.fullmatch(r"[01]\.\d{4}", line[2]) for line in lines)
+    assert done.stderr == ""
+
+
+def test_predict_top_and_json(edgecnn: Run, pictures: Path, exported: ModelFolder) -> None:
+    done = edgecnn("predict", pictures / "0.png", "--model", exported.onnx("int8"), "--top", "3", "--json")
+    (row,) = json.loads(done.stdout)
+    assert row["file"] == str(pictures / "0.png")
+    assert row["predictions"][0]["label"] == "7"
+    chances = [guess["probability"] for guess in row["predictions"]]
+    assert len(chances) == 3
+    assert chances == sorted(chances, reverse=True)
+
+
+def test_predict_reads_a_list_from_stdin(edgecnn: Run, pictures: Path, tiny: Path) -> None:
+    names = "".join(f"{pictures / name}\n" for name in ("2.png", "0.png"))
+    done = edgecnn("predict", "-", "--model", tiny, text=names + "\n")
+    assert [Path(line.split("\t")[0]).name for line in done.stdout.splitlines()] == ["2.png", "0.png"]
+
+
+def test_predict_refuses_what_is_no_picture(edgecnn: Run, tmp_path: Path, tiny: Path) -> None:
+    (tmp_path / "notes.png").write_text("not a picture")
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
+    (tmp_path / "empty").mkdir()
+    fails(edgecnn("predict", tmp_path / "notes.png", "--model", tiny), "notes.png is no picture", "PNG or JPEG")
+    fails(edgecnn("predict", tmp_path / "bomb.png", "--model", tiny), "bomb.png has 10000×10000 pixels", "smaller")
+    fails(edgecnn("predict", tmp_path / "gone.png", "--model", tiny), "gone.png", "No such file")
+    fails(edgecnn("predict", tmp_path / "empty", "--model", tiny), "empty holds no pictures")
+
+
+def test_predict_refuses_models_that_are_none(edgecnn: Run, pictures: Path, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.onnx").write_bytes(tiny.read_bytes()[:1000])
+    fails(edgecnn("predict", pictures, "--model", tmp_path / "cut.onnx"), "cut.onnx", "truncated or no ONNX file")
+    fails(edgecnn("predict", pictures, "--model", "nosuch"), "nosuch is no file, no folder and no published model")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--recipe", "edgy"], ["no recipe 'edgy'", "did you mean 'edge'?"]),
+        (["train", "--data", "nowhere"], ["nowhere is no data set", "four IDX files"]),
+        (["export"], ["models/edge is no file", "edgecnn train"]),
+        (["bench"], ["models/edge is no file", "edgecnn train"]),
+        (["info", "nowhere.onnx"], ["nowhere.onnx is no file"]),
+    ],
+)
+def test_mistakes_get_one_line_and_leave_nothing(
+    edgecnn: Run, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    fails(edgecnn(*arguments, cwd=tmp_path), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_data_is_refused_before_anything_is_written(edgecnn: Run, tmp_path: Path) -> None:
+    images, labels = np.zeros((30, 8, 8), np.uint8), np.arange(30) % 3
+    np.savez(tmp_path / "short.npz", x_train=images, y_train=labels[:20], x_test=images, y_test=labels)
+    np.savez(tmp_path / "lacking.npz", x_train=images, y_train=labels, x_test=images)
+    fails(edgecnn("train", "--data", "short.npz", cwd=tmp_path), "30 train images but 20 labels")
+    fails(edgecnn("train", "--data", "lacking.npz", cwd=tmp_path), "lacking.npz lacks y_test")
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["predict"],
+        ["train", "--epochs", "0"],
+        ["bench", "--threads", "x"],
+        ["export", "--scheme", "4bit"],
+    ],
+)
+def test_wrong_usage_exits_with_2(edgecnn: Run, arguments: list[str]) -> None:
+    assert edgecnn(*arguments).returncode == 2
+
+
+def test_every_command_and_option_has_help(edgecnn: Run) -> None:
+    from typer.main import get_command
+
+    from edgecnn.cli import app
+
+    group = get_command(app)
+    assert tuple(group.commands) == COMMANDS  # type: ignore[attr-defined]
+    for command in group.commands.values():  # type: ignore[attr-defined]
+        assert command.help, command.name
+        for parameter in command.params:
+            assert parameter.help, (command.name, parameter.name)
+        assert edgecnn(command.name, "--help").returncode == 0
+
+
+def test_recipes_tell_published_and_reproduced_accuracy(edgecnn: Run) -> None:
+    rows = {row["name"]: row for row in json.loads(edgecnn("recipes", "--json").stdout)}
+    assert rows["adventures"]["published"][0]["accuracy"] == 0.9897
+    assert rows["adventures"]["reproduced"]["test"]["images"] == 10_000
+    assert "98.97% (the tutorial)" in edgecnn("recipes").stdout
+
+
+def test_info_prints_interface_graph_and_origin(edgecnn: Run, exported: ModelFolder) -> None:
+    text = edgecnn("info", exported.path).stdout
+    assert "image: uint8 [batch, 28, 28], 0 to 255" in text
+    assert "1,890,496 multiply-accumulates" in text
+    assert "model.int8.onnx: static int8 uint8/int8" in text
+
+
+def test_bench_writes_every_format(edgecnn: Run, tiny: Path, tmp_path: Path) -> None:
+    done = edgecnn(
+        "bench", tiny, "--duration", "0.2", "--json", "b.json", "--csv", "b.csv", "--markdown", "b.md", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (contender,) = json.loads((tmp_path / "b.json").read_text())["contenders"]
+    (row,) = csv.DictReader((tmp_path / "b.csv").read_text().splitlines())
+    assert float(row["p50_us"]) == contender["p50_us"] > 0
+    assert f"{contender['accuracy']:.2%}" in (tmp_path / "b.md").read_text()
+    assert f"{contender['accuracy']:.2%}" in done.stdout
+    assert "1 thread, batch 1, SingleStream" in done.stdout
+    assert "…" not in done.stdout  # no figure is cut short
+
+
+def test_bench_to_stdout_prints_that_and_nothing_else(edgecnn: Run, tiny: Path) -> None:
+    done = edgecnn("bench", tiny, "--duration", "0.1", "--json", "-")
+    assert json.loads(done.stdout)["threads"] == 1
+    assert done.stderr == ""
+
+
+def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(edgecnn: Run, tmp_path: Path) -> None:
+    command = ("train", "--limit", "1200", "--epochs", "40", "--out", str(tmp_path / "model"))
+    child = subprocess.Popen([sys.executable, "-m", "edgecnn", *command], stderr=subprocess.PIPE, text=True)
+    folder = ModelFolder(tmp_path / "model")
+    for _ in range(600):
+        if folder.checkpoint.exists() or child.poll() is not None:
+            break
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert re.search(r"error: stopped; epoch \d+ of 40 is kept in .*model: add --resume", errors)
+    assert len(errors.splitlines()) == 1
+    fails(edgecnn(*command, "--seed", "1", "--resume"), "seed was 0, now 1")
+    resumed = edgecnn(*command, "--resume", "--json")
+    assert json.loads(resumed.stdout)["training"]["epochs"] == 40
+    assert len(folder.history.read_text().splitlines()) == 41
+
+
+@pytest.mark.parametrize("options", ["size=150k", "ro"])
+def test_a_full_or_read_only_folder_is_told_in_one_line(options: str, exported: ModelFolder, tmp_path: Path) -> None:
+    """On a real file system of that kind, in a mount namespace of its own."""
+    place = tmp_path / "place"
+    place.mkdir()
+    mount = f"mount -t tmpfs -o {options} tmpfs {place}"
+    if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root: run the tests with sudo")
+    command = f"{sys.executable} -m edgecnn export {exported.path} --out {place}/model"
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f"{mount} && {command}; code=$?; find {place} -type f; exit $code"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    reason = "Read-only file system" if options == "ro" else "No space left on device"
+    assert re.search(rf"error: cannot write .*: {reason}; free space or choose another place with --out", done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+    assert not re.search(r"/\.\w+", done.stdout.replace(str(place), ""))  # no half-written file
+
+
+def test_json_of_train_and_export_is_the_card(edgecnn: Run, tmp_path: Path) -> None:
+    trained = edgecnn("train", "--limit", "240", "--epochs", "1", "--json", cwd=tmp_path)
+    assert json.loads(trained.stdout) == json.loads((tmp_path / "models/edge/card.json").read_text())
+    assert trained.stderr == ""
+    exported = edgecnn("export", "--quantize", "--scheme", "float16", "--json", cwd=tmp_path)
+    assert list(json.loads(exported.stdout)["exports"]) == ["model.onnx", "model.fp16.onnx"]

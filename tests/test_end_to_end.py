@@ -1,0 +1,57 @@
+"""The whole way through by the commands a user types, each with no argument but the training's size."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from PIL import Image
+
+from edgecnn.data import Dataset
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("empty folder")
+
+
+def test_train_export_bench_predict(edgecnn: Run, work: Path, mnist: Dataset) -> None:
+    trained = edgecnn("train", "--limit", "3600", "--epochs", "3", "--verbose", cwd=work)
+    assert trained.returncode == 0, trained.stderr
+    assert "29,658 parameters, 3 epochs" in trained.stdout
+    assert "Total params: 29,658" in trained.stderr
+    assert trained.stderr.endswith("next: edgecnn export --quantize\n")
+    exported = edgecnn("export", "--quantize", cwd=work)
+    assert exported.returncode == 0, exported.stderr
+    assert "verified on 1,000 test images of mnist" in exported.stdout
+    assert "agreement with float32" in exported.stdout
+    benched = edgecnn("bench", "--duration", "0.3", "--json", "bench.json", cwd=work)
+    assert benched.returncode == 0, benched.stderr
+    rows = {row["contender"]: row for row in json.loads((work / "bench.json").read_text())["contenders"]}
+    assert list(rows) == [
+        "TensorFlow predict",
+        "TensorFlow model(x)",
+        "TensorFlow tf.function",
+        "onnxruntime float32",
+        "onnxruntime int8",
+    ]
+    assert rows["onnxruntime float32"]["agreement"] == 1
+    assert rows["onnxruntime float32"]["accuracy"] == rows["TensorFlow predict"]["accuracy"] > 0.85
+    assert rows["onnxruntime float32"]["peak_mib"] < rows["TensorFlow predict"]["peak_mib"]
+    Image.fromarray(mnist.test.images[0]).save(work / "seven.png")
+    predicted = edgecnn("predict", "seven.png", cwd=work)
+    assert predicted.stdout.split("\t")[:2] == ["seven.png", "7"]
+
+
+def test_fashion_mnist_trains_by_its_folder(edgecnn: Run, work: Path) -> None:
+    """Debian's dataset-fashion-mnist has the same form as MNIST; FASHION_MNIST names its folder."""
+    folder = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
+    if not folder.is_dir():
+        pytest.skip("Fashion-MNIST is not here: apt-get install dataset-fashion-mnist")
+    done = edgecnn(
+        "train", "--data", folder, "--limit", "3600", "--epochs", "2", "--out", "fashion", "--json", cwd=work
+    )
+    card = json.loads(done.stdout)
+    assert card["test"]["value"] > 0.6
+    assert edgecnn("export", "fashion", cwd=work).returncode == 0
