@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from edgecnn.bench.measure import measure
     from edgecnn.data import Dataset, load
     from edgecnn.errors import EdgecnnError
-    from edgecnn.exporting.stage import export, quantize_folder
+    from edgecnn.exporting.stage import export, quantize
     from edgecnn.folder import Card, ModelFolder
     from edgecnn.info import inspect
     from edgecnn.recipes import RECIPES, Recipe, find_recipe
@@ -32,7 +32,7 @@ _HOME = {
     "inspect": "edgecnn.info",
     "load": "edgecnn.data",
     "measure": "edgecnn.bench.measure",
-    "quantize_folder": "edgecnn.exporting.stage",
+    "quantize": "edgecnn.exporting.stage",
     "train": "edgecnn.training.fit",
 }
 
@@ -50,7 +50,7 @@ __all__ = [
     "inspect",
     "load",
     "measure",
-    "quantize_folder",
+    "quantize",
     "train",
 ]
 

@@ -15,13 +15,12 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.exporting.schemes import Scheme, Target
 
 if TYPE_CHECKING:
-    from edgecnn.bench.measure import Stage
+    from edgecnn.bench.measure import Bench, Stage
     from edgecnn.exporting.stage import Exported, Quantized
     from edgecnn.info import ModelInfo
     from edgecnn.training.fit import Progress, Trained
 
 DEFAULT_MODEL = "models/edge"
-WIDEST = 500  # characters: more than any table takes
 
 
 class ErrorTranslatingGroup(TyperGroup):
@@ -110,17 +109,16 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Convert a model to ONNX, prove that it does the same, and with --quantize make it smaller."""
-    from edgecnn.exporting.stage import export as run
-    from edgecnn.exporting.stage import quantize_folder
+    from edgecnn.exporting import stage
 
     source: str | Path = model
     if not (quantize and model.endswith(".onnx")):
-        exported = run(model, out=out, data=data, opset=opset)
+        exported = stage.export(model, out=out, data=data, opset=opset)
         source = exported.path
         if not as_json:
             _print_exported(exported)
     if quantize:
-        quantized = quantize_folder(source, scheme=scheme, target=target, out=out, data=data)
+        quantized = stage.quantize(source, scheme=scheme, target=target, out=out, data=data)
         if not as_json:
             _print_quantized(quantized)
     if as_json:
@@ -155,7 +153,7 @@ def bench(
     for name, text in wanted:
         _write_report(name, text)
     if all(name != "-" for name, _ in wanted):
-        _print_table(report.table(measured))
+        _print_tables(measured)
         for line in report.conditions(measured):
             typer.echo(line)
 
@@ -282,13 +280,14 @@ def _write_report(name: str, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _print_table(table: Any) -> None:
-    """On stdout, never narrower than the table: a figure cut short is worse than a line that wraps."""
+def _print_tables(measured: "Bench") -> None:
     from rich.console import Console
 
-    console = Console()
-    console.width = max(console.width, Console(width=WIDEST).measure(table).maximum)
-    console.print(table)
+    from edgecnn.bench.report import tables, width_of
+
+    for drawn in tables(measured, Console().width):
+        # Never narrower than the table: a line that wraps is better than a figure cut short.
+        Console(width=max(Console().width, width_of(drawn))).print(drawn, "")
 
 
 def _print_trained(trained: "Trained") -> None:

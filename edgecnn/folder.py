@@ -178,7 +178,7 @@ class ModelFolder:
             return None
         try:
             return Card.from_json(self.card_path.read_text(encoding="utf-8"))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
             raise ModelError(
                 f"{self.card_path} is not a card of edgecnn ({error}): remove it or export again"
             ) from None
@@ -189,9 +189,10 @@ class ModelFolder:
 
     def prepare(self) -> None:
         """Make the folder and try a write, so that long work does not find out at its end. Raises OutputError."""
-        with atomic(self.path / "probe") as path:
+        probe = self.path / ".edgecnn-probe"  # no name that a file of the user's has
+        with atomic(probe) as path:
             path.write_bytes(b"\0" * 4096)
-        (self.path / "probe").unlink()
+        probe.unlink()
 
 
 def default_folder(name: str) -> ModelFolder:
@@ -246,7 +247,7 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
+        reason = error.strerror or str(error).partition("\n")[0] or type(error).__name__
         raise OutputError(f"cannot write {path}: {reason}; free space or choose another place with --out") from error
     finally:
         with _ignored_errors():

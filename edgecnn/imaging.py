@@ -1,12 +1,13 @@
 """Any picture → the pixels a model takes; shared by predict and by image folders."""
 
+import struct
 import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edgecnn.errors import ImageError
 
@@ -15,6 +16,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", 
 MOST_PIXELS = 60_000_000
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "F"})
 LIGHT = 127
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, struct.error)  # from Pillow, for a missing or damaged file
 
 
 def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
@@ -32,11 +34,14 @@ def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
                 f"{name} has {picture.width}×{picture.height} pixels, more than {MOST_PIXELS:,}: make it smaller first"
             )
         picture.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+        ImageOps.exif_transpose(picture, in_place=True)
+    except Image.DecompressionBombError:
+        raise ImageError(f"{name} has more than {MOST_PIXELS:,} pixels: make it smaller first") from None
+    except UnidentifiedImageError:
         raise ImageError(f"{name} is no picture that can be read: give a PNG or JPEG file") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{name} cannot be read as a picture: {reason}") from None
+        raise ImageError(f"{name} cannot be read as a picture ({reason}): give a whole PNG or JPEG file") from None
     return picture
 
 
@@ -47,11 +52,11 @@ def is_grey(picture: Image.Image) -> bool:
 
 def pixels(picture: Image.Image, *, colour: bool) -> NDArray[np.uint8]:
     """The picture as uint8 [height, width], or [height, width, 3] with `colour`; transparency shows white paper."""
-    if picture.mode == "P" or "A" in picture.getbands():
+    if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow's own conversion clips instead of scaling
+        return _as_uint8(np.asarray(picture, np.float32) / 257, colour=colour)
+    if picture.mode == "P" or "A" in picture.getbands() or "transparency" in picture.info:
         layer = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    elif picture.mode.startswith("I"):  # 16 bits a pixel: Pillow's own conversion clips instead of scaling
-        return _as_uint8(np.asarray(picture, np.float32) / 257, colour=colour)
     return np.asarray(picture.convert("RGB" if colour else "L"))
 
 

@@ -9,6 +9,8 @@ from edgecnn.errors import ModelError
 from edgecnn.folder import ModelFolder, find
 from edgecnn.runtime import Classifier
 
+GRAPH_KEYS = {"opset", "ir_version", "operators", "parameters", "macs"}
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -39,7 +41,8 @@ def inspect(model: str | Path) -> list[ModelInfo]:
 def _inspect(path: Path) -> ModelInfo:
     classifier = Classifier(path)
     metadata = {key: _plain(value) for key, value in classifier.metadata.items()}
-    graph = metadata.pop("graph", None) or _describe(path)
+    recorded = metadata.pop("graph", None)
+    graph = recorded if isinstance(recorded, dict) and set(recorded) >= GRAPH_KEYS else _describe(path)
     return ModelInfo(
         path=path,
         bytes=path.stat().st_size,

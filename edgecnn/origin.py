@@ -25,8 +25,11 @@ def origin_of(card: Card | None, metadata: Mapping[str, str] | None = None) -> O
     """What the card says, else what the ONNX file's own metadata says, else None."""
     if card and card.data:
         return Origin(card.data.source, card.data.sha256)
-    recorded = json.loads((metadata or {}).get("dataset") or "null")
-    return Origin(recorded["source"], recorded["sha256"]) if recorded else None
+    try:
+        recorded = json.loads((metadata or {}).get("dataset") or "null")
+        return Origin(recorded["source"], recorded["sha256"]) if recorded else None
+    except (ValueError, TypeError, KeyError):
+        return None  # another tool's entry of that name
 
 
 def find_dataset(origin: Origin | None, data: str | Path | None, spec: InputSpec, classes: int) -> Dataset | None:

@@ -1,6 +1,7 @@
 """Classifier: the one place that opens an onnxruntime.InferenceSession, and what an input has to be."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from edgecnn.folder import find_onnx
 PREDICT_CHUNK = 256  # images a run: activations stay in the cache and memory bounded, whatever the number of images
 DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
 PIXEL_SCALE = 1 / 255  # of a float model that does not say what its pixels are
+# What onnxruntime puts before its own words: a code, the file's path and the C++ function that noticed.
+CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*?\) )?")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,10 @@ class InputSpec:
         if not isinstance(images, np.ndarray):
             raise InputError(f"expected a numpy array, {self}, not {type(images).__name__}")
         if images.dtype != np.uint8 and not (self.dtype != "uint8" and images.dtype == np.float32):
-            raise InputError(f"expected {self}; got {images.dtype}: convert with images.astype(numpy.uint8)")
+            raise InputError(
+                f"expected {self}; got {images.dtype}: convert with images.astype(numpy.uint8), "
+                "or values from 0 to 1 with (255 * images).round().astype(numpy.uint8)"
+            )
         reshaped = self._reshape(images)
         if images.dtype == np.uint8:
             return reshaped if self.dtype == "uint8" else (reshaped * np.float32(self.scale)).astype(self.dtype)
@@ -71,12 +77,11 @@ class InputSpec:
         given = images.shape[1:]
         if len(given) == len(self.shape) and all(b in (None, a) for a, b in zip(given, self.shape, strict=True)):
             return images
-        known = tuple(size for size in self.shape if size is not None)
-        wanted, found = (tuple(size for size in dims if size != 1) for dims in (known, given))
-        if images.ndim < 2 or len(known) != len(self.shape) or wanted != found:
-            hint = "; a single image needs a batch dimension: image[None]" if images.shape == known else ""
+        if images.ndim < 2 or not self.matches(given):
+            hint = "; a single image needs a batch dimension: image[None]" if self.matches(images.shape) else ""
             raise InputError(f"expected {self}; got shape {list(images.shape)}{hint}")
-        return images.reshape(len(images), *known)
+        found = iter(size for size in given if size != 1)
+        return images.reshape(len(images), *(1 if size == 1 else next(found) for size in self.shape))
 
 
 @dataclass(frozen=True)
@@ -106,12 +111,19 @@ class Classifier:
             raise ModelError(f"{self.path} returns {outputs[0].shape}: an image classifier returns [batch, classes]")
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.input_name, self.output_name = inputs[0].name, outputs[0].name
-        self.input = _input_spec(inputs[0], self.metadata)
+        self.input = _input_spec(inputs[0], self.metadata, self.path)
+        self.batch: int | None = inputs[0].shape[0] if isinstance(inputs[0].shape[0], int) else None
         self.labels = _labels(self.metadata, outputs[0].shape[1], self.path)
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """One run of the session on a batch that `input.prepare` returned: what is timed. [n, classes]."""
-        probabilities: NDArray[np.float32] = self._session.run([self.output_name], {self.input_name: batch})[0]
+        """One run of the session on a batch that `input.prepare` returned: what is timed. [n, classes].
+
+        Raises ModelError if the model cannot run it: where `batch` is a number, the model takes so many images only.
+        """
+        try:
+            probabilities: NDArray[np.float32] = self._session.run([self.output_name], {self.input_name: batch})[0]
+        except Exception as error:  # onnxruntime raises a dozen unrelated types
+            raise ModelError(f"{self.path} cannot run a batch of {list(batch.shape)}: {_reason(error)}") from error
         return probabilities
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -119,8 +131,9 @@ class Classifier:
         prepared = self.input.prepare(images)
         if not len(prepared):
             return np.zeros((0, len(self.labels)), np.float32)
-        rows = [self.run(chunk) for chunk in chunks(prepared, PREDICT_CHUNK)]
-        return np.concatenate(rows).astype(np.float32, copy=False)
+        size = self.batch or PREDICT_CHUNK
+        rows = [self.run(_filled(chunk, self.batch)) for chunk in chunks(prepared, size)]
+        return np.concatenate(rows)[: len(prepared)].astype(np.float32, copy=False)
 
     def classify(self, images: NDArray[Any], top: int = 1) -> list[list[Prediction]]:
         """For each image its `top` likeliest labels, likeliest first. Raises InputError."""
@@ -130,6 +143,11 @@ class Classifier:
             [Prediction(self.labels[label], float(row[label])) for label in best]
             for row, best in zip(probabilities, order, strict=True)
         ]
+
+
+def _filled(chunk: NDArray[Any], batch: int | None) -> NDArray[Any]:
+    """The last chunk may be too short for a model of a fixed batch: repeat its images."""
+    return chunk if batch in (None, len(chunk)) else np.resize(chunk, (batch, *chunk.shape[1:]))
 
 
 def _open(path: Path, threads: int) -> ort.InferenceSession:
@@ -146,30 +164,35 @@ def _open(path: Path, threads: int) -> ort.InferenceSession:
 
 def _reason(error: Exception) -> str:
     """onnxruntime's message without its codes, and what to do about the commonest."""
-    message = str(error).strip().splitlines()[0]
+    message = CODES.sub("", " ".join(str(error).split())).rstrip(".")
     if "external data" in message.lower():
-        return "it refers to weights outside its folder; put the weights beside it, or get it from whoever made it"
-    if "Protobuf parsing failed" in message:
+        return "it refers to weights that are not in its folder; put them beside it, or get it from whoever made it"
+    if "Protobuf parsing failed" in message or "No graph was found" in message:
         return "it is truncated or no ONNX file; copy or export it again"
     if "opset" in message or "IR version" in message:
         return f"{message}; install a newer onnxruntime or export with a lower --opset"
     return f"{message}; export it again"
 
 
-def _input_spec(node: Any, metadata: Mapping[str, str]) -> InputSpec:
+def _input_spec(node: Any, metadata: Mapping[str, str], path: Path) -> InputSpec:
     shape = tuple(size if isinstance(size, int) else None for size in node.shape[1:])
     dtype = DTYPES[node.type]
     if dtype == "uint8":
         return InputSpec(shape, dtype)
-    return InputSpec(shape, dtype, float(metadata.get("input_scale", PIXEL_SCALE)))
+    try:
+        return InputSpec(shape, dtype, float(metadata.get("input_scale", PIXEL_SCALE)))
+    except ValueError:
+        raise ModelError(f"{path} has an input_scale that is no number: export it again") from None
 
 
 def _labels(metadata: Mapping[str, str], classes: int, path: Path) -> tuple[str, ...]:
     """The labels the file carries, or the classes' numbers where it carries none."""
     try:
-        labels = tuple(json.loads(metadata["labels"])) if "labels" in metadata else tuple(map(str, range(classes)))
+        labels = json.loads(metadata["labels"]) if "labels" in metadata else list(range(classes))
     except ValueError:
-        raise ModelError(f"{path} has labels that are no JSON list: export it again") from None
+        labels = None
+    if not isinstance(labels, list):
+        raise ModelError(f"{path} has labels that are no JSON list: export it again")
     if len(labels) != classes:
         raise ModelError(f"{path} has {len(labels)} labels for {classes} classes: export it again")
-    return labels
+    return tuple(map(str, labels))

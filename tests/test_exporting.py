@@ -15,7 +15,7 @@ from edgecnn.errors import DataError, ExportError, InputError, ModelError, Verif
 from edgecnn.exporting import verify
 from edgecnn.exporting.quantize import has_vnni, int8_for
 from edgecnn.exporting.schemes import S8S8, U8S8, U8S8_REDUCED
-from edgecnn.exporting.stage import CALIBRATION_IMAGES, export, quantize_folder
+from edgecnn.exporting.stage import CALIBRATION_IMAGES, export, quantize
 from edgecnn.folder import ModelFolder, sha256
 from edgecnn.recipes import RECIPES
 from edgecnn.runtime import Classifier
@@ -226,8 +226,8 @@ def test_quantising_a_foreign_model_takes_its_own_images(layers: Any, here: Path
     done = export("mine.keras", data="mine.npz")
     assert done.verified_on == "200 test images of mine.npz"
     with pytest.raises(ExportError, match="give --data"):
-        quantize_folder(done.path)
-    quantized = quantize_folder(done.path, data="mine.npz")
+        quantize(done.path)
+    quantized = quantize(done.path, data="mine.npz")
     assert quantized.record.quantization["calibration"]["data"] == "mine.npz"
     assert "QuantizeLinear" in operators(quantized.path)
 
@@ -251,7 +251,7 @@ def test_images_of_another_form_are_refused(exported: ModelFolder, here: Path) -
 def test_the_target_decides_the_form_of_int8(
     target: Any, activations: str, reduced: bool, exported: ModelFolder, tmp_path: Path
 ) -> None:
-    done = quantize_folder(exported.onnx("float32"), target=target, out=tmp_path)
+    done = quantize(exported.onnx("float32"), target=target, out=tmp_path)
     details = done.record.quantization
     assert (details["activations"], details["weights"], details["reduce_range"]) == (activations, "int8", reduced)
     model = onnx.load(done.path)
@@ -295,7 +295,7 @@ def test_named_targets_do_not_depend_on_this_machine() -> None:
 def test_other_schemes_are_smaller_and_as_accurate(
     scheme: Any, name: str, operator: str, exported: ModelFolder, tmp_path: Path
 ) -> None:
-    done = quantize_folder(exported.onnx("float32"), scheme=scheme, out=tmp_path)
+    done = quantize(exported.onnx("float32"), scheme=scheme, out=tmp_path)
     assert done.path == tmp_path / name
     assert operator in operators(done.path)
     assert done.record.bytes < 0.6 * done.bytes_before
@@ -305,7 +305,7 @@ def test_other_schemes_are_smaller_and_as_accurate(
 
 
 def test_calibration_is_the_same_each_time(exported: ModelFolder, tmp_path: Path) -> None:
-    again = quantize_folder(exported.onnx("float32"), out=tmp_path)
+    again = quantize(exported.onnx("float32"), out=tmp_path)
     assert sha256(again.path) == sha256(exported.onnx("int8"))
 
 
@@ -347,7 +347,7 @@ def test_a_failed_quantisation_leaves_the_earlier_file(exported: ModelFolder, tm
     onnx.save(spoilt, folder.onnx("float32"))
     folder.onnx("int8").write_bytes(b"earlier")
     with pytest.raises(VerificationError, match=r"model\.int8\.onnx would fall from"):
-        quantize_folder(folder.onnx("float32"))
+        quantize(folder.onnx("float32"))
     assert folder.onnx("int8").read_bytes() == b"earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.int8.onnx", "model.onnx"]
 
@@ -415,7 +415,7 @@ def test_onnx_files_are_quantised_but_not_exported(exported: ModelFolder) -> Non
     with pytest.raises(ExportError, match="is ONNX already: add --quantize"):
         export(exported.onnx("float32"))
     with pytest.raises(ExportError, match="is quantised already"):
-        quantize_folder(exported.onnx("int8"))
+        quantize(exported.onnx("int8"))
 
 
 def test_data_that_has_changed_since_training_is_refused(exported: ModelFolder, tmp_path: Path) -> None:

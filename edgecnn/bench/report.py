@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NOTHING = "–"
-HEADINGS = (
+WIDEST = 500  # characters: more than any table takes
+HEADINGS: tuple[tuple[str, str], ...] = (
     ("contender", "left"),
     ("accuracy, 95 %", "right"),
     ("agrees", "right"),
@@ -25,12 +26,13 @@ HEADINGS = (
     ("p90 µs", "right"),
     ("p99 µs", "right"),
     ("images/s", "right"),
+    ("speed-up", "right"),
     ("init ms", "right"),
     ("first ms", "right"),
     ("peak MiB", "right"),
     ("file kB", "right"),
-    ("speed-up", "right"),
 )
+SPEED, COST = slice(1, 8), slice(8, None)  # columns, where all of them are too wide for a terminal
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def _row(item: Measurement, originals: list[Measurement], batch: int) -> Row:
         init_ms=item.init_ns / 1e6,
         first_ms=item.first_ns / 1e6,
         peak_mib=item.peak_rss / 2**20,
-        file_bytes=sum(part.stat().st_size for part in ([file] if file.is_file() else file.rglob("*"))),
+        file_bytes=sum(part.stat().st_size for part in (file, *file.rglob("*")) if part.is_file()),
     )
 
 
@@ -91,12 +93,12 @@ def conditions(bench: Bench) -> list[str]:
     """What the figures hold for, and what to doubt in them: lines of text."""
     data = f"accuracy on the test images of {', '.join(bench.data)}" if bench.data else "noise for images, no accuracy"
     versions = ", ".join(f"{name} {version}" for name, version in bench.host.versions.items())
-    samples = [f"{row.latency.samples:,}" for row in rows(bench)]
+    samples = [row.latency.samples for row in rows(bench)]
     lines = [
         f"{bench.host}; {versions}",
         f"{bench.threads} thread{'s' if bench.threads > 1 else ''}, batch {bench.batch}, SingleStream, "
         f"{bench.duration:g} s a contender in {len(bench.measurements[0].rounds)} interleaved rounds "
-        f"({min(samples, key=len)} to {max(samples, key=len)} queries); {data}",
+        f"({min(samples):,} to {max(samples):,} queries); {data}",
     ]
     shaky = [row.contender for row in rows(bench) if not row.latency.is_stable]
     if shaky:
@@ -104,15 +106,28 @@ def conditions(bench: Bench) -> list[str]:
     return lines + [f"missing: {note}" for note in bench.missing]
 
 
-def table(bench: Bench) -> "Table":
-    """The figures as a rich table."""
+def tables(bench: Bench, width: int) -> list["Table"]:
+    """The figures as one rich table, or as two where one would be wider than `width` characters."""
+    whole = _table(bench, slice(1, None))
+    return [whole] if width_of(whole) <= width else [_table(bench, SPEED), _table(bench, COST)]
+
+
+def width_of(table: "Table") -> int:
+    """How many characters a table takes when nothing in it is cut short."""
+    from rich.console import Console
+
+    return Console(width=WIDEST).measure(table).maximum
+
+
+def _table(bench: Bench, columns: slice) -> "Table":
     from rich.table import Table
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for title, side in HEADINGS:
+    for title, side in (HEADINGS[0], *HEADINGS[columns]):
         drawn.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
     for row in rows(bench):
-        drawn.add_row(*_cells(bench, row))
+        cells = _cells(bench, row)
+        drawn.add_row(cells[0], *cells[columns])
     return drawn
 
 
@@ -190,11 +205,11 @@ def _cells(bench: Bench, row: Row) -> list[str]:
         _figure(row.latency.p90_us),
         _figure(row.latency.p99_us),
         f"{row.latency.throughput:,.0f}",
+        _ratio(row.speedup),
         f"{row.init_ms:,.0f}",
         _figure(row.first_ms),
         f"{row.peak_mib:,.0f}",
         f"{row.file_bytes / 1000:,.0f}",
-        f"{row.speedup:.1f}×" if row.speedup is not None else NOTHING,
     ]
 
 
@@ -203,6 +218,12 @@ def _score(score: Accuracy | None) -> str:
         return NOTHING
     low, high = score.interval
     return f"{score.value:.2%} ({100 * low:.2f}–{100 * high:.2f})"
+
+
+def _ratio(value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    return f"{value:.1f}×" if value >= 1 else f"{value:.2g}×"
 
 
 def _figure(value: float) -> str:

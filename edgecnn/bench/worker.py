@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import Contender
 from edgecnn.bench.host import peak_rss
-from edgecnn.errors import EdgecnnError
+from edgecnn.errors import BenchError, EdgecnnError
 
 POOL = 64  # images that timed queries cycle through: different pixels each time, all in the cache
 WARM_UP_SECONDS, WARM_UP_QUERIES = 0.3, 10  # after loading
 REWARM_SECONDS, REWARM_QUERIES = 0.02, 2  # before each round: the others have used the caches meanwhile
+ANSWERED = 250  # images a run, where every image is answered
 NANOSECONDS = 1_000_000_000
 
 Images = NDArray[np.uint8]
@@ -26,10 +28,14 @@ Images = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Runner:
-    """A loaded contender: `infer` takes a prepared batch and returns scores as a numpy array."""
+    """A loaded contender: `infer` takes a prepared batch and returns scores as a numpy array.
+
+    `answered` is how many images a run takes when every image is answered.
+    """
 
     prepare: Callable[[Images], NDArray[Any]]
     infer: Callable[[NDArray[Any]], NDArray[Any]]
+    answered: int = ANSWERED
 
 
 def load(contender: Contender) -> Runner:
@@ -38,7 +44,9 @@ def load(contender: Contender) -> Runner:
         from edgecnn.runtime import Classifier
 
         classifier = Classifier(contender.file, threads=contender.threads)
-        return Runner(classifier.input.prepare, classifier.run)
+        if classifier.batch not in (None, contender.batch):
+            raise BenchError(f"{contender.file} takes batches of {classifier.batch}: give --batch {classifier.batch}")
+        return Runner(classifier.input.prepare, classifier.run, classifier.batch or ANSWERED)
     from edgecnn.exporting.keras_to_onnx import load_original
 
     original = load_original(contender.file, contender.scale)
@@ -51,14 +59,17 @@ def load(contender: Contender) -> Runner:
 
 
 def import_runtime(contender: Contender) -> None:
-    """Import the runtime and limit its threads."""
-    if not contender.is_tensorflow:
-        return
-    from edgecnn.training.backend import tensorflow
+    """Import all that `load` needs, and limit TensorFlow's threads."""
+    if contender.is_tensorflow:
+        from edgecnn.training.backend import keras, tensorflow
 
-    tf = tensorflow("measuring the original model")
-    tf.config.threading.set_intra_op_parallelism_threads(contender.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(contender.threads)
+        tf = tensorflow("measuring the original model")
+        tf.config.threading.set_intra_op_parallelism_threads(contender.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(contender.threads)
+        keras("measuring the original model")
+        import_module("edgecnn.exporting.keras_to_onnx")
+    else:
+        import_module("edgecnn.runtime")
 
 
 class Worker:
@@ -94,8 +105,9 @@ class Worker:
         """The label given to every image, by its index."""
         images = np.load(self.images, mmap_mode="r")
         labels: list[int] = []
-        for start in range(0, len(images), 250):
-            batch = self.runner.prepare(np.ascontiguousarray(images[start : start + 250]))
+        size = self.runner.answered
+        for start in range(0, len(images), size):
+            batch = self.runner.prepare(np.ascontiguousarray(images[start : start + size]))
             labels.extend(self.runner.infer(batch).argmax(axis=1).tolist())
         return {"labels": labels}
 

@@ -117,11 +117,10 @@ def _names(source: str, *splits: Split) -> tuple[str, ...]:
 
 def _part(source: str, split: Split, limit: int | None) -> tuple[Split, Split]:
     """Apply the limit, then the rule of VALIDATION_EVERY."""
-    kept = np.arange(len(split))
-    if limit is not None and limit < len(split):
-        kept = np.linspace(0, len(split) - 1, limit).astype(np.int64)
-    if len(kept) < 2:
-        raise DataError(f"{source}: {len(kept)} training image is too few; training and validation need one each")
+    size = len(split) if limit is None else min(limit, len(split))
+    if size < 2:
+        raise DataError(f"{source}: {size} training images are too few; training and validation need one each")
+    kept = np.linspace(0, len(split) - 1, size).astype(np.int64)
     held_out = np.arange(len(kept)) % VALIDATION_EVERY == 0
     train, validation = kept[~held_out], kept[held_out]
     return (

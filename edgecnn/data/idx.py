@@ -27,7 +27,7 @@ def read_bytes(path: Path) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is truncated or corrupt ({error}): copy it again") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{path} cannot be read ({error.strerror or error}): check the path") from None
 
 
 def parse(content: bytes, name: str) -> NDArray[Any]:
@@ -51,7 +51,10 @@ def parse(content: bytes, name: str) -> NDArray[Any]:
     if len(content) != expected:
         fault = "truncated" if len(content) < expected else "too long"
         raise DataError(f"{name} is {fault}: {len(content):,} bytes, where its header {shape} calls for {expected:,}")
-    array = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    try:
+        array = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    except ValueError:  # no values, and dimensions that multiply beyond an address
+        raise DataError(f"{name} is not an IDX file: no array has its header's dimensions {shape}") from None
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 

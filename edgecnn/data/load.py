@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,15 @@ def _read_idx_folder(folder: Path) -> tuple[Pair, Pair]:
 
 
 def _read_npz(path: Path) -> tuple[Pair, Pair]:
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is no whole .npz file: save it again with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as archive:
             missing = [key for key in NPZ_KEYS if key not in archive]
             if missing:
                 raise DataError(f"{path} lacks {', '.join(missing)}: it must hold {', '.join(NPZ_KEYS)}")
             x_train, y_train, x_test, y_test = (archive[key] for key in NPZ_KEYS)
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is truncated or corrupt ({error}): save it again") from None
     except ValueError as error:
         raise DataError(f"{path} does not hold plain arrays ({error}): save it again without objects") from None

@@ -8,8 +8,18 @@ from typing import Any
 
 from edgecnn.exporting.graph import Graph, attributes
 
-FLOATS = {1: "float32", 2: "uint8", 3: "int8", 10: "float16", 11: "float64"}
 WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QGemm")
+# Which inputs of an integer operator are images, weights and biases; the others are scales and zero points.
+VALUES = {
+    "ConvInteger": (0, 1),
+    "MatMulInteger": (0, 1),
+    "QLinearConv": (0, 3, 8),
+    "QLinearMatMul": (0, 3),
+    "QGemm": (0, 3, 6),
+}
+PASSING = ("DequantizeLinear", "Cast", "Reshape")  # between a stored value and who reads it
+NO_READERS = ("QuantizeLinear", *PASSING, "Clip", "Squeeze", "Pad", "ReduceMean")
+INT64 = 7  # of positions and sizes, never of weights
 
 
 @dataclass(frozen=True)
@@ -42,19 +52,30 @@ def _parameters(graph: Graph) -> int:
     """Values of weights and biases: what Conv and Gemm read, through DequantizeLinear where quantised."""
     counted: dict[str, int] = {}
     for node in graph.nodes:
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear", "Reshape", "Clip", "Squeeze", "Pad", "ReduceMean"):
+        if node.op_type in NO_READERS or _multiplies_scales(graph, node):
             continue
-        for name in node.input:
+        for name in _values(node):
             tensor = _stored(graph, name)
-            if tensor is not None:
+            if tensor is not None and tensor.data_type != INT64:
                 counted[tensor.name] = math.prod(tensor.dims)
     return sum(counted.values())
 
 
+def _values(node: Any) -> list[str]:
+    """The inputs of a node without scales and zero points."""
+    return [name for at, name in enumerate(node.input) if at in VALUES.get(node.op_type, range(len(node.input)))]
+
+
+def _multiplies_scales(graph: Graph, node: Any) -> bool:
+    """Dynamic quantisation computes an activation's scale and multiplies it by the weights', which is stored."""
+    makers = map(graph.producer, node.input)
+    return node.op_type == "Mul" and any(maker and maker.op_type == "DynamicQuantizeLinear" for maker in makers)
+
+
 def _stored(graph: Graph, name: str) -> Any | None:
-    """The initializer that a node reads as `name`, directly or dequantised."""
+    """The initializer that a node reads as `name`, directly, dequantised or reshaped."""
     maker = graph.producer(name)
-    if maker is not None and maker.op_type in ("DequantizeLinear", "Cast"):
+    if maker is not None and maker.op_type in PASSING:
         name = maker.input[0]
     return next((tensor for tensor in graph.proto.initializer if tensor.name == name), None)
 
@@ -66,16 +87,12 @@ def _macs(graph: Graph) -> int | None:
     for node in graph.nodes:
         if node.op_type not in WEIGHTED:
             continue
-        weights = shapes.get(node.input[_weight_input(node)], ())
+        weights = shapes.get(_values(node)[1], ())
         outputs = shapes.get(node.output[0], ())
         if not weights or not outputs or None in weights or None in outputs:
             return None
         total += math.prod(map(int, outputs)) * _summed(node, weights)  # type: ignore[arg-type]
     return total
-
-
-def _weight_input(node: Any) -> int:
-    return 3 if node.op_type.startswith("QLinear") or node.op_type == "QGemm" else 1
 
 
 def _summed(node: Any, weights: tuple[int | None, ...]) -> int:

@@ -116,8 +116,9 @@ class Graph:
         """Every tensor's shape when the input's first dimension is `batch`; None for a dimension that stays unknown."""
         copy = type(self.model)()
         copy.CopyFrom(self.model)
+        stored = {tensor.name for tensor in copy.graph.initializer}  # old exporters list the weights as inputs too
         for value in [*copy.graph.input, *copy.graph.output]:
-            if value.type.tensor_type.shape.dim:
+            if value.name not in stored and value.type.tensor_type.shape.dim:
                 value.type.tensor_type.shape.dim[0].dim_value = batch
         inferred = self.onnx.shape_inference.infer_shapes(copy, data_prop=True).graph
         values = [*inferred.input, *inferred.value_info, *inferred.output]

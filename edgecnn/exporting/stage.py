@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from edgecnn import folder as folders
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import ExportError
-from edgecnn.exporting import describe, quantize
+from edgecnn.exporting import describe
 from edgecnn.exporting.graph import metadata, onnx_module
 from edgecnn.exporting.keras_to_onnx import Original, convert, load_original
+from edgecnn.exporting.quantize import dynamic, float16, int8_for, static
 from edgecnn.exporting.schemes import Scheme, Target
 from edgecnn.exporting.verify import Comparison, compare, require_accuracy, require_equal
 from edgecnn.folder import Card, ExportRecord, ModelFolder
@@ -70,6 +71,7 @@ def export(
     dataset = find_dataset(origin_of(card), data, original.input, original.classes)
     original = _with_scale(original, dataset)
     card = card or _foreign_card(folder.path.name, original, dataset)
+    card = _card_in(folder, source, card)
     images, verified_on = _verification_images(original.input, dataset)
     proto = convert(original, opset)
     path = folder.onnx("float32")
@@ -79,7 +81,7 @@ def export(
         candidate = Classifier(temporary)
         comparison = compare(candidate.predict(images), original.predict(images))
         require_equal(comparison, path.name)
-        score = _score(candidate, dataset.test) if dataset else None
+        score = _score(candidate.predict(dataset.test.images), dataset.test) if dataset else None
         _save(proto, temporary, entries | _scored(score))
         record = _record(temporary, "float32", opset, score, comparison)
     _copy_source(source, folder)
@@ -88,7 +90,7 @@ def export(
     return Exported(path, card, record, comparison, verified_on, _notes(original, dataset))
 
 
-def quantize_folder(
+def quantize(
     model: str | Path,
     *,
     scheme: Scheme = "auto",
@@ -115,19 +117,16 @@ def quantize_folder(
     path = folder.onnx(PRECISION[kind])
     with folders.atomic(path) as temporary:
         details = _quantize(kind, source, temporary, original.input, dataset, target)
-        candidate = Classifier(temporary)
-        before, after = _score(original, dataset.test), _score(candidate, dataset.test)
+        reference = original.predict(dataset.test.images)
+        answers = Classifier(temporary).predict(dataset.test.images)
+        before, after = _score(reference, dataset.test), _score(answers, dataset.test)
         require_accuracy(after, before, path.name)
         proto = onnx_module().load(temporary)
         _save(proto, temporary, metadata(proto) | {"quantization": json.dumps(details)} | _scored(after))
-        comparison = compare(candidate.predict(dataset.test.images), original.predict(dataset.test.images))
         opset = next(item.version for item in proto.opset_import if item.domain == "")
-        record = replace(
-            _record(temporary, PRECISION[kind], opset, after, comparison), quantization=details, max_difference=None
-        )
+        record = _record(temporary, PRECISION[kind], opset, after, compare(answers, reference), details)
     _copy_source(source, folder)
-    if card is None:
-        card = _card_of_onnx(folder.path.name, original, proto)
+    card = _card_in(folder, source, card or _card_of_onnx(folder.path.name, original, proto))
     card = card.with_export(path.name, record)
     folder.write_card(card)
     return Quantized(path, card, record, before, after, source.stat().st_size)
@@ -138,15 +137,15 @@ def _quantize(
 ) -> dict[str, Any]:
     """Run one scheme and say what was done, as the metadata and card hold it."""
     if kind == "dynamic":
-        quantize.dynamic(source, output)
+        dynamic(source, output)
         return {"scheme": "dynamic", "weights": "uint8"}
     if kind == "float16":
-        quantize.float16(source, output)
+        float16(source, output)
         return {"scheme": "float16"}
-    form = quantize.int8_for(target)
+    form = int8_for(target)
     sample = dataset.train.sample(CALIBRATION_IMAGES, SEED)
     images = spec.prepare(sample.images)
-    quantize.static(source, output, images, form)
+    static(source, output, images, form)
     return {
         "scheme": "static",
         "target": target,
@@ -224,8 +223,13 @@ def _notes(original: Original, dataset: Dataset | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _score(classifier: Classifier, split: Split) -> Accuracy:
-    return accuracy(split.name, classifier.predict(split.images).argmax(axis=1), split.labels)
+def _score(probabilities: NDArray[np.float32], split: Split) -> Accuracy:
+    return accuracy(split.name, probabilities.argmax(axis=1), split.labels)
+
+
+def _card_in(folder: ModelFolder, source: Path, card: Card) -> Card:
+    """The card as it starts in `folder`: exports that lie beside the source do not come along to another folder."""
+    return card if folder.path.resolve() == source.parent.resolve() else replace(card, exports={})
 
 
 def _foreign_card(name: str, original: Original, dataset: Dataset | None) -> Card:
@@ -277,7 +281,14 @@ def _save(proto: Any, path: Path, entries: dict[str, str]) -> None:
     path.write_bytes(proto.SerializeToString())
 
 
-def _record(path: Path, precision: str, opset: int, score: Accuracy | None, comparison: Comparison) -> ExportRecord:
+def _record(
+    path: Path,
+    precision: str,
+    opset: int,
+    score: Accuracy | None,
+    comparison: Comparison,
+    quantization: dict[str, Any] | None = None,
+) -> ExportRecord:
     return ExportRecord(
         precision=precision,
         bytes=path.stat().st_size,
@@ -286,6 +297,7 @@ def _record(path: Path, precision: str, opset: int, score: Accuracy | None, comp
         max_difference=comparison.max_difference,
         agreement=comparison.agreement,
         accuracy=score,
+        quantization=quantization or {},
     )
 
 

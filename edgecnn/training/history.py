@@ -55,6 +55,8 @@ def _draw(path: Path, epochs: Sequence[Epoch], title: str) -> None:
     loss.plot(numbers, [epoch.loss for epoch in epochs], "o-", markersize=3, label="training")
     loss.plot(numbers, [epoch.validation_loss for epoch in epochs], "o-", markersize=3, label="validation")
     loss.set(ylabel="cross-entropy loss", yscale="log")
+    loss.yaxis.set_major_formatter("{x:g}")
+    loss.yaxis.set_minor_formatter("{x:g}")
     accuracy.plot(numbers, [epoch.accuracy for epoch in epochs], "o-", markersize=3, label="training")
     accuracy.plot(numbers, [epoch.validation_accuracy for epoch in epochs], "o-", markersize=3, label="validation")
     accuracy.set(ylabel="accuracy")

@@ -1,0 +1,85 @@
+"""Run the README's commands again and write what they print, and the measured tables, into it: make readme
+
+Blocks between `<!-- run: COMMAND -->` and `<!-- end -->` hold a command's real output, run in README order in the empty
+folder build/readme (a training, so a few minutes). Blocks after `<!-- table: NAME -->` come from benchmarks/results.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import published
+import targets
+
+from edgecnn.folder import atomic
+
+README = published.ROOT / "README.md"
+WORK = published.ROOT / "build" / "readme"
+BLOCK = re.compile(r"<!-- (run|table): (.*?) -->\n.*?<!-- end -->", re.DOTALL)
+WIDTH = "100"
+
+
+def run(command: str) -> str:
+    """A command and what it prints, as a console shows it."""
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=WORK,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **plain_terminal()},
+        check=False,
+    )
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    return "```console\n" + "\n".join([f"$ {command}", *lines]).rstrip() + "\n```\n"
+
+
+def plain_terminal() -> dict[str, str]:
+    """What makes help and tables come out the same everywhere."""
+    return {"COLUMNS": WIDTH, "TERM": "dumb", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def table(name: str) -> str:
+    tables: dict[str, Callable[[], str]] = {"targets": targets.markdown, "published": published_table}
+    return tables[name]() if name in tables else published.RESULTS.with_name(f"{name}.md").read_text(encoding="utf-8")
+
+
+def published_table() -> str:
+    """The recipes: what their sources claim, and what they reached here."""
+    lines = [
+        "| recipe | published | test accuracy here (95 %) | int8 | training | parameters |",
+        "|---|---|---|---:|---:|---:|",
+    ]
+    for row in targets.results("published.json")["recipes"]:
+        claims = "<br>".join(f"{item['accuracy']:.2%}, {item['source']}" for item in row["published"]) or "none stated"
+        low, high = row["test"]["interval"]
+        lines.append(
+            f"| `{row['recipe']}` | {claims} | {row['test']['value']:.2%} ({100 * low:.2f}–{100 * high:.2f}) "
+            f"| {row['int8']['accuracy']['value']:.2%} | {row['seconds']:.0f} s | {row['parameters']:,} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def block(match: re.Match[str]) -> str:
+    kind, name = match.groups()
+    print(f"{kind}: {name}", flush=True)
+    content = run(name) if kind == "run" else table(name)
+    return f"<!-- {kind}: {name} -->\n{content}<!-- end -->"
+
+
+def main() -> None:
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+    text = BLOCK.sub(block, README.read_text(encoding="utf-8"))
+    with atomic(README) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What is told of a model file, with and without edgecnn's own metadata."""
+
+import json
+import shutil
+from pathlib import Path
+
+import odd_models as odd
+import onnx
+import pytest
+
+from edgecnn.errors import ModelError
+from edgecnn.exporting import quantize
+from edgecnn.info import inspect
+
+
+def test_a_file_of_edgecnns_own_is_described_by_its_metadata(tiny: Path) -> None:
+    (info,) = inspect(tiny)
+    assert (info.path, info.bytes, info.precision) == (tiny, tiny.stat().st_size, "float32")
+    assert info.input == "image: uint8 [batch, 28, 28], 0 to 255"
+    assert info.output == "probabilities: float32 [batch, 10]"
+    assert info.labels == tuple("0123456789")
+    assert info.metadata["dataset"]["source"] == "mnist"
+    assert info.metadata["accuracy"]["images"] == 10_000
+    assert info.metadata["name"] == "tiny"
+    # Eight 3×3 filters, then 8 × 7 × 7 features to ten classes.
+    assert info.graph["parameters"] == 8 * 9 + 392 * 10 + 10
+    assert info.graph["macs"] == 8 * 28 * 28 * 9 + 392 * 10
+    assert (info.graph["opset"], info.graph["ir_version"]) == (17, 8)
+    assert "graph" not in info.metadata
+
+
+def test_what_the_file_says_of_its_graph_is_what_its_graph_is(tiny: Path, tmp_path: Path) -> None:
+    model = onnx.load(tiny)
+    del model.metadata_props[:]
+    (bare,), (own,) = inspect(odd.save(model, tmp_path / "bare.onnx")), inspect(tiny)
+    assert bare.metadata == {}
+    assert bare.graph == own.graph
+
+
+@pytest.mark.parametrize("graph", ["torch_jit", "[1, 2]", '{"nodes": 12}', '"text"', "null", ""])
+def test_another_tools_entry_called_graph_is_not_taken_for_a_description(graph: str, tmp_path: Path) -> None:
+    (info,) = inspect(odd.save(odd.linear(metadata={"graph": graph}), tmp_path / "odd.onnx"))
+    assert (info.graph["parameters"], info.graph["macs"]) == (7840, 7840)
+
+
+def test_entries_of_another_tool_are_shown_as_they_are(tmp_path: Path) -> None:
+    entries = {"author": "someone", "broken": "[1, 2", "sizes": "[28, 28]", "empty": ""}
+    (info,) = inspect(odd.save(odd.linear(metadata=entries), tmp_path / "odd.onnx"))
+    assert info.metadata == {**entries, "sizes": [28, 28]}
+
+
+def test_open_shapes_are_told(tmp_path: Path) -> None:
+    (info,) = inspect(odd.save(odd.linear((None, "w", 1), "float32"), tmp_path / "odd.onnx"))
+    assert info.input == "image: float32 [batch, any, any, 1], 0 to 1"
+
+
+def test_a_folder_is_described_file_by_file(tiny: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny, tmp_path / "model.onnx")
+    quantize.dynamic(tiny, tmp_path / "model.dynamic.onnx")
+    assert [item.path.name for item in inspect(tmp_path)] == ["model.onnx", "model.dynamic.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("details", "precision"),
+    [
+        ({"scheme": "static", "activations": "uint8", "weights": "int8"}, "static int8 uint8/int8"),
+        ({"scheme": "dynamic", "weights": "uint8"}, "dynamic int8 uint8"),
+        ({"scheme": "float16"}, "float16"),
+    ],
+)
+def test_the_precision_is_what_the_file_says(details: dict[str, str], precision: str, tmp_path: Path) -> None:
+    path = odd.save(odd.linear(metadata={"quantization": json.dumps(details)}), tmp_path / "odd.onnx")
+    assert [item.precision for item in inspect(path)] == [precision]
+
+
+def test_the_precision_of_another_tools_file_follows_from_its_operators(tiny: Path, tmp_path: Path) -> None:
+    quantize.dynamic(tiny, tmp_path / "small.onnx")
+    model = onnx.load(tmp_path / "small.onnx")
+    del model.metadata_props[:]
+    assert [item.precision for item in inspect(odd.save(model, tmp_path / "bare.onnx"))] == ["int8"]
+
+
+@pytest.mark.parametrize("name", ["model.keras", "."])
+def test_what_is_no_onnx_model_says_what_to_run(name: str, tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_bytes(b"PK")
+    with pytest.raises(ModelError, match=r"holds no ONNX model: run 'edgecnn export"):
+        inspect(tmp_path / name)
+
+
+def test_a_damaged_file_is_named(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(tiny.read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"bad\.onnx .* truncated"):
+        inspect(tmp_path / "bad.onnx")
