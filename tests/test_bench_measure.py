@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from edgecnn.folder import ModelFolder
 from edgecnn.runtime import Classifier
 
 TINY_TIME = 0.02  # seconds a contender: every round still has a query
+PROCESSES = Path("/proc")
+LISTS_PROCESSES = pytest.mark.skipif(not (PROCESSES / "self" / "status").exists(), reason="needs Linux's /proc")
 
 
 @pytest.fixture
@@ -58,10 +61,13 @@ def pair(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 def workers() -> list[int]:
     """The process ids of the workers that this process has running."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True)
-    lines = [line.split(None, 2) for line in listed.stdout.splitlines()[1:]]
-    mine = [(pid, args) for pid, parent, args in lines if parent == str(os.getpid())]
-    return [int(pid) for pid, args in mine if "edgecnn.bench.worker" in args]
+    found = []
+    for process in PROCESSES.glob("[0-9]*"):
+        with suppress(OSError):  # some end while they are looked at
+            mine = f"PPid:\t{os.getpid()}\n" in (process / "status").read_text()
+            if mine and b"edgecnn.bench.worker" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+    return found
 
 
 def test_every_contender_has_every_round_with_a_query_in_each(pair: Bench) -> None:
@@ -132,6 +138,7 @@ def test_data_that_does_not_suit_is_refused_before_anything_is_started(tmp_path:
     assert seen == []
 
 
+@LISTS_PROCESSES
 def test_a_broken_file_is_named_and_no_worker_stays(folder: ModelFolder, few: Path) -> None:
     folder.onnx("int8").write_bytes(folder.onnx("float32").read_bytes()[:5000])
     running: list[int] = []
@@ -149,6 +156,7 @@ def press_ctrl_c() -> None:
     raise KeyboardInterrupt
 
 
+@LISTS_PROCESSES
 @pytest.mark.parametrize(
     ("accident", "error", "message"),
     [

@@ -226,6 +226,16 @@ def test_a_write_replaces_the_earlier_file_and_makes_its_folder(tmp_path: Path) 
     assert names_in(target.parent) == ["model.int8.onnx"]
 
 
+def test_who_is_reading_the_earlier_file_goes_on_reading_it(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    target.write_bytes(b"earlier")
+    with target.open("rb", buffering=0) as reader:
+        with atomic(target) as path:
+            path.write_bytes(b"later")
+        assert reader.read() == b"earlier"
+    assert target.read_bytes() == b"later"
+
+
 @pytest.mark.parametrize(
     ("error", "seen"),
     [

@@ -194,6 +194,7 @@ def test_a_stream_is_named_as_told() -> None:
         open_picture(BytesIO(b"text"), "the upload")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, for TIFF tags
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"])
 def test_damaged_pictures_are_refused_or_read(digits: Pixels, form: str) -> None:
     chance = random.Random(0)

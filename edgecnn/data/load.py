@@ -90,7 +90,7 @@ def _read_npz(path: Path) -> tuple[Pair, Pair]:
 
 
 def _read_image_folder(folder: Path) -> tuple[tuple[str, ...], Pair, Pair]:
-    names = sorted((item.name for item in (folder / "train").iterdir() if item.is_dir()), key=_label_order)
+    names = sorted(_folders(folder / "train"), key=_label_order)
     if not 2 <= len(names) <= MOST_CLASSES:
         raise DataError(
             f"{folder / 'train'} has {len(names)} folders of images; it needs one a class, for 2 to {MOST_CLASSES:,}"
@@ -110,7 +110,9 @@ def _label_order(name: str) -> tuple[bool, int, str]:
 
 
 def _folders(path: Path) -> set[str]:
-    return {item.name for item in path.iterdir() if item.is_dir()} if path.is_dir() else set()
+    """The classes' names; tools leave hidden folders of their own beside them."""
+    found = path.iterdir() if path.is_dir() else ()
+    return {item.name for item in found if item.is_dir() and not item.name.startswith(".")}
 
 
 def _labelled_files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
