@@ -4,6 +4,7 @@ Writes benchmarks/results/latency-<recipe>.json and, as the README shows it, .md
 build/published/ is trained first.
 """
 
+import os
 import sys
 
 import published
@@ -17,8 +18,9 @@ DURATION = 5.0  # seconds a contender: enough for a p99 of the slowest
 
 
 def main(names: list[str]) -> None:
+    os.chdir(published.ROOT)  # so that the results name the models by paths that mean something elsewhere
     for name in names or ["edge", "adventures"]:
-        folder = ModelFolder(published.WORK / name)
+        folder = ModelFolder(published.WORK.relative_to(published.ROOT) / name)
         if not folder.onnx("int8").exists():
             published.store(published.measure(RECIPES[name]))
         bench = measure([folder.path], duration=DURATION)

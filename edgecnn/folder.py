@@ -268,6 +268,11 @@ def versions(*packages: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
 
 
+def size(path: Path) -> int:
+    """The bytes of a file, or of a folder's files."""
+    return sum(part.stat().st_size for part in (path, *path.rglob("*")) if part.is_file())
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, or of a folder's files in name order."""
     files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgecnn.data import MNIST, Dataset, load
 from edgecnn.errors import DataError
 from edgecnn.folder import Card
-from edgecnn.runtime import InputSpec
+from edgecnn.interface import InputSpec
 
 MNIST_SHAPE, MNIST_CLASSES = (28, 28), 10
 

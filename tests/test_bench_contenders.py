@@ -46,8 +46,8 @@ def test_a_saved_model_has_but_one_way(folder: ModelFolder) -> None:
 def test_the_card_gives_name_and_pixel_scale(folder: ModelFolder) -> None:
     folder.write_card(Card("digits", ("0", "1"), (28, 28), "float32", 1, input_scale=1.0))
     entry = enter(folder.path, 1, 1)
-    assert (entry.model, entry.card) == ("digits", folder.card())
-    assert {(item.model, item.scale) for item in entry.contenders} == {("digits", 1.0)}
+    assert (entry.model, entry.card) == (str(folder.path), folder.card())
+    assert {(item.model, item.scale) for item in entry.contenders} == {(str(folder.path), 1.0)}
 
 
 def test_one_file_enters_alone_under_its_own_name(folder: ModelFolder, tiny: Path) -> None:

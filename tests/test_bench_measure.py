@@ -261,3 +261,11 @@ def test_the_original_is_measured_beside_its_exports(exported: ModelFolder) -> N
     fastest = min(row.latency.p50_us for name, row in table.items() if name.startswith("TensorFlow"))
     float32 = table["onnxruntime float32"]
     assert float32.speedup == pytest.approx(fastest / float32.latency.p50_us)
+
+
+def test_a_worker_is_not_led_astray_by_files_where_the_user_stands(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
+    monkeypatch.chdir(tmp_path)
+    assert measure([tiny.resolve()], duration=0.1).measurements[0].accuracy is not None

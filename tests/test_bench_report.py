@@ -45,9 +45,8 @@ KEYS = [
 def measured(
     folder: Path, way: Way, rounds: Sequence[Sequence[int]], answers: tuple[int, ...] | None, model: str = "edge"
 ) -> Measurement:
-    """One contender; its file holds 2,500 bytes, its test split four images of the classes 0, 1, 2, 3."""
+    """One contender; its test split holds four images of the classes 0, 1, 2, 3."""
     file = folder / ("model.keras" if way in TENSORFLOW_WAYS else "model.onnx")
-    file.write_bytes(bytes(2500))
     right = sum(1 for answer, label in zip(answers or (), range(4), strict=False) if answer == label)
     return Measurement(
         contender=Contender(model, f"{model}'s {way}", way, file, 1, 1, 1.0),
@@ -56,6 +55,7 @@ def measured(
         first_ns=250_000,
         rounds=tuple(map(tuple, rounds)),
         peak_rss=64 * 2**20,
+        file_bytes=2500,
         answers=answers,
         accuracy=Accuracy("test", right, 4) if answers else None,
     )
@@ -127,16 +127,6 @@ def test_a_model_without_data_has_no_accuracy(bench: Bench, tmp_path: Path) -> N
     assert (rows(noise)[0].accuracy, rows(noise)[0].agreement) == (None, None)
     assert cells(noise)[0]["accuracy, 95 %"] == "–"
     assert "noise for images, no accuracy" in conditions(noise)[1]
-
-
-def test_a_saved_model_weighs_what_its_files_weigh(bench: Bench, tmp_path: Path) -> None:
-    saved = tmp_path / "saved_model"
-    (saved / "variables").mkdir(parents=True)
-    (saved / "saved_model.pb").write_bytes(bytes(700))
-    (saved / "variables" / "data").write_bytes(bytes(30))
-    item = bench.measurements[2]
-    item = replace(item, contender=replace(item.contender, file=saved))
-    assert [row.file_bytes for row in rows(replace(bench, measurements=(item,)))] == [730]
 
 
 def test_the_markdown_table_has_a_row_for_each_contender_and_the_conditions_below(bench: Bench) -> None:

@@ -230,6 +230,8 @@ def test_quantising_a_foreign_model_takes_its_own_images(layers: Any, here: Path
     quantized = quantize(done.path, data="mine.npz")
     assert quantized.record.quantization["calibration"]["data"] == "mine.npz"
     assert "QuantizeLinear" in operators(quantized.path)
+    small = quantize(done.path, scheme="float16", data="mine.npz")
+    onnx.checker.check_model(small.path, full_check=True)  # float input too leaves the nodes in order
 
 
 def test_images_of_another_form_are_refused(exported: ModelFolder, here: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from edgecnn import folder
 from edgecnn.errors import EdgecnnError, ModelError, OutputError
-from edgecnn.folder import Card, DataRecord, ExportRecord, ModelFolder, TrainingRecord, atomic, find, find_onnx
+from edgecnn.folder import Card, DataRecord, ExportRecord, ModelFolder, TrainingRecord, atomic, find, find_onnx, size
 from edgecnn.score import Accuracy
 
 BARE = Card("foreign", ("cat", "dög"), (None, 32, 32, 3), "float32", 17, input_scale=1 / 255)
@@ -371,3 +371,10 @@ def test_the_digest_of_a_folder_is_of_its_files_in_name_order(tmp_path: Path) ->
     assert folder.sha256(tmp_path) == hashlib.sha256(b"123").hexdigest()
     (tmp_path / "b" / "x").write_bytes(b"4")
     assert folder.sha256(tmp_path) == hashlib.sha256(b"143").hexdigest()
+
+
+def test_a_folder_weighs_what_its_files_weigh(tmp_path: Path) -> None:
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "saved_model.pb").write_bytes(bytes(700))
+    (tmp_path / "variables" / "data").write_bytes(bytes(30))
+    assert (size(tmp_path), size(tmp_path / "saved_model.pb")) == (730, 700)

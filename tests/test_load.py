@@ -355,3 +355,9 @@ def test_what_is_no_data_set_gets_the_forms_listed(tmp_path: Path, name: str) ->
 
 def test_an_empty_folder_gets_the_forms_listed(tmp_path: Path) -> None:
     assert "train/<label>/*.png" in refusal(tmp_path)
+
+
+def test_a_hidden_folder_is_no_class(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path, ["a", "b"])
+    (folder / "train" / ".ipynb_checkpoints").mkdir()
+    assert load(folder).labels == ("a", "b")

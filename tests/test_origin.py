@@ -9,8 +9,8 @@ import pytest
 from edgecnn.data import Dataset, load
 from edgecnn.errors import DataError, InputError
 from edgecnn.folder import Card, DataRecord
+from edgecnn.interface import InputSpec
 from edgecnn.origin import Origin, find_dataset, origin_of
-from edgecnn.runtime import InputSpec
 
 DIGIT = InputSpec((28, 28), "uint8")
 

@@ -15,7 +15,8 @@ from onnx import helper, numpy_helper
 
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError, ModelError
-from edgecnn.runtime import PREDICT_CHUNK, Classifier, InputSpec, Prediction
+from edgecnn.interface import InputSpec
+from edgecnn.runtime import PREDICT_CHUNK, Classifier, Prediction
 
 Images = NDArray[np.uint8]
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from edgecnn.errors import BenchError
 from edgecnn.folder import ONNX_NAMES, Card, ModelFolder, find
+from edgecnn.interface import PIXEL_SCALE
 
 Way = Literal["predict", "model(x)", "tf.function", "onnxruntime"]
 TENSORFLOW_WAYS: tuple[Way, ...] = ("predict", "model(x)", "tf.function")
@@ -17,7 +18,10 @@ MISSING_TENSORFLOW = (
 
 @dataclass(frozen=True)
 class Contender:
-    """One way of running one file, with one setting. `scale` is what a float model's pixels are multiplied by."""
+    """One way of running one file, with one setting.
+
+    `model` is the path of the folder or file it was entered by; `scale` what a float model's pixels are multiplied by.
+    """
 
     model: str
     name: str
@@ -47,11 +51,12 @@ def enter(model: str | Path, threads: int, batch: int) -> Entry:
     path = find(model)
     folder = ModelFolder(path if path.is_dir() else path.parent)
     card = folder.card()
-    scale = card.input_scale if card else 1 / 255
-    name = card.name if card else path.stem
+    if card and path.is_file() and path.name not in card.exports:
+        card = None  # a neighbour's
+    scale = card.input_scale if card else PIXEL_SCALE
 
     def contender(label: str, way: Way, file: Path) -> Contender:
-        return Contender(name, label, way, file, threads, batch, scale)
+        return Contender(str(path), label, way, file, threads, batch, scale)
 
     files = folder.onnx_files() if path.is_dir() else [path]
     onnx = [contender(f"onnxruntime {_precision(file)}", "onnxruntime", file) for file in files]
@@ -67,7 +72,7 @@ def enter(model: str | Path, threads: int, batch: int) -> Entry:
         raise BenchError(f"{path} holds nothing to measure: run 'edgecnn train' and 'edgecnn export' first")
     if original and not onnx:
         missing += (f"{path} holds no ONNX file: run 'edgecnn export {path} --quantize' to compare",)
-    return Entry(name, (*tensorflow, *onnx), card, missing)
+    return Entry(str(path), (*tensorflow, *onnx), card, missing)
 
 
 def _precision(file: Path) -> str:

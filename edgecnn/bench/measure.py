@@ -17,8 +17,10 @@ from edgecnn.bench.contenders import Contender, Entry, enter
 from edgecnn.bench.host import Host, this_host
 from edgecnn.data import Dataset
 from edgecnn.errors import BenchError
+from edgecnn.folder import size
+from edgecnn.interface import InputSpec
 from edgecnn.origin import find_dataset, origin_of
-from edgecnn.runtime import Classifier, InputSpec
+from edgecnn.runtime import Classifier
 from edgecnn.score import Accuracy, accuracy
 
 ROUNDS = 10
@@ -36,6 +38,7 @@ class Measurement:
     first_ns: int
     rounds: tuple[tuple[int, ...], ...]
     peak_rss: int
+    file_bytes: int
     answers: tuple[int, ...] | None
     accuracy: Accuracy | None
 
@@ -144,6 +147,7 @@ def _finish(lane: _Lane, steps: _Steps) -> Measurement:
         contender=lane.contender,
         rounds=tuple(lane.rounds),
         peak_rss=peak,
+        file_bytes=size(lane.contender.file),
         answers=tuple(answers) if answers is not None else None,
         accuracy=score,
         **lane.loaded,
@@ -188,7 +192,7 @@ class _Process:
         task = {"contender": {**asdict(contender), "file": str(contender.file.resolve())}, "images": str(images)}
         self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "edgecnn.bench.worker", json.dumps(task)],
+            [sys.executable, "-P", "-m", "edgecnn.bench.worker", json.dumps(task)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,

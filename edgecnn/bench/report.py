@@ -78,7 +78,7 @@ def _row(item: Measurement, originals: list[Measurement], batch: int) -> Row:
         init_ms=item.init_ns / 1e6,
         first_ms=item.first_ns / 1e6,
         peak_mib=item.peak_rss / 2**20,
-        file_bytes=sum(part.stat().st_size for part in (file, *file.rglob("*")) if part.is_file()),
+        file_bytes=item.file_bytes,
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecnn.errors import ExportError, MissingDependencyError, ModelError
 from edgecnn.exporting.graph import BATCH, onnx_module, use_oldest_format
 from edgecnn.exporting.rewrites import clean
-from edgecnn.runtime import DTYPES, PIXEL_SCALE, InputSpec
+from edgecnn.interface import DTYPES, PIXEL_SCALE, InputSpec
 from edgecnn.training.backend import in_chunks, keras, tensorflow
 
 PURPOSE = "loading a TensorFlow model"
@@ -131,7 +131,7 @@ def _load_saved(path: Path) -> tuple[None, Callable[[Any], Any], Any, int]:
 def _original(path: Path, model: Any, call: Callable[[Any], Any], spec: Any, parameters: int, scale: float) -> Original:
     tf = tensorflow(PURPOSE)
     dtype = spec.dtype.name
-    if dtype not in DTYPES.values() or spec.shape.rank not in (3, 4):
+    if dtype not in DTYPES or spec.shape.rank not in (3, 4):
         raise ExportError(f"{path} takes {dtype} {spec.shape}: an image classifier takes [batch, height, width, …]")
     shape = tuple(spec.shape[1:])
     noise = np.random.default_rng(0).integers(0, 256, (4, *(size or FREE_SIZE for size in shape)), np.uint8)

@@ -94,9 +94,12 @@ def _reader(images: NDArray[Any], input_name: str) -> Any:
 
 
 def _finish(path: Path, source: Any) -> None:
-    """Put back what onnxruntime's tools drop: metadata, producer, and a format that older runtimes read."""
+    """Put back what onnxruntime's tools drop: metadata, producer, order, and a format that older runtimes read."""
     onnx = onnx_module()
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
     model = onnx.load(path)
+    OnnxModel.graph_topological_sort(model.graph)
     onnx.helper.set_model_props(model, metadata(source))
     model.producer_name, model.doc_string = "edgecnn", ""
     use_oldest_format(model)

@@ -20,8 +20,9 @@ from edgecnn.exporting.quantize import dynamic, float16, int8_for, static
 from edgecnn.exporting.schemes import Scheme, Target
 from edgecnn.exporting.verify import Comparison, compare, require_accuracy, require_equal
 from edgecnn.folder import Card, ExportRecord, ModelFolder
+from edgecnn.interface import InputSpec
 from edgecnn.origin import find_dataset, origin_of
-from edgecnn.runtime import Classifier, InputSpec
+from edgecnn.runtime import Classifier
 from edgecnn.score import Accuracy, accuracy
 
 DEFAULT_OPSET = 17
