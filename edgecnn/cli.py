@@ -129,7 +129,7 @@ def export(
 @app.command()
 def bench(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Model folders or .onnx files.", show_default=False)
+        list[str] | None, typer.Argument(metavar="MODEL", help="Model folders or .onnx files.", show_default=False)
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads a contender may use.")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="Images a query.")] = 1,
@@ -335,12 +335,19 @@ def _print_info(item: "ModelInfo") -> None:
     graph = item.graph
     macs = f"{graph['macs']:,} multiply-accumulates an image" if graph["macs"] is not None else "open shapes"
     typer.echo(f"{item.path}: {item.precision}, {item.bytes:,} bytes")
-    typer.echo(f"  input       {item.input}")
-    typer.echo(f"  output      {item.output}")
-    typer.echo(f"  labels      {', '.join(item.labels[:20])}{', …' if len(item.labels) > 20 else ''}")
-    typer.echo(f"  format      opset {graph['opset']}, IR version {graph['ir_version']}")
-    typer.echo(f"  operators   {', '.join(f'{count} {op}' for op, count in graph['operators'].items())}")
-    typer.echo(f"  size        {graph['parameters']:,} parameters, {macs}")
+    typer.echo(f"  input           {item.input}")
+    typer.echo(f"  output          {item.output}")
+    typer.echo(f"  labels          {', '.join(item.labels[:20])}{', …' if len(item.labels) > 20 else ''}")
+    typer.echo(f"  format          opset {graph['opset']}, IR version {graph['ir_version']}")
+    typer.echo(f"  operators       {', '.join(f'{count} {op}' for op, count in graph['operators'].items())}")
+    typer.echo(f"  size            {graph['parameters']:,} parameters, {macs}")
     for key, value in item.metadata.items():
         if key != "labels":
-            typer.echo(f"  {key:<11} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+            typer.echo(f"  {key.replace('_', ' '):<16}{_plainly(value)}")
+
+
+def _plainly(value: Any) -> str:
+    """A tree of plain values as one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plainly(item)}" for key, item in value.items())
+    return ", ".join(map(_plainly, value)) if isinstance(value, list | tuple) else str(value)

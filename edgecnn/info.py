@@ -40,7 +40,7 @@ def inspect(model: str | Path) -> list[ModelInfo]:
 
 def _inspect(path: Path) -> ModelInfo:
     classifier = Classifier(path)
-    metadata = {key: _plain(value) for key, value in classifier.metadata.items()}
+    metadata = {key: _plain(value) for key, value in sorted(classifier.metadata.items())}
     recorded = metadata.pop("graph", None)
     graph = recorded if isinstance(recorded, dict) and set(recorded) >= GRAPH_KEYS else _describe(path)
     return ModelInfo(

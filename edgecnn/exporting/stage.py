@@ -272,7 +272,7 @@ def _metadata(card: Card, spec: InputSpec, original_sha256: str) -> dict[str, st
 
 
 def _scored(score: Accuracy | None) -> dict[str, str]:
-    return {"accuracy": json.dumps(asdict(score))} if score else {}
+    return {"accuracy": json.dumps(asdict(score) | {"value": score.value})} if score else {}
 
 
 def _save(proto: Any, path: Path, entries: dict[str, str]) -> None:
