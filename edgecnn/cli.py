@@ -2,25 +2,17 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from edgecnn import console
+from edgecnn.console import DEFAULT_MODEL
 from edgecnn.errors import EdgecnnError
 from edgecnn.exporting.schemes import Scheme, Target
-
-if TYPE_CHECKING:
-    from edgecnn.bench.measure import Bench, Stage
-    from edgecnn.exporting.stage import Exported, Quantized
-    from edgecnn.info import ModelInfo
-    from edgecnn.training.fit import Progress, Trained
-
-DEFAULT_MODEL = "models/edge"
 
 
 class ErrorTranslatingGroup(TyperGroup):
@@ -30,7 +22,7 @@ class ErrorTranslatingGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except EdgecnnError as error:
-            _say(f"error: {error}")
+            console.say(f"error: {error}")
             raise typer.Exit(1) from error
 
 
@@ -78,7 +70,7 @@ def train(
 
     folder = ModelFolder(out) if out else default_folder(chosen.name)
     dataset = load(data or MNIST, limit)
-    with _training_bar(quiet) as progress:
+    with console.training_bar(quiet) as progress:
         trained = run(
             chosen,
             dataset,
@@ -89,12 +81,12 @@ def train(
             resume=resume,
             tensorboard=tensorboard,
             progress=progress,
-            summary=_say if verbose else lambda _: None,
+            summary=console.say if verbose else lambda _: None,
         )
     if as_json:
         typer.echo(trained.card.to_json(), nl=False)
     else:
-        _print_trained(trained)
+        console.print_trained(trained)
 
 
 @app.command()
@@ -116,11 +108,11 @@ def export(
         exported = stage.export(model, out=out, data=data, opset=opset)
         source = exported.path
         if not as_json:
-            _print_exported(exported)
+            console.print_exported(exported)
     if quantize:
         quantized = stage.quantize(source, scheme=scheme, target=target, out=out, data=data)
         if not as_json:
-            _print_quantized(quantized)
+            console.print_quantized(quantized)
     if as_json:
         card = quantized.card if quantize else exported.card
         typer.echo(card.to_json(), nl=False)
@@ -143,19 +135,21 @@ def bench(
     """Measure latency, memory and accuracy against the original TensorFlow model. F may be - for stdout."""
     from edgecnn.bench import report
     from edgecnn.bench.measure import measure
+    from edgecnn.folder import ModelFolder
 
-    with _bench_bar(quiet) as progress:
+    formats = (json_file, report.to_json), (csv_file, report.to_csv), (markdown_file, report.markdown)
+    wanted = [(name, write) for name, write in formats if name is not None]
+    for name, _ in wanted:
+        if name != "-":
+            ModelFolder(Path(name).parent).prepare()  # rather now than when everything has been measured
+    with console.bench_bar(quiet) as progress:
         measured = measure(
             models or [DEFAULT_MODEL], data=data, threads=threads, batch=batch, duration=duration, progress=progress
         )
-    formats = (json_file, report.to_json), (csv_file, report.to_csv), (markdown_file, report.markdown)
-    wanted = [(name, write(measured)) for name, write in formats if name is not None]
-    for name, text in wanted:
-        _write_report(name, text)
+    for name, write in wanted:
+        _write_report(name, write(measured))
     if all(name != "-" for name, _ in wanted):
-        _print_tables(measured)
-        for line in report.conditions(measured):
-            typer.echo(line)
+        console.print_bench(measured)
 
 
 @app.command()
@@ -195,7 +189,7 @@ def info(
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     for item in described:
-        _print_info(item)
+        console.print_info(item)
 
 
 @app.command()
@@ -209,65 +203,11 @@ def recipes(as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     for recipe in RECIPES.values():
-        published = ", ".join(f"{item.accuracy:.2%} ({item.source})" for item in recipe.published) or "none stated"
-        ours = measured.get(recipe.name)
-        reached = f"{ours['test']['value']:.2%} in {ours['seconds']:.0f} s" if ours else "not measured"
-        typer.echo(f"{recipe.name}\n  {recipe.summary}\n  published {published}; reproduced {reached}")
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
+        console.print_recipe(recipe, measured.get(recipe.name))
 
 
 def _stdin_lines() -> list[str]:
     return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
-
-
-@contextmanager
-def _bar(quiet: bool, *columns: Any) -> Iterator[Any]:
-    """A rich progress bar on stderr; silent where stderr is no terminal or with --quiet."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as RichProgress
-
-    console = Console(stderr=True)
-    with RichProgress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=quiet or not console.is_terminal,
-    ) as bar:
-        yield bar
-
-
-@contextmanager
-def _training_bar(quiet: bool) -> Iterator["Callable[[Progress], None]"]:
-    from rich.progress import TextColumn
-
-    with _bar(quiet, TextColumn("loss {task.fields[loss]}  validation {task.fields[accuracy]}")) as bar:
-        task = bar.add_task("training", total=None, loss="…", accuracy="…")
-
-        def show(at: "Progress") -> None:
-            bar.update(
-                task,
-                description=f"epoch {at.epoch}/{at.epochs}",
-                total=at.epochs * at.steps,
-                completed=(at.epoch - 1) * at.steps + at.step,
-                loss=f"{at.loss:.4f}",
-                accuracy=f"{at.last.validation_accuracy:.2%}" if at.last else "…",
-            )
-
-        yield show
-
-
-@contextmanager
-def _bench_bar(quiet: bool) -> Iterator["Callable[[Stage], None]"]:
-    with _bar(quiet) as bar:
-        task = bar.add_task("starting", total=None)
-        yield lambda at: bar.update(task, description=at.doing, total=at.steps, completed=at.done)
 
 
 def _write_report(name: str, text: str) -> None:
@@ -278,76 +218,3 @@ def _write_report(name: str, text: str) -> None:
         return
     with atomic(Path(name)) as path:
         path.write_text(text, encoding="utf-8")
-
-
-def _print_tables(measured: "Bench") -> None:
-    from rich.console import Console
-
-    from edgecnn.bench.report import tables, width_of
-
-    for drawn in tables(measured, Console().width):
-        # Never narrower than the table: a line that wraps is better than a figure cut short.
-        Console(width=max(Console().width, width_of(drawn))).print(drawn, "")
-
-
-def _print_trained(trained: "Trained") -> None:
-    card, folder = trained.card, trained.folder
-    assert card.training is not None
-    typer.echo(
-        f"{card.name}: {card.parameters:,} parameters, {card.training.epochs} epochs in {card.training.seconds:.0f} s"
-    )
-    typer.echo(f"validation  {card.validation}")
-    typer.echo(f"test        {card.test}")
-    written = (folder.keras, folder.card_path, folder.history, folder.curves)
-    typer.echo(f"wrote       {folder.path}: {', '.join(path.name for path in written)}")
-    if trained.removed:
-        _say(f"removed {', '.join(path.name for path in trained.removed)}: exports of the earlier model")
-    _say("next: edgecnn export --quantize" + ("" if str(folder.path) == DEFAULT_MODEL else f" {folder.path}"))
-
-
-def _print_exported(exported: "Exported") -> None:
-    comparison = exported.comparison
-    for note in exported.notes:
-        _say(f"note: {note}")
-    typer.echo(f"{exported.path}: float32, {exported.record.bytes:,} bytes, opset {exported.record.opset}")
-    typer.echo(
-        f"  verified on {exported.verified_on}: probabilities differ by at most "
-        f"{comparison.max_difference:.1e}, no label changed"
-    )
-    if exported.record.accuracy:
-        typer.echo(f"  accuracy  {exported.record.accuracy}")
-
-
-def _print_quantized(quantized: "Quantized") -> None:
-    record = quantized.record
-    details = record.quantization
-    form = " ".join(str(details[key]) for key in ("activations", "weights") if key in details)
-    typer.echo(
-        f"{quantized.path}: {details['scheme']} {form}".rstrip()
-        + f", {record.bytes:,} bytes ({record.bytes / quantized.bytes_before:.0%} of float32)"
-    )
-    typer.echo(f"  accuracy before  {quantized.before}")
-    typer.echo(f"  accuracy after   {quantized.after}")
-    typer.echo(f"  agreement with float32  {record.agreement:.2%}")
-
-
-def _print_info(item: "ModelInfo") -> None:
-    graph = item.graph
-    macs = f"{graph['macs']:,} multiply-accumulates an image" if graph["macs"] is not None else "open shapes"
-    typer.echo(f"{item.path}: {item.precision}, {item.bytes:,} bytes")
-    typer.echo(f"  input           {item.input}")
-    typer.echo(f"  output          {item.output}")
-    typer.echo(f"  labels          {', '.join(item.labels[:20])}{', …' if len(item.labels) > 20 else ''}")
-    typer.echo(f"  format          opset {graph['opset']}, IR version {graph['ir_version']}")
-    typer.echo(f"  operators       {', '.join(f'{count} {op}' for op, count in graph['operators'].items())}")
-    typer.echo(f"  size            {graph['parameters']:,} parameters, {macs}")
-    for key, value in item.metadata.items():
-        if key != "labels":
-            typer.echo(f"  {key.replace('_', ' '):<16}{_plainly(value)}")
-
-
-def _plainly(value: Any) -> str:
-    """A tree of plain values as one line."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_plainly(item)}" for key, item in value.items())
-    return ", ".join(map(_plainly, value)) if isinstance(value, list | tuple) else str(value)

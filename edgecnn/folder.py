@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -240,27 +241,41 @@ def atomic(path: Path) -> Iterator[Path]:
     system refuses; whatever happens, an earlier file stays as it was.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error).partition("\n")[0] or type(error).__name__
-        raise OutputError(f"cannot write {path}: {reason}; free space or choose another place with --out") from error
-    finally:
-        with _ignored_errors():
-            temporary.unlink(missing_ok=True)
+    with _telling_what_cannot_be_written(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):  # tidying up after a failure that is already on its way to the user
+                temporary.unlink(missing_ok=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file, or a folder with all that is in it, whole or not at all. Raises OutputError."""
+    if source.is_file():
+        with atomic(target) as temporary:
+            shutil.copyfile(source, temporary)
+        return
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    with _telling_what_cannot_be_written(target):
+        try:
+            shutil.copytree(source, beside)
+            shutil.rmtree(target, ignore_errors=True)
+            beside.replace(target)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
 
 
 @contextmanager
-def _ignored_errors() -> Iterator[None]:
-    """For tidying up after a failure that is already on its way to the user."""
+def _telling_what_cannot_be_written(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError:
-        return
+    except OSError as error:
+        reason = error.strerror or str(error).partition("\n")[0] or type(error).__name__
+        raise OutputError(f"cannot write {path}: {reason}; free space or choose another place") from error
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -167,6 +167,11 @@ def test_bench_to_stdout_prints_that_and_nothing_else(edgecnn: Run, tiny: Path) 
     assert done.stderr == ""
 
 
+def test_bench_finds_out_early_that_a_report_cannot_be_written(edgecnn: Run, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    fails(edgecnn("bench", tiny, "--csv", tmp_path / "file" / "b.csv"), "cannot write", "choose another place")
+
+
 def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(edgecnn: Run, tmp_path: Path) -> None:
     command = ("train", "--limit", "1200", "--epochs", "40", "--out", str(tmp_path / "model"))
     child = subprocess.Popen([sys.executable, "-m", "edgecnn", *command], stderr=subprocess.PIPE, text=True)
@@ -203,7 +208,7 @@ def test_a_full_or_read_only_folder_is_told_in_one_line(options: str, exported: 
     )
     assert done.returncode == 1
     reason = "Read-only file system" if options == "ro" else "No space left on device"
-    assert re.search(rf"error: cannot write .*: {reason}; free space or choose another place with --out", done.stderr)
+    assert re.search(rf"error: cannot write .*: {reason}; free space or choose another place", done.stderr)
     assert len(done.stderr.splitlines()) == 1
     assert not re.search(r"/\.\w+", done.stdout.replace(str(place), ""))  # no half-written file
 

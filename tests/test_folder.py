@@ -14,7 +14,18 @@ import pytest
 
 from edgecnn import folder
 from edgecnn.errors import EdgecnnError, ModelError, OutputError
-from edgecnn.folder import Card, DataRecord, ExportRecord, ModelFolder, TrainingRecord, atomic, find, find_onnx, size
+from edgecnn.folder import (
+    Card,
+    DataRecord,
+    ExportRecord,
+    ModelFolder,
+    TrainingRecord,
+    atomic,
+    copy,
+    find,
+    find_onnx,
+    size,
+)
 from edgecnn.score import Accuracy
 
 BARE = Card("foreign", ("cat", "dög"), (None, 32, 32, 3), "float32", 17, input_scale=1 / 255)
@@ -273,7 +284,7 @@ def test_what_the_system_refuses_is_told_in_one_line(tmp_path: Path, error: OSEr
         with atomic(tmp_path / "model.onnx"):
             raise error
 
-    expected = f"cannot write {tmp_path / 'model.onnx'}: {reason}; free space or choose another place with --out"
+    expected = f"cannot write {tmp_path / 'model.onnx'}: {reason}; free space or choose another place"
     assert refusal(OutputError, write) == expected
 
 
@@ -290,7 +301,7 @@ def test_a_file_in_the_folders_place_is_named(tmp_path: Path, attempt: Callable[
     (tmp_path / "models").write_text("a file")
     message = refusal(OutputError, lambda: attempt(ModelFolder(tmp_path / "models" / "edge")))
     assert message.startswith(f"cannot write {tmp_path / 'models' / 'edge'}")
-    assert "choose another place with --out" in message
+    assert "choose another place" in message
 
 
 def test_preparing_makes_the_folder_and_leaves_it_empty(tmp_path: Path) -> None:
@@ -329,7 +340,7 @@ def on_tmpfs(options: str, mount_point: Path, script: str) -> list[str]:
 def test_a_read_only_folder_is_named_with_the_reason(tmp_path: Path, attempt: str) -> None:
     lines = on_tmpfs("ro", tmp_path, f"try:\n    {attempt}\nexcept OutputError as error:\n    print(error)\n")
     assert lines[0].startswith(f"cannot write {tmp_path}/")
-    assert "Read-only file system; free space or choose another place with --out" in lines[0]
+    assert "Read-only file system; free space or choose another place" in lines[0]
 
 
 def test_a_full_folder_is_told_before_long_work_begins(tmp_path: Path) -> None:
@@ -378,3 +389,15 @@ def test_a_folder_weighs_what_its_files_weigh(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(bytes(700))
     (tmp_path / "variables" / "data").write_bytes(bytes(30))
     assert (size(tmp_path), size(tmp_path / "saved_model.pb")) == (730, 700)
+
+
+def test_a_copied_folder_takes_the_place_of_the_earlier_one(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    for place, name in ((source, "new"), (target, "old")):
+        place.mkdir()
+        (place / name).touch()
+    copy(source, target)
+    assert [item.name for item in target.iterdir()] == ["new"]
+    with pytest.raises(OutputError, match="cannot write"):
+        copy(source, source / "new" / "beneath a file")
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["source", "target"]

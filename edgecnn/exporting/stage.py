@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -306,8 +305,4 @@ def _copy_source(source: Path, folder: ModelFolder) -> None:
     """Keep the source beside what was made from it, so that the folder can be compared with it."""
     if folder.path.resolve() == source.parent.resolve():
         return
-    if source.is_dir():
-        shutil.copytree(source, folder.path / "saved_model", dirs_exist_ok=True)
-        return
-    with folders.atomic(folder.path / f"model{source.suffix}") as temporary:
-        shutil.copyfile(source, temporary)
+    folders.copy(source, folder.path / (f"model{source.suffix}" if source.is_file() else "saved_model"))

@@ -1,0 +1,148 @@
+"""How results and progress look to a person: data on stdout, everything else on stderr."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from edgecnn.bench.measure import Bench, Stage
+    from edgecnn.exporting.stage import Exported, Quantized
+    from edgecnn.info import ModelInfo
+    from edgecnn.recipes import Recipe
+    from edgecnn.training.fit import Progress, Trained
+
+DEFAULT_MODEL = "models/edge"
+
+
+def say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@contextmanager
+def _bar(quiet: bool, *columns: Any) -> Iterator[Any]:
+    """A rich progress bar on stderr; silent where stderr is no terminal or with --quiet."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    console = Console(stderr=True)
+    with RichProgress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    ) as bar:
+        yield bar
+
+
+@contextmanager
+def training_bar(quiet: bool) -> Iterator["Callable[[Progress], None]"]:
+    from rich.progress import TextColumn
+
+    with _bar(quiet, TextColumn("loss {task.fields[loss]}  validation {task.fields[accuracy]}")) as bar:
+        task = bar.add_task("training", total=None, loss="…", accuracy="…")
+
+        def show(at: "Progress") -> None:
+            bar.update(
+                task,
+                description=f"epoch {at.epoch}/{at.epochs}",
+                total=at.epochs * at.steps,
+                completed=(at.epoch - 1) * at.steps + at.step,
+                loss=f"{at.loss:.4f}",
+                accuracy=f"{at.last.validation_accuracy:.2%}" if at.last else "…",
+            )
+
+        yield show
+
+
+@contextmanager
+def bench_bar(quiet: bool) -> Iterator["Callable[[Stage], None]"]:
+    with _bar(quiet) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda at: bar.update(task, description=at.doing, total=at.steps, completed=at.done)
+
+
+def print_bench(measured: "Bench") -> None:
+    from rich.console import Console
+
+    from edgecnn.bench.report import conditions, tables, width_of
+
+    for drawn in tables(measured, Console().width):
+        # Never narrower than the table: a line that wraps is better than a figure cut short.
+        Console(width=max(Console().width, width_of(drawn))).print(drawn, "")
+    for line in conditions(measured):
+        typer.echo(line)
+
+
+def print_trained(trained: "Trained") -> None:
+    card, folder = trained.card, trained.folder
+    assert card.training is not None
+    typer.echo(
+        f"{card.name}: {card.parameters:,} parameters, {card.training.epochs} epochs in {card.training.seconds:.0f} s"
+    )
+    typer.echo(f"validation  {card.validation}")
+    typer.echo(f"test        {card.test}")
+    written = (folder.keras, folder.card_path, folder.history, folder.curves)
+    typer.echo(f"wrote       {folder.path}: {', '.join(path.name for path in written)}")
+    if trained.removed:
+        say(f"removed {', '.join(path.name for path in trained.removed)}: exports of the earlier model")
+    say("next: edgecnn export --quantize" + ("" if str(folder.path) == DEFAULT_MODEL else f" {folder.path}"))
+
+
+def print_exported(exported: "Exported") -> None:
+    comparison = exported.comparison
+    for note in exported.notes:
+        say(f"note: {note}")
+    typer.echo(f"{exported.path}: float32, {exported.record.bytes:,} bytes, opset {exported.record.opset}")
+    typer.echo(
+        f"  verified on {exported.verified_on}: probabilities differ by at most "
+        f"{comparison.max_difference:.1e}, no label changed"
+    )
+    if exported.record.accuracy:
+        typer.echo(f"  accuracy  {exported.record.accuracy}")
+
+
+def print_quantized(quantized: "Quantized") -> None:
+    record = quantized.record
+    details = record.quantization
+    form = " ".join(str(details[key]) for key in ("activations", "weights") if key in details)
+    typer.echo(
+        f"{quantized.path}: {details['scheme']} {form}".rstrip()
+        + f", {record.bytes:,} bytes ({record.bytes / quantized.bytes_before:.0%} of float32)"
+    )
+    typer.echo(f"  accuracy before  {quantized.before}")
+    typer.echo(f"  accuracy after   {quantized.after}")
+    typer.echo(f"  agreement with float32  {record.agreement:.2%}")
+
+
+def print_info(item: "ModelInfo") -> None:
+    graph = item.graph
+    macs = f"{graph['macs']:,} multiply-accumulates an image" if graph["macs"] is not None else "open shapes"
+    typer.echo(f"{item.path}: {item.precision}, {item.bytes:,} bytes")
+    typer.echo(f"  input           {item.input}")
+    typer.echo(f"  output          {item.output}")
+    typer.echo(f"  labels          {', '.join(item.labels[:20])}{', …' if len(item.labels) > 20 else ''}")
+    typer.echo(f"  format          opset {graph['opset']}, IR version {graph['ir_version']}")
+    typer.echo(f"  operators       {', '.join(f'{count} {op}' for op, count in graph['operators'].items())}")
+    typer.echo(f"  size            {graph['parameters']:,} parameters, {macs}")
+    for key, value in item.metadata.items():
+        if key != "labels":
+            typer.echo(f"  {key.replace('_', ' '):<16}{_plainly(value)}")
+
+
+def _plainly(value: Any) -> str:
+    """A tree of plain values as one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plainly(item)}" for key, item in value.items())
+    return ", ".join(map(_plainly, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def print_recipe(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
+    published = ", ".join(f"{item.accuracy:.2%} ({item.source})" for item in recipe.published) or "none stated"
+    reached = f"{measured['test']['value']:.2%} in {measured['seconds']:.0f} s" if measured else "not measured"
+    typer.echo(f"{recipe.name}\n  {recipe.summary}\n  published {published}; reproduced {reached}")
