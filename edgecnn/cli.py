@@ -154,9 +154,7 @@ def bench(
 
 @app.command()
 def predict(
-    images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE...", help="Pictures, folders, or - for a list on stdin.")
-    ],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Pictures, folders, or - for a list on stdin.")],
     model: Annotated[str, typer.Option(help="An .onnx file, a model folder or a published model.")] = "edge",
     top: Annotated[int, typer.Option(min=1, help="So many labels for each picture.")] = 1,
     as_json: JsonOption = False,

@@ -191,9 +191,13 @@ class ModelFolder:
     def prepare(self) -> None:
         """Make the folder and try a write, so that long work does not find out at its end. Raises OutputError."""
         probe = self.path / ".edgecnn-probe"  # no name that a file of the user's has
-        with atomic(probe) as path:
-            path.write_bytes(b"\0" * 4096)
-        probe.unlink()
+        with _telling_what_cannot_be_written(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                probe.write_bytes(b"\0" * 4096)
+            finally:
+                with suppress(OSError):
+                    probe.unlink()
 
 
 def default_folder(name: str) -> ModelFolder:

@@ -105,7 +105,8 @@ def test_ctrl_c_in_the_first_epoch_says_that_nothing_was_kept(few: Dataset, tmp_
 
 def test_resume_without_a_checkpoint_is_refused(few: Dataset, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no unfinished training"):
-        train(find_recipe("edge"), few, ModelFolder(tmp_path), resume=True)
+        train(find_recipe("edge"), few, ModelFolder(tmp_path / "model"), resume=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_resume_of_another_run_is_refused(few: Dataset, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from edgecnn.training.backend import in_chunks, keras, tensorflow
 
 PURPOSE = "loading a TensorFlow model"
 INPUT_NAME, OUTPUT_NAME = "image", "probabilities"
+SCALING = ("Rescaling", "Normalization")  # Keras layers
 FREE_SIZE = 64  # pixels, where a model leaves its height or width open and something has to be tried
 
 
@@ -41,13 +42,17 @@ class Original:
         return in_chunks(self.forward, self.input.prepare(images))
 
 
-def load_original(path: Path, scale: float = PIXEL_SCALE) -> Original:
+def load_original(path: Path, scale: float | None = None) -> Original:
     """Load a model; `scale` is what a float model's pixels are multiplied by.
+
+    By default pixels stay as they are where the model has a layer that scales them, and go to 1 where it has none.
 
     Raises MissingDependencyError, ModelError for a damaged or unsafe file, ExportError for a model of another form.
     """
     tensorflow(PURPOSE)
     model, call, spec, parameters = _load_saved(path) if path.is_dir() else _load_keras(path)
+    if scale is None:
+        scale = 1.0 if any(type(layer).__name__ in SCALING for layer in getattr(model, "layers", ())) else PIXEL_SCALE
     return _original(path, model, call, spec, parameters, scale)
 
 

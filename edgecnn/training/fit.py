@@ -71,7 +71,8 @@ def train(
     OutputError.
     """
     tensorflow(PURPOSE)
-    folder.prepare()
+    if not resume:  # a training to go on with has its folder already
+        folder.prepare()
     run = Run(recipe.name, dataset.source, dataset.sha256, epochs or recipe.epochs, seed, limit)
     fitter = Fitter(recipe, dataset, run)
     fitter.model.summary(print_fn=lambda line, **_: summary(line))
