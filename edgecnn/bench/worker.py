@@ -47,15 +47,16 @@ def load(contender: Contender) -> Runner:
         if classifier.batch not in (None, contender.batch):
             raise BenchError(f"{contender.file} takes batches of {classifier.batch}: give --batch {classifier.batch}")
         return Runner(classifier.input.prepare, classifier.run, classifier.batch or ANSWERED)
-    from edgecnn.exporting.keras_to_onnx import load_original
+    from edgecnn.exporting import keras_to_onnx
 
-    original = load_original(contender.file, contender.scale)
+    original = keras_to_onnx.load(contender.file)
+    compiled = original.compiled()
     ways: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
         "predict": lambda batch: original.keras.predict(batch, batch_size=len(batch), verbose=0),  # type: ignore[union-attr]
-        "model(x)": lambda batch: np.asarray(original.keras(batch, training=False)),  # type: ignore[misc]
-        "tf.function": lambda batch: np.asarray(original.forward(batch)),
+        "model(x)": lambda batch: np.asarray(original.call(batch)),
+        "tf.function": lambda batch: np.asarray(compiled(batch)),
     }
-    return Runner(original.input.prepare, ways[contender.way])
+    return Runner(original.input(contender.scale).prepare, ways[contender.way])
 
 
 def import_runtime(contender: Contender) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,25 @@ PURPOSE = "loading a TensorFlow model"
 INPUT_NAME, OUTPUT_NAME = "image", "probabilities"
 SCALING = ("Rescaling", "Normalization")  # Keras layers
 FREE_SIZE = 64  # pixels, where a model leaves its height or width open and something has to be tried
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A TensorFlow model as its file has it, not run yet. `keras` is the Keras model, None for a SavedModel."""
+
+    keras: Any | None
+    call: Callable[[Any], Any]
+    signature: Any  # the input's tf.TensorSpec
+    parameters: int
+
+    def input(self, scale: float) -> InputSpec:
+        """What it takes; `scale` is what a float model's pixels are multiplied by."""
+        dtype = self.signature.dtype.name
+        return InputSpec(tuple(self.signature.shape[1:]), dtype, 1.0 if dtype == "uint8" else scale)
+
+    def compiled(self) -> Callable[[Any], Any]:
+        """The model as a tf.function."""
+        return tensorflow(PURPOSE).function(self.call, input_signature=[self.signature])  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -49,11 +68,17 @@ def load_original(path: Path, scale: float | None = None) -> Original:
 
     Raises MissingDependencyError, ModelError for a damaged or unsafe file, ExportError for a model of another form.
     """
-    tensorflow(PURPOSE)
-    model, call, spec, parameters = _load_saved(path) if path.is_dir() else _load_keras(path)
+    loaded = load(path)
     if scale is None:
-        scale = 1.0 if any(type(layer).__name__ in SCALING for layer in getattr(model, "layers", ())) else PIXEL_SCALE
-    return _original(path, model, call, spec, parameters, scale)
+        layers = loaded.keras.layers if loaded.keras else ()
+        scale = 1.0 if any(type(layer).__name__ in SCALING for layer in layers) else PIXEL_SCALE
+    return _tried(path, loaded, scale)
+
+
+def load(path: Path) -> Loaded:
+    """Open a `.keras`, `.h5` or SavedModel without running it. Raises as `load_original` does."""
+    tensorflow(PURPOSE)
+    return _load_saved(path) if path.is_dir() else _load_keras(path)
 
 
 def convert(original: Original, opset: int) -> Any:
@@ -93,7 +118,7 @@ def _refuse_unknown_operators(path: Path, model: Any, opset: int) -> None:
         )
 
 
-def _load_keras(path: Path) -> tuple[Any, Callable[[Any], Any], Any, int]:
+def _load_keras(path: Path) -> Loaded:
     tf = tensorflow(PURPOSE)
     try:
         model = keras(PURPOSE).models.load_model(path, compile=False, safe_mode=True)
@@ -108,10 +133,10 @@ def _load_keras(path: Path) -> tuple[Any, Callable[[Any], Any], Any, int]:
             f"{path} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; an image classifier has one each"
         )
     spec = tf.TensorSpec((None, *model.inputs[0].shape[1:]), model.inputs[0].dtype, name=INPUT_NAME)
-    return model, lambda image: model(image, training=False), spec, model.count_params()
+    return Loaded(model, lambda image: model(image, training=False), spec, model.count_params())
 
 
-def _load_saved(path: Path) -> tuple[None, Callable[[Any], Any], Any, int]:
+def _load_saved(path: Path) -> Loaded:
     tf = tensorflow(PURPOSE)
     try:
         loaded = tf.saved_model.load(str(path))
@@ -130,23 +155,24 @@ def _load_saved(path: Path) -> tuple[None, Callable[[Any], Any], Any, int]:
 
     call.keep_alive = loaded  # type: ignore[attr-defined]  # the signature holds its variables only weakly
     parameters = sum(int(np.prod(variable.shape)) for variable in signature.variables)
-    return None, call, tf.TensorSpec((None, *spec.shape[1:]), spec.dtype, name=INPUT_NAME), parameters
+    return Loaded(None, call, tf.TensorSpec((None, *spec.shape[1:]), spec.dtype, name=INPUT_NAME), parameters)
 
 
-def _original(path: Path, model: Any, call: Callable[[Any], Any], spec: Any, parameters: int, scale: float) -> Original:
+def _tried(path: Path, loaded: Loaded, scale: float) -> Original:
+    """Run the model on four images of noise, to see what it returns."""
     tf = tensorflow(PURPOSE)
-    dtype = spec.dtype.name
-    if dtype not in DTYPES or spec.shape.rank not in (3, 4):
-        raise ExportError(f"{path} takes {dtype} {spec.shape}: an image classifier takes [batch, height, width, …]")
-    shape = tuple(spec.shape[1:])
-    noise = np.random.default_rng(0).integers(0, 256, (4, *(size or FREE_SIZE for size in shape)), np.uint8)
-    trial = np.asarray(call(tf.constant(noise if dtype == "uint8" else (noise * scale).astype(dtype))))
+    spec = loaded.input(scale)
+    if spec.dtype not in DTYPES or loaded.signature.shape.rank not in (3, 4):
+        raise ExportError(
+            f"{path} takes {spec.dtype} {loaded.signature.shape}: an image classifier takes [batch, height, width, …]"
+        )
+    noise = np.random.default_rng(0).integers(0, 256, (4, *(size or FREE_SIZE for size in spec.shape)), np.uint8)
+    trial = np.asarray(loaded.call(tf.constant(spec.prepare(noise))))
     if trial.ndim != 2 or trial.shape[1] < 2:
         raise ExportError(f"{path} returns {list(trial.shape)} for 4 images: an image classifier returns [4, classes]")
     logits = not _are_probabilities(trial)
-    forward = tf.function(lambda image: tf.nn.softmax(call(image)) if logits else call(image), input_signature=[spec])
-    spec_of_input = InputSpec(shape, dtype, 1.0 if dtype == "uint8" else scale)
-    return Original(path, spec_of_input, trial.shape[1], parameters, forward, model, logits)
+    whole = replace(loaded, call=lambda image: tf.nn.softmax(loaded.call(image))) if logits else loaded
+    return Original(path, spec, trial.shape[1], loaded.parameters, whole.compiled(), loaded.keras, logits)
 
 
 def _are_probabilities(rows: NDArray[Any]) -> bool:
