@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgecnn.data import Dataset, load
@@ -30,6 +31,21 @@ def mnist() -> Dataset:
 def small_mnist() -> Dataset:
     """2,400 training images: 2,200 and 200 for validation."""
     return load(limit=2400)
+
+
+@pytest.fixture
+def few_digits(mnist: Dataset, tmp_path: Path) -> Path:
+    """Real digits in a file of their own: 60 to train with, 20 to test."""
+    path = tmp_path / "few.npz"
+    train, test = mnist.train, mnist.test
+    np.savez(
+        path,
+        x_train=train.images[:60],
+        y_train=train.labels[:60],
+        x_test=test.images[:20],
+        y_test=test.labels[:20],
+    )
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import odd_models as odd
 import pytest
 
@@ -24,21 +23,6 @@ from edgecnn.runtime import Classifier
 TINY_TIME = 0.02  # seconds a contender: every round still has a query
 PROCESSES = Path("/proc")
 LISTS_PROCESSES = pytest.mark.skipif(not (PROCESSES / "self" / "status").exists(), reason="needs Linux's /proc")
-
-
-@pytest.fixture
-def few(mnist: Dataset, tmp_path: Path) -> Path:
-    """Real digits in a file of their own: 60 to train with, 20 to test."""
-    path = tmp_path / "few.npz"
-    train, test = mnist.train, mnist.test
-    np.savez(
-        path,
-        x_train=train.images[:60],
-        y_train=train.labels[:60],
-        x_test=test.images[:20],
-        y_test=test.labels[:20],
-    )
-    return path
 
 
 @pytest.fixture
@@ -94,9 +78,9 @@ def test_the_conditions_are_kept(pair: Bench) -> None:
     assert {(item.contender.threads, item.contender.batch) for item in pair.measurements} == {(1, 1)}
 
 
-def test_progress_counts_every_step_once(tiny: Path, few: Path) -> None:
+def test_progress_counts_every_step_once(tiny: Path, few_digits: Path) -> None:
     seen: list[Stage] = []
-    measure([tiny], data=few, duration=TINY_TIME, progress=seen.append)
+    measure([tiny], data=few_digits, duration=TINY_TIME, progress=seen.append)
     assert [stage.done for stage in seen] == list(range(ROUNDS + 2))
     assert {stage.steps for stage in seen} == {ROUNDS + 2}
     assert [seen[0].doing, seen[1].doing, seen[-1].doing] == [
@@ -106,12 +90,12 @@ def test_progress_counts_every_step_once(tiny: Path, few: Path) -> None:
     ]
 
 
-def test_batches_of_eight_are_scored_image_by_image(tiny: Path, few: Path, mnist: Dataset) -> None:
-    bench = measure([tiny], data=few, batch=8, threads=2, duration=TINY_TIME)
+def test_batches_of_eight_are_scored_image_by_image(tiny: Path, few_digits: Path, mnist: Dataset) -> None:
+    bench = measure([tiny], data=few_digits, batch=8, threads=2, duration=TINY_TIME)
     (item,) = bench.measurements
     assert (bench.batch, item.contender.batch, item.contender.threads) == (8, 8, 2)
     assert item.answers == tuple(Classifier(tiny).predict(mnist.test.images[:20]).argmax(axis=1).tolist())
-    assert bench.data == (str(few),)
+    assert bench.data == (str(few_digits),)
 
 
 def test_a_model_without_data_is_timed_with_noise(tmp_path: Path) -> None:
@@ -122,28 +106,28 @@ def test_a_model_without_data_is_timed_with_noise(tmp_path: Path) -> None:
     assert len(item.rounds) == ROUNDS
 
 
-def test_a_model_of_a_fixed_batch_is_measured_with_that_batch(tmp_path: Path, few: Path, mnist: Dataset) -> None:
+def test_a_model_of_a_fixed_batch_is_measured_with_that_batch(tmp_path: Path, few_digits: Path, mnist: Dataset) -> None:
     path = odd.save(odd.linear(batch=4), tmp_path / "odd.onnx")
-    (item,) = measure([path], data=few, batch=4, duration=TINY_TIME).measurements
+    (item,) = measure([path], data=few_digits, batch=4, duration=TINY_TIME).measurements
     assert item.answers == tuple(Classifier(path).predict(mnist.test.images[:20]).argmax(axis=1).tolist())
     with pytest.raises(BenchError, match=r"onnxruntime odd: .*odd\.onnx takes batches of 4: give --batch 4"):
-        measure([path], data=few, duration=TINY_TIME)
+        measure([path], data=few_digits, duration=TINY_TIME)
 
 
-def test_data_that_does_not_suit_is_refused_before_anything_is_started(tmp_path: Path, few: Path) -> None:
+def test_data_that_does_not_suit_is_refused_before_anything_is_started(tmp_path: Path, few_digits: Path) -> None:
     path = odd.save(odd.linear(classes=3), tmp_path / "odd.onnx")
     seen: list[Stage] = []
     with pytest.raises(DataError, match="10 classes, the model 3"):
-        measure([path], data=few, progress=seen.append)
+        measure([path], data=few_digits, progress=seen.append)
     assert seen == []
 
 
 @LISTS_PROCESSES
-def test_a_broken_file_is_named_and_no_worker_stays(folder: ModelFolder, few: Path) -> None:
+def test_a_broken_file_is_named_and_no_worker_stays(folder: ModelFolder, few_digits: Path) -> None:
     folder.onnx("int8").write_bytes(folder.onnx("float32").read_bytes()[:5000])
     running: list[int] = []
     with pytest.raises(BenchError, match=r"^onnxruntime int8: .*model\.int8\.onnx cannot be opened .* truncated"):
-        measure([folder.path], data=few, duration=TINY_TIME, progress=lambda _: running.append(len(workers())))
+        measure([folder.path], data=few_digits, duration=TINY_TIME, progress=lambda _: running.append(len(workers())))
     assert running == [0, 1]
     assert workers() == []
 
@@ -165,7 +149,7 @@ def press_ctrl_c() -> None:
     ],
 )
 def test_no_worker_stays_when_measuring_breaks_off(
-    accident: Callable[[], None], error: type[BaseException], message: str | None, folder: ModelFolder, few: Path
+    accident: Callable[[], None], error: type[BaseException], message: str | None, folder: ModelFolder, few_digits: Path
 ) -> None:
     running: list[int] = []
 
@@ -175,7 +159,7 @@ def test_no_worker_stays_when_measuring_breaks_off(
             accident()
 
     with pytest.raises(error, match=message):
-        measure([folder.path], data=few, duration=TINY_TIME, progress=progress)
+        measure([folder.path], data=few_digits, duration=TINY_TIME, progress=progress)
     assert running == [0, 1, 2, 2, 2]
     assert workers() == []
 
@@ -217,14 +201,14 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
 
 
 def test_without_tensorflow_the_rest_is_measured_and_what_is_missing_is_said(
-    folder: ModelFolder, few: Path, tmp_path: Path
+    folder: ModelFolder, few_digits: Path, tmp_path: Path
 ) -> None:
     folder.keras.touch()  # an original that nothing here can open
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_TENSORFLOW)
     code = f"""
 import importlib.util, json
 from edgecnn.bench.measure import measure
-bench = measure([{str(folder.path)!r}], data={str(few)!r}, duration={TINY_TIME})
+bench = measure([{str(folder.path)!r}], data={str(few_digits)!r}, duration={TINY_TIME})
 print(json.dumps([
     importlib.util.find_spec("tensorflow"), [item.contender.name for item in bench.measurements], bench.missing
 ]))

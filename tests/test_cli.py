@@ -29,7 +29,7 @@ def pictures(tmp_path: Path, mnist: Dataset) -> Path:
     return folder
 
 
-def fails(done: subprocess.CompletedProcess[str], *words: str) -> None:
+def assert_fails(done: subprocess.CompletedProcess[str], *words: str) -> None:
     """Exit code 1, one line on stderr with these words, nothing on stdout."""
     assert (done.returncode, done.stdout) == (1, ""), done
     assert done.stderr.startswith("error: ")
@@ -67,16 +67,22 @@ def test_predict_refuses_what_is_no_picture(edgecnn: Run, tmp_path: Path, tiny: 
     (tmp_path / "notes.png").write_text("not a picture")
     Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
     (tmp_path / "empty").mkdir()
-    fails(edgecnn("predict", tmp_path / "notes.png", "--model", tiny), "notes.png is no picture", "PNG or JPEG")
-    fails(edgecnn("predict", tmp_path / "bomb.png", "--model", tiny), "bomb.png has 10000×10000 pixels", "smaller")
-    fails(edgecnn("predict", tmp_path / "gone.png", "--model", tiny), "gone.png", "No such file")
-    fails(edgecnn("predict", tmp_path / "empty", "--model", tiny), "empty holds no pictures")
+    assert_fails(edgecnn("predict", tmp_path / "notes.png", "--model", tiny), "notes.png is no picture", "PNG or JPEG")
+    assert_fails(
+        edgecnn("predict", tmp_path / "bomb.png", "--model", tiny), "bomb.png has 10000×10000 pixels", "smaller"
+    )
+    assert_fails(edgecnn("predict", tmp_path / "gone.png", "--model", tiny), "gone.png", "No such file")
+    assert_fails(edgecnn("predict", tmp_path / "empty", "--model", tiny), "empty holds no pictures")
 
 
 def test_predict_refuses_models_that_are_none(edgecnn: Run, pictures: Path, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.onnx").write_bytes(tiny.read_bytes()[:1000])
-    fails(edgecnn("predict", pictures, "--model", tmp_path / "cut.onnx"), "cut.onnx", "truncated or no ONNX file")
-    fails(edgecnn("predict", pictures, "--model", "nosuch"), "nosuch is no file, no folder and no published model")
+    assert_fails(
+        edgecnn("predict", pictures, "--model", tmp_path / "cut.onnx"), "cut.onnx", "truncated or no ONNX file"
+    )
+    assert_fails(
+        edgecnn("predict", pictures, "--model", "nosuch"), "nosuch is no file, no folder and no published model"
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_predict_refuses_models_that_are_none(edgecnn: Run, pictures: Path, tiny
 def test_mistakes_get_one_line_and_leave_nothing(
     edgecnn: Run, tmp_path: Path, arguments: list[str], words: list[str]
 ) -> None:
-    fails(edgecnn(*arguments, cwd=tmp_path), *words)
+    assert_fails(edgecnn(*arguments, cwd=tmp_path), *words)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,8 +106,8 @@ def test_damaged_data_is_refused_before_anything_is_written(edgecnn: Run, tmp_pa
     images, labels = np.zeros((30, 8, 8), np.uint8), np.arange(30) % 3
     np.savez(tmp_path / "short.npz", x_train=images, y_train=labels[:20], x_test=images, y_test=labels)
     np.savez(tmp_path / "lacking.npz", x_train=images, y_train=labels, x_test=images)
-    fails(edgecnn("train", "--data", "short.npz", cwd=tmp_path), "30 train images but 20 labels")
-    fails(edgecnn("train", "--data", "lacking.npz", cwd=tmp_path), "lacking.npz lacks y_test")
+    assert_fails(edgecnn("train", "--data", "short.npz", cwd=tmp_path), "30 train images but 20 labels")
+    assert_fails(edgecnn("train", "--data", "lacking.npz", cwd=tmp_path), "lacking.npz lacks y_test")
     assert not (tmp_path / "models").exists()
 
 
@@ -169,7 +175,7 @@ def test_bench_to_stdout_prints_that_and_nothing_else(edgecnn: Run, tiny: Path) 
 
 def test_bench_finds_out_early_that_a_report_cannot_be_written(edgecnn: Run, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    fails(edgecnn("bench", tiny, "--csv", tmp_path / "file" / "b.csv"), "cannot write", "choose another place")
+    assert_fails(edgecnn("bench", tiny, "--csv", tmp_path / "file" / "b.csv"), "cannot write", "choose another place")
 
 
 def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(edgecnn: Run, tmp_path: Path) -> None:
@@ -185,7 +191,7 @@ def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(edgecnn: Run, tmp_path: 
     assert child.returncode == 1
     assert re.search(r"error: stopped; epoch \d+ of 40 is kept in .*model: add --resume", errors)
     assert len(errors.splitlines()) == 1
-    fails(edgecnn(*command, "--seed", "1", "--resume"), "seed was 0, now 1")
+    assert_fails(edgecnn(*command, "--seed", "1", "--resume"), "seed was 0, now 1")
     resumed = edgecnn(*command, "--resume", "--json")
     assert json.loads(resumed.stdout)["training"]["epochs"] == 40
     assert len(folder.history.read_text().splitlines()) == 41

@@ -54,7 +54,7 @@ def test_any_appended_byte_is_refused(array: NDArray[Any], more: bytes) -> None:
         idx.parse(encode(array) + more, "a.idx")
 
 
-def refused_or_exact(content: bytes) -> None:
+def assert_refused_or_exact(content: bytes) -> None:
     with suppress(DataError):
         array = idx.parse(content, "a.idx")
         np.testing.assert_array_equal(idx.parse(encode(array), "a.idx"), array)
@@ -63,7 +63,7 @@ def refused_or_exact(content: bytes) -> None:
 @untimed
 @given(st.binary(max_size=64))
 def test_arbitrary_bytes_are_refused_or_read(content: bytes) -> None:
-    refused_or_exact(content)
+    assert_refused_or_exact(content)
 
 
 @untimed
@@ -74,7 +74,7 @@ def test_arbitrary_bytes_are_refused_or_read(content: bytes) -> None:
 )
 @example(0x08, [0, *[2**32 - 1] * 3], b"")  # no values, and yet more than an address can count
 def test_forged_dimensions_are_refused_or_read(code: int, sizes: list[int], values: bytes) -> None:
-    refused_or_exact(bytes([0, 0, code, len(sizes)]) + b"".join(n.to_bytes(4, "big") for n in sizes) + values)
+    assert_refused_or_exact(bytes([0, 0, code, len(sizes)]) + b"".join(n.to_bytes(4, "big") for n in sizes) + values)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgecnn.data import Dataset, load
@@ -16,18 +15,8 @@ DIGIT = InputSpec((28, 28), "uint8")
 
 
 @pytest.fixture
-def few(mnist: Dataset, tmp_path: Path) -> Dataset:
-    """Real digits in a file of their own: 60 to train with, 20 to test."""
-    path = tmp_path / "few.npz"
-    train, test = mnist.train, mnist.test
-    np.savez(
-        path,
-        x_train=train.images[:60],
-        y_train=train.labels[:60],
-        x_test=test.images[:20],
-        y_test=test.labels[:20],
-    )
-    return load(path)
+def few(few_digits: Path) -> Dataset:
+    return load(few_digits)
 
 
 def card(data: DataRecord | None) -> Card:
