@@ -61,9 +61,9 @@ class Graph:
         return None
 
     def scalar(self, name: str) -> float | None:
-        """The value of a constant that holds one number only, or None."""
+        """The value of a constant that holds one number and cannot widen what it is combined with, or None."""
         value = self.constant(name)
-        return float(value.reshape(-1)[0]) if value is not None and value.size == 1 else None
+        return float(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.ndim <= 1 else None
 
     def add_constant(self, value: Array) -> str:
         """A new constant; its name is made readable by `rename`."""

@@ -39,7 +39,7 @@ def constants_to_initializers(graph: Graph) -> bool:
 
 
 def drop_neutral(graph: Graph) -> bool:
-    """x + 0, x × 1 (with constants that do not widen x) and Identity."""
+    """x + 0, x × 1 and Identity."""
     for node in graph.nodes:
         for at, constant in enumerate(node.input[:2]):
             neutral = {"Add": 0.0, "Mul": 1.0}.get(node.op_type)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecnn import folder as folders
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import ExportError
-from edgecnn.exporting import describe
+from edgecnn.exporting import records
 from edgecnn.exporting.graph import metadata, onnx_module
 from edgecnn.exporting.keras_to_onnx import Original, convert, load_original
 from edgecnn.exporting.quantize import dynamic, float16, int8_for, static
@@ -70,20 +70,20 @@ def export(
     original = load_original(source)
     dataset = find_dataset(origin_of(card), data, original.input, original.classes)
     original = _with_scale(original, dataset)
-    card = card or _foreign_card(folder.path.name, original, dataset)
-    card = _card_in(folder, source, card)
+    card = card or records.foreign_card(folder.path.name, original, dataset)
+    card = records.card_in(folder, source, card)
     images, verified_on = _verification_images(original.input, dataset)
     proto = convert(original, opset)
     path = folder.onnx("float32")
     with folders.atomic(path) as temporary:
-        entries = _metadata(card, original.input, folders.sha256(source))
-        _save(proto, temporary, entries)
+        entries = records.metadata_of(card, original.input, folders.sha256(source))
+        records.save(proto, temporary, entries)
         candidate = Classifier(temporary)
         comparison = compare(candidate.predict(images), original.predict(images))
         require_equal(comparison, path.name)
         score = _score(candidate.predict(dataset.test.images), dataset.test) if dataset else None
-        _save(proto, temporary, entries | _scored(score))
-        record = _record(temporary, "float32", opset, score, comparison)
+        records.save(proto, temporary, entries | records.scored(score))
+        record = records.record_of(temporary, "float32", opset, score, comparison)
     _copy_source(source, folder)
     card = card.with_export(path.name, record)
     folder.write_card(card)
@@ -122,11 +122,11 @@ def quantize(
         before, after = _score(reference, dataset.test), _score(answers, dataset.test)
         require_accuracy(after, before, path.name)
         proto = onnx_module().load(temporary)
-        _save(proto, temporary, metadata(proto) | {"quantization": json.dumps(details)} | _scored(after))
+        records.save(proto, temporary, metadata(proto) | {"quantization": json.dumps(details)} | records.scored(after))
         opset = next(item.version for item in proto.opset_import if item.domain == "")
-        record = _record(temporary, PRECISION[kind], opset, after, compare(answers, reference), details)
+        record = records.record_of(temporary, PRECISION[kind], opset, after, compare(answers, reference), details)
     _copy_source(source, folder)
-    card = _card_in(folder, source, card or _card_of_onnx(folder.path.name, original, proto))
+    card = records.card_in(folder, source, card or records.card_of_onnx(folder.path.name, original, proto))
     card = card.with_export(path.name, record)
     folder.write_card(card)
     return Quantized(path, card, record, before, after, source.stat().st_size)
@@ -225,80 +225,6 @@ def _notes(original: Original, dataset: Dataset | None) -> tuple[str, ...]:
 
 def _score(probabilities: NDArray[np.float32], split: Split) -> Accuracy:
     return accuracy(split.name, probabilities.argmax(axis=1), split.labels)
-
-
-def _card_in(folder: ModelFolder, source: Path, card: Card) -> Card:
-    """The card as it starts in `folder`: exports that lie beside the source do not come along to another folder."""
-    return card if folder.path.resolve() == source.parent.resolve() else replace(card, exports={})
-
-
-def _foreign_card(name: str, original: Original, dataset: Dataset | None) -> Card:
-    return Card(
-        name=name,
-        labels=dataset.labels if dataset else tuple(map(str, range(original.classes))),
-        input_shape=original.input.shape,
-        input_dtype=original.input.dtype,
-        input_scale=original.input.scale,
-        parameters=original.parameters,
-        versions=folders.versions("edgecnn", "tensorflow", "keras", "numpy"),
-    )
-
-
-def _card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
-    return Card(
-        name=name,
-        labels=classifier.labels,
-        input_shape=classifier.input.shape,
-        input_dtype=classifier.input.dtype,
-        input_scale=classifier.input.scale,
-        parameters=describe.describe(proto).parameters,
-        versions=folders.versions("edgecnn", "onnx", "onnxruntime", "numpy"),
-    )
-
-
-def _metadata(card: Card, spec: InputSpec, original_sha256: str) -> dict[str, str]:
-    """What an ONNX file says about itself: see DESIGN.md, rule 5."""
-    entries = {
-        "name": card.name,
-        "labels": json.dumps(card.labels, ensure_ascii=False),
-        "recipe": card.training.recipe if card.training else "",
-        "dataset": json.dumps({"source": card.data.source, "sha256": card.data.sha256}) if card.data else "",
-        "original_sha256": original_sha256,
-        "versions": json.dumps(card.versions | folders.versions("tf2onnx", "onnx", "onnxruntime")),
-        "input_scale": repr(spec.scale) if spec.dtype != "uint8" else "",
-    }
-    return {key: value for key, value in entries.items() if value}
-
-
-def _scored(score: Accuracy | None) -> dict[str, str]:
-    return {"accuracy": json.dumps(asdict(score) | {"value": score.value})} if score else {}
-
-
-def _save(proto: Any, path: Path, entries: dict[str, str]) -> None:
-    """Write a model with `entries` and, so that it can be described without the onnx package, its own description."""
-    onnx = onnx_module()
-    onnx.helper.set_model_props(proto, entries | {"graph": describe.describe(proto).to_json()})
-    path.write_bytes(proto.SerializeToString())
-
-
-def _record(
-    path: Path,
-    precision: str,
-    opset: int,
-    score: Accuracy | None,
-    comparison: Comparison,
-    quantization: dict[str, Any] | None = None,
-) -> ExportRecord:
-    return ExportRecord(
-        precision=precision,
-        bytes=path.stat().st_size,
-        sha256=folders.sha256(path),
-        opset=opset,
-        max_difference=comparison.max_difference,
-        agreement=comparison.agreement,
-        accuracy=score,
-        quantization=quantization or {},
-    )
 
 
 def _copy_source(source: Path, folder: ModelFolder) -> None:

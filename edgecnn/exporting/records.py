@@ -1,0 +1,95 @@
+"""[onnx] What an ONNX file and its folder's card say about the model: written once, here."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from edgecnn import folder as folders
+from edgecnn.data import Dataset
+from edgecnn.exporting import describe
+from edgecnn.exporting.graph import onnx_module
+from edgecnn.exporting.keras_to_onnx import Original
+from edgecnn.exporting.verify import Comparison
+from edgecnn.folder import Card, ExportRecord, ModelFolder
+from edgecnn.interface import InputSpec
+from edgecnn.runtime import Classifier
+from edgecnn.score import Accuracy
+
+
+def foreign_card(name: str, original: Original, dataset: Dataset | None) -> Card:
+    """The card of a model that edgecnn did not train."""
+    return Card(
+        name=name,
+        labels=dataset.labels if dataset else tuple(map(str, range(original.classes))),
+        input_shape=original.input.shape,
+        input_dtype=original.input.dtype,
+        input_scale=original.input.scale,
+        parameters=original.parameters,
+        versions=folders.versions("edgecnn", "tensorflow", "keras", "numpy"),
+    )
+
+
+def card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
+    """The card of an ONNX file that came without one."""
+    return Card(
+        name=name,
+        labels=classifier.labels,
+        input_shape=classifier.input.shape,
+        input_dtype=classifier.input.dtype,
+        input_scale=classifier.input.scale,
+        parameters=describe.describe(proto).parameters,
+        versions=folders.versions("edgecnn", "onnx", "onnxruntime", "numpy"),
+    )
+
+
+def card_in(folder: ModelFolder, source: Path, card: Card) -> Card:
+    """The card as it starts in `folder`: exports that lie beside the source do not come along to another folder."""
+    return card if folder.path.resolve() == source.parent.resolve() else replace(card, exports={})
+
+
+def metadata_of(card: Card, spec: InputSpec, original_sha256: str) -> dict[str, str]:
+    """What an ONNX file says about itself: see DESIGN.md, rule 5."""
+    entries = {
+        "name": card.name,
+        "labels": json.dumps(card.labels, ensure_ascii=False),
+        "recipe": card.training.recipe if card.training else "",
+        "dataset": json.dumps({"source": card.data.source, "sha256": card.data.sha256}) if card.data else "",
+        "original_sha256": original_sha256,
+        "versions": json.dumps(card.versions | folders.versions("tf2onnx", "onnx", "onnxruntime")),
+        "input_scale": repr(spec.scale) if spec.dtype != "uint8" else "",
+    }
+    return {key: value for key, value in entries.items() if value}
+
+
+def scored(score: Accuracy | None) -> dict[str, str]:
+    """The metadata entry of an accuracy; none where nothing was scored."""
+    return {"accuracy": json.dumps(asdict(score) | {"value": score.value})} if score else {}
+
+
+def save(proto: Any, path: Path, entries: dict[str, str]) -> None:
+    """Write a model with `entries` and, so that it can be described without the onnx package, its own description."""
+    onnx = onnx_module()
+    onnx.helper.set_model_props(proto, entries | {"graph": describe.describe(proto).to_json()})
+    path.write_bytes(proto.SerializeToString())
+
+
+def record_of(
+    path: Path,
+    precision: str,
+    opset: int,
+    score: Accuracy | None,
+    comparison: Comparison,
+    quantization: dict[str, Any] | None = None,
+) -> ExportRecord:
+    """The card\'s record of the ONNX file at `path`."""
+    return ExportRecord(
+        precision=precision,
+        bytes=path.stat().st_size,
+        sha256=folders.sha256(path),
+        opset=opset,
+        max_difference=comparison.max_difference,
+        agreement=comparison.agreement,
+        accuracy=score,
+        quantization=quantization or {},
+    )
