@@ -217,7 +217,6 @@ _TABLE = (
 )
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in _TABLE})
-DEFAULT = "edge"
 
 
 def find_recipe(name: str) -> Recipe:

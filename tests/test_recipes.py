@@ -8,7 +8,6 @@ import pytest
 
 from edgecnn.errors import RecipeError
 from edgecnn.recipes import (
-    DEFAULT,
     RECIPES,
     Conv,
     Dense,
@@ -39,9 +38,8 @@ def in_words(recipe: Recipe) -> str:
     return ", ".join(words[type(layer)](layer) for layer in recipe.layers)
 
 
-def test_there_are_six_recipes_and_edge_is_the_default() -> None:
+def test_there_are_six_recipes() -> None:
     assert list(RECIPES) == NAMES
-    assert DEFAULT == "edge"
 
 
 @pytest.mark.parametrize(

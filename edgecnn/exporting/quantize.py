@@ -3,6 +3,7 @@
 import logging
 import platform
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +107,12 @@ def _finish(path: Path, source: Any) -> None:
     onnx.save(model, path)
 
 
-class _quiet:  # noqa: N801 (used as a word: with _quiet())
+@contextmanager
+def _quiet() -> Iterator[None]:
     """onnxruntime's quantiser logs advice on the root logger."""
-
-    def __enter__(self) -> None:
-        self._level = logging.root.level
-        logging.root.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        logging.root.setLevel(self._level)
+    level = logging.root.level
+    logging.root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.root.setLevel(level)

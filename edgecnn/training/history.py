@@ -43,7 +43,7 @@ def write(folder: ModelFolder, epochs: Sequence[Epoch], title: str) -> None:
 def _draw(path: Path, epochs: Sequence[Epoch], title: str) -> None:
     try:
         from matplotlib.figure import Figure  # without pyplot there is no display to find and nothing to close
-        from matplotlib.ticker import MaxNLocator, PercentFormatter
+        from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
     except ImportError:
         raise MissingDependencyError("matplotlib", "train", "drawing the training curves") from None
     numbers = [epoch.number for epoch in epochs]
@@ -55,8 +55,9 @@ def _draw(path: Path, epochs: Sequence[Epoch], title: str) -> None:
     loss.plot(numbers, [epoch.loss for epoch in epochs], "o-", markersize=3, label="training")
     loss.plot(numbers, [epoch.validation_loss for epoch in epochs], "o-", markersize=3, label="validation")
     loss.set(ylabel="cross-entropy loss", yscale="log")
+    loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     loss.yaxis.set_major_formatter("{x:g}")
-    loss.yaxis.set_minor_formatter("{x:g}")
+    loss.yaxis.set_minor_formatter(NullFormatter())
     accuracy.plot(numbers, [epoch.accuracy for epoch in epochs], "o-", markersize=3, label="training")
     accuracy.plot(numbers, [epoch.validation_accuracy for epoch in epochs], "o-", markersize=3, label="validation")
     accuracy.set(ylabel="accuracy")
