@@ -3,51 +3,207 @@
 import os
 import platform
 import sys
+import time
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
-PACKAGES = ("edgecnn", "onnxruntime", "numpy", "tensorflow")
+PACKAGES = ("edgecnn", "onnxruntime", "numpy", "tensorflow", "keras", "ai-edge-litert", "openvino", "psutil")
+# What the kernel calls them in /proc/cpuinfo: "flags" on x86, "Features" on ARM.
+INSTRUCTION_SETS = {
+    "avx2": "AVX2",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX-VNNI",
+    "amx_int8": "AMX",
+    "asimd": "NEON",
+    "neon": "NEON",  # on a 32-bit system
+    "asimddp": "dotprod",
+    "i8mm": "i8mm",
+    "sve": "SVE",
+}
+# ARM kernels give a part number where x86 ones give a name. Source: Main ID Register in Arm's reference manuals.
+ARM_PARTS = {
+    "0xd03": "Cortex-A53",
+    "0xd08": "Cortex-A72",
+    "0xd0b": "Cortex-A76",
+    "0xd0c": "Neoverse-N1",
+    "0xd40": "Neoverse-V1",
+    "0xd49": "Neoverse-N2",
+}
+ROOT = Path("/")
+GIBIBYTE = 2**30
 
 
 @dataclass(frozen=True)
 class Host:
-    """The conditions of a measurement: figures from two hosts are not comparable."""
+    """The conditions of a measurement: figures from two hosts are not comparable.
+
+    `cpu` is empty and `instruction_sets` has no item where the system does not say. `cores` are those that this process
+    may run on; `cpu_limit`, in cores, and `memory_limit`, in bytes, are a container's.
+    """
 
     system: str
     machine: str
     cpu: str
+    board: str | None
     cores: int
+    instruction_sets: tuple[str, ...]
+    memory_bytes: int
+    cpu_limit: float | None
+    memory_limit: int | None
     python: str
     versions: dict[str, str]
 
     def __str__(self) -> str:
-        return f"{self.cpu or self.machine}, {self.cores} cores, {self.system}, Python {self.python}"
+        name = ", ".join(part for part in (self.board, self.cpu) if part) or self.machine
+        cores = f"{self.cores} core{'s' * (self.cores > 1)}" + (
+            f" limited to {self.cpu_limit:g}" if self.cpu_limit else ""
+        )
+        having = f", with {', '.join(self.instruction_sets)}" if self.instruction_sets else ""
+        return f"{name}, {cores}, {self.system}, Python {self.python}{having}"
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """By what two measurements are of one host. Of the memory the GiB, for kernels keep more or less of it back."""
+        names = ("system", "machine", "cpu", "board", "cores", "cpu_limit")
+        return {name: getattr(self, name) for name in names} | {"memory_gib": round(self.memory_bytes / GIBIBYTE)}
 
 
-def this_host() -> Host:
+@dataclass(frozen=True)
+class Clock:
+    """What times queries: the resolution it claims, its smallest step seen, and what one reading costs, all in ns."""
+
+    name: str
+    resolution_ns: float
+    step_ns: int
+    cost_ns: float
+
+
+def this_host(root: Path = ROOT) -> Host:
+    import psutil  # not above: a contender's process, which asks for its memory only, is spared 4 MB
+
+    memory = psutil.virtual_memory().total
     return Host(
         system=platform.system(),
         machine=platform.machine(),
-        cpu=_cpu_name(),
-        cores=os.cpu_count() or 1,
+        cpu=cpu_name(root),
+        board=contents(root / "proc/device-tree/model").strip("\0 \n") or None,
+        cores=len(usable_cpus()),
+        instruction_sets=instruction_sets(root),
+        memory_bytes=memory,
+        cpu_limit=cpu_limit(root),
+        memory_limit=memory_limit(memory, root),
         python=platform.python_version(),
-        versions={name: version for name in PACKAGES if (version := _version(name))},
+        versions={name: version for name in PACKAGES if (version := installed(name))},
     )
 
 
-def _cpu_name(cpuinfo: Path = Path("/proc/cpuinfo"), board: Path = Path("/proc/device-tree/model")) -> str:
-    """What the processor, or the board it sits on, calls itself; empty where the system does not say."""
-    if board.exists():
-        return board.read_text(errors="replace").strip("\0 \n")
+def this_clock() -> Clock:
+    """Read the clock some ten thousand times."""
+    info = time.get_clock_info("perf_counter")
+    readings = [time.perf_counter_ns() for _ in range(5000)]
+    steps = [step for before, after in pairwise(readings) if (step := after - before) > 0]
+    resolution = info.resolution * 1e9
+    return Clock(
+        name=info.implementation,
+        resolution_ns=round(resolution, 3),
+        step_ns=min(steps, default=max(1, round(resolution))),
+        cost_ns=round(median(_cost_ns() for _ in range(100)), 1),
+    )
+
+
+def _cost_ns(readings: int = 50) -> float:
+    """The mean of a few readings: one alone may be shorter than the clock's step."""
+    started = time.perf_counter_ns()
+    for _ in range(readings - 1):
+        time.perf_counter_ns()
+    return (time.perf_counter_ns() - started) / readings
+
+
+def contents(path: Path) -> str:
+    """The text of a file in which the system tells something; empty where it does not."""
     try:
-        lines = cpuinfo.read_text(errors="replace").splitlines()
+        return path.read_text(errors="replace").strip()
     except OSError:
+        return ""
+
+
+def usable_cpus() -> list[int]:
+    """The numbers of the CPUs that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def cpu_name(root: Path = ROOT) -> str:
+    """What the processor calls itself; empty where the system does not say."""
+    if not (root / "proc/cpuinfo").exists():
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    part = _cpuinfo("CPU part", root)
+    return _cpuinfo("model name", root) or ARM_PARTS.get(part, "")
 
 
-def _version(package: str) -> str | None:
+def cpu_flags(root: Path = ROOT) -> frozenset[str]:
+    """The CPU's features by the kernel's names; empty where the system does not say."""
+    return frozenset((_cpuinfo("flags", root) or _cpuinfo("Features", root)).split())
+
+
+def instruction_sets(root: Path = ROOT) -> tuple[str, ...]:
+    """Those of INSTRUCTION_SETS that the CPU has, in that order."""
+    flags = cpu_flags(root)
+    return tuple(dict.fromkeys(name for flag, name in INSTRUCTION_SETS.items() if flag in flags))
+
+
+def _cpuinfo(key: str, root: Path) -> str:
+    """The first CPU's entry; empty where it has none."""
+    entries = (line.partition(":") for line in contents(root / "proc/cpuinfo").splitlines())
+    return next((value.strip() for name, _, value in entries if name.strip() == key), "")
+
+
+def cgroups(controller: str, root: Path = ROOT) -> list[Path]:
+    """The folders of this process's control group and of those above it: the limits of all of them hold.
+
+    Version 2 has one tree, version 1 one for each controller. A container often sees its own group as the tree's root.
+    """
+    mount = root / "sys/fs/cgroup"
+    found = [mount, mount / controller]
+    for line in contents(root / "proc/self/cgroup").splitlines():
+        controllers, _, path = line.partition(":")[2].partition(":")
+        parts = path.strip("/").split("/")
+        if ".." in parts or (controllers and controller not in controllers.split(",")):
+            continue
+        tree = mount / controller if controllers else mount
+        found += [tree.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1)]
+    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+
+
+def cpu_limit(root: Path = ROOT) -> float | None:
+    """How many cores' time a container may use, or None."""
+    limits = (_quota(folder) for folder in cgroups("cpu", root))
+    return min((limit for limit in limits if limit), default=None)
+
+
+def _quota(folder: Path) -> float | None:
+    """Version 2 writes "max" and version 1 writes -1 where there is no limit."""
+    v1 = [contents(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
+    try:
+        quota, period = map(int, contents(folder / "cpu.max").split() or v1)
+    except ValueError:
+        return None
+    return quota / period if quota > 0 and period > 0 else None
+
+
+def memory_limit(total: int, root: Path = ROOT) -> int | None:
+    """How many bytes a container may use, or None. Where there is no limit, version 1 gives one beyond any `total`."""
+    files = (folder / name for folder in cgroups("memory", root) for name in ("memory.max", "memory.limit_in_bytes"))
+    limits = [int(text) for file in files if (text := contents(file)).isdecimal()]
+    return min((limit for limit in limits if limit < total), default=None)
+
+
+def installed(package: str) -> str | None:
+    """The version of an installed package, or None."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -59,13 +215,25 @@ def peak_rss() -> int:
 
     Linux: VmHWM, which starts anew at exec; getrusage's figure would begin at the parent's size.
     """
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
+    if peak := _status_bytes("VmHWM"):
+        return peak
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def resident() -> int:
+    """The memory that this process has resident now, in bytes."""
+    if now := _status_bytes("VmRSS"):
+        return now
+    import psutil
+
+    rss: int = psutil.Process().memory_info().rss
+    return rss
+
+
+def _status_bytes(key: str) -> int | None:
+    """An entry of Linux's /proc/self/status; None elsewhere."""
+    lines = (line.split() for line in contents(Path("/proc/self/status")).splitlines())
+    return next((int(words[1]) * 1024 for words in lines if words[:1] == [f"{key}:"]), None)
