@@ -11,7 +11,8 @@
     │   └── TrainingInterrupted  stopped by Ctrl-C; the last complete epoch is kept
     ├── ExportError              a model cannot be converted or quantised
     │   └── VerificationError    the converted model does not do what the original does
-    ├── BenchError               a contender failed while it was measured
+    ├── BenchError               a bench cannot be run, or a contender failed while it was measured
+    ├── UsageError               what was asked for is not there; the CLI exits with 2
     └── OutputError              a file or folder cannot be written
 
 Whatever is not in this tree is a bug and keeps its traceback.
@@ -66,7 +67,11 @@ class VerificationError(ExportError):
 
 
 class BenchError(EdgecnnError):
-    """A contender failed while it was measured."""
+    """A bench cannot be run, or a contender failed while it was measured."""
+
+
+class UsageError(EdgecnnError):
+    """What was asked for is not there: the caller's words are wrong, not the machine or the files."""
 
 
 class OutputError(EdgecnnError):

@@ -257,6 +257,13 @@ def atomic(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
+def require_writable(path: Path) -> None:
+    """Find out now whether a file can be written there later. Raises OutputError."""
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; choose another place")
+    ModelFolder(path.parent).prepare()
+
+
 def copy(source: Path, target: Path) -> None:
     """Copy a file, or a folder with all that is in it, whole or not at all. Raises OutputError."""
     if source.is_file():

@@ -1,5 +1,6 @@
 """Any picture → the pixels a model takes; shared by predict and by image folders."""
 
+import io
 import struct
 import warnings
 from pathlib import Path
@@ -58,6 +59,13 @@ def pixels(picture: Image.Image, *, colour: bool) -> NDArray[np.uint8]:
         layer = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
     return np.asarray(picture.convert("RGB" if colour else "L"))
+
+
+def to_png(image: NDArray[np.uint8]) -> bytes:
+    """An image, uint8 [height, width] or [height, width, 3], as the bytes of a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
 
 
 def _as_uint8(grey: NDArray[np.floating], *, colour: bool) -> NDArray[np.uint8]:

@@ -74,6 +74,43 @@ def linear(
     )
 
 
+def filled(model: Any, number: float) -> Any:
+    """The model with `number` for each of its weights."""
+    for tensor in model.graph.initializer:
+        if tensor.name == "weight":
+            tensor.CopyFrom(numpy_helper.from_array(np.full_like(numpy_helper.to_array(tensor), number), "weight"))
+    return model
+
+
+def two_outputs() -> Any:
+    """`linear` that returns its logits too, after its probabilities."""
+    model = linear()
+    model.graph.output.append(value("logits", "float32", ["batch", 10]))
+    return model
+
+
+def endless() -> Any:
+    """Opens well, and goes round a loop for some centuries when it is run."""
+    kept = [helper.make_node("Identity", [name], [f"{name}_kept"]) for name in ("going", "pixels")]
+    condition = [helper.make_tensor_value_info(name, onnx.TensorProto.BOOL, []) for name in ("going", "going_kept")]
+    pixels = [value(name, "float32", ["batch", 10]) for name in ("pixels", "pixels_kept")]
+    body = helper.make_graph(
+        kept, "body", [value("turn", "int64", []), condition[0], pixels[0]], [condition[1], pixels[1]]
+    )
+    nodes = [
+        helper.make_node("Cast", ["image"], ["cast"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Flatten", ["cast"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weight"], ["logits"]),
+        helper.make_node("Loop", ["turns", "", "logits"], ["probabilities"], body=body),
+    ]
+    return model_of(
+        nodes,
+        [value("image", "uint8", ["batch", 28, 28])],
+        [value("probabilities", "float32", ["batch", 10])],
+        {"weight": np.ones((784, 10), np.float32), "turns": np.array(2**62)},
+    )
+
+
 def save(model: Any, path: Path) -> Path:
     path.write_bytes(model.SerializeToString())
     return path

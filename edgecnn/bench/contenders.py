@@ -1,16 +1,28 @@
-"""What is measured: each runtime and way of a model folder, as plain data that a worker process can be given."""
+"""What is measured: each runtime and way of running a model's files, as plain data for a worker process."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
-from edgecnn.errors import BenchError
-from edgecnn.folder import ONNX_NAMES, Card, ModelFolder, find
+from edgecnn.bench.terms import RUNTIMES, Runtime
+from edgecnn.errors import BenchError, MissingDependencyError, UsageError
+from edgecnn.folder import ONNX_NAMES, ORIGINAL_NAMES, Card, ModelFolder, find
 from edgecnn.interface import PIXEL_SCALE
 
-Way = Literal["predict", "model(x)", "tf.function", "onnxruntime"]
-TENSORFLOW_WAYS: tuple[Way, ...] = ("predict", "model(x)", "tf.function")
+PREFIXES: dict[Runtime, str] = {"tensorflow": "tf", "onnxruntime": "onnx", "litert": "litert", "openvino": "openvino"}
+# The module a runtime is imported by, and the extra of this package that brings it.
+MODULES: dict[Runtime, tuple[str, str]] = {
+    "tensorflow": ("tensorflow", "train"),
+    "onnxruntime": ("onnxruntime", "train"),
+    "litert": ("ai_edge_litert", "peers"),
+    "openvino": ("openvino", "peers"),
+}
+# predict is what tutorials call, call is model(x), function is tf.function, xla is tf.function(jit_compile=True).
+TENSORFLOW_WAYS = ("predict", "call", "function", "xla")
+SAVED_MODEL_WAYS = ("function", "xla")  # a SavedModel is a function, no Keras model
+LITERT_PRECISIONS = ("float32", "int8")
 MISSING_TENSORFLOW = (
     "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]' adds it"
 )
@@ -18,27 +30,30 @@ MISSING_TENSORFLOW = (
 
 @dataclass(frozen=True)
 class Contender:
-    """One way of running one file, with one setting.
+    """One runtime, one file and one setting, measured in processes of its own.
 
-    `model` is the path of the folder or file it was entered by; `scale` what a float model's pixels are multiplied by.
+    `name` is unique in a run: "tf-function", "onnx-int8"; where models' names clash, "edge/onnx-int8". `model` is the
+    path it was entered by, `variant` the way of TensorFlow or the precision of the file, and `scale` what a float
+    model's pixels are multiplied by. LiteRT's `file` is the original until it has been converted.
     """
 
-    model: str
     name: str
-    way: Way
+    model: str
+    runtime: Runtime
+    variant: str
     file: Path
     threads: int
     batch: int
     scale: float
 
     @property
-    def is_tensorflow(self) -> bool:
-        return self.way in TENSORFLOW_WAYS
+    def is_original(self) -> bool:
+        return self.runtime == "tensorflow"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One model on the start list: its contenders, its card if it has one, and what could not be measured."""
+    """One model on the start list: its contenders, its card if it has one, and what could not be entered."""
 
     model: str
     contenders: tuple[Contender, ...]
@@ -46,35 +61,107 @@ class Entry:
     missing: tuple[str, ...]
 
 
-def enter(model: str | Path, threads: int, batch: int) -> Entry:
-    """The contenders of a model folder, or of one .onnx file. Raises ModelError, BenchError if there are none."""
-    path = find(model)
+def start_list(
+    models: Sequence[str | Path], *, threads: int, batch: int, runtimes: Iterable[str] = ()
+) -> tuple[Entry, ...]:
+    """Enter each model once, every contender under a name of its own.
+
+    `runtimes` are the ones wanted; by default those installed. Raises ModelError for a model that is not there,
+    BenchError where there is nothing to measure, UsageError for a runtime that there is not, MissingDependencyError for
+    one that is not installed.
+    """
+    wanted = _wanted(tuple(runtimes))
+    entries = [_enter(path, threads, batch, wanted) for path in dict.fromkeys(map(find, models))]
+    if not any(entry.contenders for entry in entries):
+        raise BenchError(
+            f"{', '.join(entry.model for entry in entries)}: nothing to measure with {', '.join(wanted)}: "
+            "run 'edgecnn train' and 'edgecnn export' first"
+        )
+    return _named_apart(entries)
+
+
+def _wanted(asked: tuple[str, ...]) -> tuple[Runtime, ...]:
+    for name in asked:
+        if name not in RUNTIMES:
+            raise UsageError(f"there is no runtime {name!r}: choose of {', '.join(RUNTIMES)}")
+    wanted = tuple(runtime for runtime in RUNTIMES if runtime in asked)
+    for runtime in wanted:
+        module, extra = MODULES[runtime]
+        if find_spec(module) is None:
+            raise MissingDependencyError(runtime, extra, f"measuring with {runtime}")
+    return wanted or tuple(runtime for runtime in RUNTIMES if find_spec(MODULES[runtime][0]))
+
+
+def _enter(path: Path, threads: int, batch: int, runtimes: tuple[Runtime, ...]) -> Entry:
     folder = ModelFolder(path if path.is_dir() else path.parent)
     card = folder.card()
-    if card and path.is_file() and path.name not in card.exports:
+    if card and path.is_file() and path.name not in (*card.exports, *ORIGINAL_NAMES):
         card = None  # a neighbour's
     scale = card.input_scale if card else PIXEL_SCALE
+    original, files = _contents(path)
 
-    def contender(label: str, way: Way, file: Path) -> Contender:
-        return Contender(str(path), label, way, file, threads, batch, scale)
+    def contender(runtime: Runtime, variant: str, file: Path) -> Contender:
+        return Contender(f"{PREFIXES[runtime]}-{variant}", str(path), runtime, variant, file, threads, batch, scale)
 
-    files = folder.onnx_files() if path.is_dir() else [path]
-    onnx = [contender(f"onnxruntime {_precision(file)}", "onnxruntime", file) for file in files]
-    original = folder.original() if path.is_dir() else None
-    missing: tuple[str, ...] = ()
-    tensorflow: list[Contender] = []
+    found: list[Contender] = []
+    if original and "tensorflow" in runtimes:
+        ways = TENSORFLOW_WAYS if original.is_file() else SAVED_MODEL_WAYS
+        found += [contender("tensorflow", way, original) for way in ways]
+    for runtime in ("onnxruntime", "openvino"):
+        if runtime in runtimes:
+            found += [contender(runtime, _precision(file), file) for file in files]
+    if original and "litert" in runtimes and find_spec("tensorflow"):  # which converts the original for it
+        found += [contender("litert", precision, original) for precision in LITERT_PRECISIONS]
+    missing = _missing(path, original, files)
+    if not found and not missing:
+        missing = (f"{path} holds nothing to measure with {', '.join(runtimes)}",)
+    return Entry(str(path), tuple(found), card, missing)
+
+
+def _contents(path: Path) -> tuple[Path | None, list[Path]]:
+    """The TensorFlow model and the ONNX files that a path stands for."""
+    if path.suffix == ".onnx":
+        return None, [path]
+    if path.is_file() or (path / "saved_model.pb").exists():
+        return path, []
+    folder = ModelFolder(path)
+    return folder.original(), folder.onnx_files()
+
+
+def _missing(path: Path, original: Path | None, files: list[Path]) -> tuple[str, ...]:
     if original and find_spec("tensorflow") is None:
-        missing = (MISSING_TENSORFLOW,)
-    elif original:
-        ways = TENSORFLOW_WAYS if original.is_file() else ("tf.function",)  # a SavedModel has but the one
-        tensorflow = [contender(f"TensorFlow {way}", way, original) for way in ways]
-    if not onnx and not tensorflow:
-        raise BenchError(f"{path} holds nothing to measure: run 'edgecnn train' and 'edgecnn export' first")
-    if original and not onnx:
-        missing += (f"{path} holds no ONNX file: run 'edgecnn export {path} --quantize' to compare",)
-    return Entry(str(path), (*tensorflow, *onnx), card, missing)
+        return (MISSING_TENSORFLOW,)
+    if original and not files:
+        return (f"{path} holds no ONNX file: run 'edgecnn export {path} --quantize' to compare",)
+    return ()
 
 
 def _precision(file: Path) -> str:
     """What a file of a model folder is, by its name; any other file's own name."""
     return next((precision for precision, name in ONNX_NAMES.items() if name == file.name), file.stem)
+
+
+def _named_apart(entries: list[Entry]) -> tuple[Entry, ...]:
+    """Prefix names by the model's own, or by its whole path, as far as it takes to tell all contenders apart."""
+    prefixes: list[Callable[[Entry], str]] = [
+        lambda _: "",
+        lambda entry: f"{_model_name(entry)}/",
+        lambda entry: f"{entry.model}/",
+    ]
+    for prefix in prefixes:
+        named = [_prefixed(entry, prefix(entry)) for entry in entries]
+        counts = Counter(item.name for entry in named for item in entry.contenders)
+        if max(counts.values()) == 1:
+            break
+    return tuple(named)
+
+
+def _model_name(entry: Entry) -> str:
+    path = Path(entry.model)
+    if path.name in ONNX_NAMES.values():
+        return path.parent.name
+    return path.name if path.is_dir() else path.stem
+
+
+def _prefixed(entry: Entry, prefix: str) -> Entry:
+    return replace(entry, contenders=tuple(replace(item, name=prefix + item.name) for item in entry.contenders))

@@ -1,59 +1,40 @@
-"""Runs contenders side by side, each in its own process, in interleaved rounds, one process active at a time."""
+"""Runs contenders side by side, each in its own processes, in interleaved rounds, one process active at a time."""
 
+import base64
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.bench.contenders import Contender, Entry, enter
-from edgecnn.bench.host import Host, this_host
-from edgecnn.data import Dataset
-from edgecnn.errors import BenchError
-from edgecnn.folder import size
+from edgecnn.bench.contenders import Contender, Entry, start_list
+from edgecnn.bench.figures import drifts
+from edgecnn.bench.host import this_clock, this_host
+from edgecnn.bench.lane import Lane
+from edgecnn.bench.process import empty_python
+from edgecnn.bench.results import Bench, Data, Picture, Plan
+from edgecnn.bench.watch import Watch, judge
+from edgecnn.data import Dataset, load
+from edgecnn.errors import BenchError, EdgecnnError, ModelError
+from edgecnn.folder import ModelFolder
+from edgecnn.imaging import to_png
 from edgecnn.interface import InputSpec
 from edgecnn.origin import find_dataset, origin_of
 from edgecnn.runtime import Classifier
-from edgecnn.score import Accuracy, accuracy
 
-ROUNDS = 10
-MOST_SAMPLES = 1000  # a contender and round: ample for p99, and the report stays small
 NOISE_IMAGES, NOISE_SIZE = 64, 64  # where a model has no data, it is timed with noise
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Raw samples of one contender. Times in nanoseconds; `rounds` are per query; `answers` one label an image."""
-
-    contender: Contender
-    import_ns: int
-    init_ns: int
-    first_ns: int
-    rounds: tuple[tuple[int, ...], ...]
-    peak_rss: int
-    file_bytes: int
-    answers: tuple[int, ...] | None
-    accuracy: Accuracy | None
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Everything measured in one run, and its conditions. `missing` says what could not be measured, and why."""
-
-    host: Host
-    threads: int
-    batch: int
-    duration: float
-    data: tuple[str, ...]
-    measurements: tuple[Measurement, ...]
-    missing: tuple[str, ...]
+CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as `edgecnn export --quantize` draws them
+MOST_PICTURES = 60  # of images that contenders label differently
+LAST_WORDS = 300  # characters of what a failed conversion says
 
 
 @dataclass(frozen=True)
@@ -65,165 +46,191 @@ class Stage:
     doing: str
 
 
-@dataclass(frozen=True)
-class _Lane:
-    """A running worker and what it is fed."""
-
-    contender: Contender
-    worker: "_Process"
-    dataset: Dataset | None
-    loaded: dict[str, int]
-    rounds: list[tuple[int, ...]]
-
-
 def measure(
     models: Sequence[str | Path],
+    plan: Plan = Plan(),  # noqa: B008 (frozen)
     *,
     data: str | Path | None = None,
-    threads: int = 1,
-    batch: int = 1,
-    duration: float = 3.0,
+    runtimes: Iterable[str] = (),
     progress: Callable[[Stage], None] = lambda _: None,
 ) -> Bench:
-    """Measure every contender of `models` for about `duration` seconds each, in ROUNDS interleaved rounds.
+    """Measure every contender of `models` by `plan`, with the test images of `data` or of what they were made with.
 
-    Latency is that of one query after another (MLPerf's SingleStream) of `batch` images. Raises ModelError, DataError,
-    BenchError.
+    A contender that fails has a `failure`, and the others are measured. Ctrl-C ends the run, which is then `partial`.
+    Raises ModelError, DataError, BenchError, MissingDependencyError for what is found before anything is measured.
     """
-    entries = [enter(model, threads, batch) for model in models]
-    count = sum(len(entry.contenders) for entry in entries)
-    steps = _Steps(progress, count + ROUNDS + count)
+    entries = start_list(models, threads=plan.threads, batch=plan.batch, runtimes=runtimes)
+    if data is not None:
+        load(data)  # rather now than as every contender's failure
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecnn-")))
-        lanes = [
-            lane
-            for number, entry in enumerate(entries)
-            for lane in _load(stack, entry, data, scratch / f"{number}.npy", steps)
-        ]
-        for number in range(ROUNDS):
-            steps.next(f"round {number + 1} of {ROUNDS}")
-            # Each round starts with another contender, so that none is always the one after the slowest.
-            first = number % len(lanes)
-            for lane in lanes[first:] + lanes[:first]:
-                samples = lane.worker.ask("round", seconds=duration / ROUNDS, most=MOST_SAMPLES)["ns"]
-                lane.rounds.append(tuple(samples))
-        measurements = tuple(_finish(lane, steps) for lane in lanes)
-    sources = tuple(dict.fromkeys(lane.dataset.source for lane in lanes if lane.dataset))
+        lanes = [lane for number, entry in enumerate(entries) for lane in _lanes(entry, data, plan, scratch, number)]
+        for lane in lanes:
+            stack.callback(lane.close)
+        largest = max((len(lane.dataset.test) for lane in lanes if lane.dataset), default=plan.batch)
+        if plan.batch > largest:
+            raise BenchError(f"--batch {plan.batch:,} is more than the {largest:,} test images there are: lower it")
+        run = _Run(lanes, progress)
+        partial = run.to_the_end()
     missing = tuple(dict.fromkeys(note for entry in entries for note in entry.missing))
-    return Bench(this_host(), threads, batch, duration, sources, measurements, missing)
+    return _bench(run, plan, missing, partial)
 
 
-class _Steps:
-    """Counts what is done towards a total and tells the progress callback what comes next."""
+class _Run:
+    """Loading, the interleaved rounds, and scoring."""
 
-    def __init__(self, progress: Callable[[Stage], None], total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
+    def __init__(self, lanes: list[Lane], progress: Callable[[Stage], None]) -> None:
+        self.lanes, self.rounds, self._progress = lanes, lanes[0].rounds, progress
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.watch = Watch()
+        self._done, self._steps = 0, (self.rounds + 2) * len(lanes)
+        self.empty_python = empty_python()
+        self.elapsed_s = self.coordinator_cpu_s = 0.0
 
-    def next(self, doing: str) -> None:
-        self._progress(Stage(self._done, self._total, doing))
+    def to_the_end(self) -> bool:
+        """Returns whether it was stopped before. Raises BenchError if that was before anything was measured."""
+        started, cpu = time.perf_counter(), time.process_time()
+        try:
+            self._all()
+        except KeyboardInterrupt:
+            if not any(lane.measurement.rounds for lane in self.lanes):
+                raise BenchError("stopped before anything was measured") from None
+            return True
+        finally:
+            self.watch.read()
+            self.elapsed_s, self.coordinator_cpu_s = time.perf_counter() - started, time.process_time() - cpu
+        return False
+
+    def _all(self) -> None:
+        for lane in self.lanes:
+            self._next(f"loading {lane.contender.name}")
+            lane.start()
+        for number in range(self.rounds):
+            self.watch.read()
+            # A B C, then C B A: so that a machine's drift hits all alike.
+            for lane in self.lanes if number % 2 == 0 else reversed(self.lanes):
+                self._next(f"round {number + 1} of {self.rounds}: {lane.contender.name}")
+                lane.round(number)
+        self.watch.read()
+        for lane in self.lanes:
+            self._next(f"scoring {lane.contender.name}")
+            lane.finish()
+            lane.close()
+
+    def _next(self, doing: str) -> None:
+        self._progress(Stage(self._done, self._steps, doing))
         self._done += 1
 
 
-def _load(stack: ExitStack, entry: Entry, data: str | Path | None, images: Path, steps: _Steps) -> list[_Lane]:
-    """Start and load an entry's workers, one after another; `images` is where their images are put."""
-    dataset, pixels = _images(entry, data)
-    np.save(images, pixels)
-    lanes = []
-    for contender in entry.contenders:
-        steps.next(f"loading {contender.name}")
-        worker = stack.enter_context(_process(contender, images))
-        lanes.append(_Lane(contender, worker, dataset, worker.ask("load"), []))
-    return lanes
-
-
-def _finish(lane: _Lane, steps: _Steps) -> Measurement:
-    steps.next(f"scoring {lane.contender.name}")
-    peak = lane.worker.ask("memory")["bytes"]
-    answers = lane.worker.ask("answers")["labels"] if lane.dataset else None
-    score = None
-    if lane.dataset:
-        score = accuracy("test", np.array(answers, np.int64), lane.dataset.test.labels)
-    return Measurement(
-        contender=lane.contender,
-        rounds=tuple(lane.rounds),
-        peak_rss=peak,
-        file_bytes=size(lane.contender.file),
-        answers=tuple(answers) if answers is not None else None,
-        accuracy=score,
-        **lane.loaded,
+def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], partial: bool) -> Bench:
+    host, measurements = this_host(), tuple(lane.measurement for lane in run.lanes)
+    datasets = {lane.contender.model: lane.dataset for lane in run.lanes if lane.dataset}
+    return Bench(
+        started=run.started,
+        plan=plan,
+        host=host,
+        clock=this_clock(),
+        data={model: dataset.sha256 for model, dataset in datasets.items()},
+        datasets={dataset.sha256: _data(dataset, run.lanes) for dataset in datasets.values()},
+        measurements=measurements,
+        readings=tuple(run.watch.readings),
+        doubts=judge(host, run.watch.readings, drifts(measurements)),
+        missing=missing,
+        empty_python=run.empty_python,
+        elapsed_s=run.elapsed_s,
+        coordinator_cpu_s=run.coordinator_cpu_s,
+        partial=partial,
     )
 
 
-def _images(entry: Entry, data: str | Path | None) -> tuple[Dataset | None, NDArray[np.uint8]]:
-    """The test images that an entry is measured with; noise where there are none."""
+def _data(dataset: Dataset, lanes: list[Lane]) -> Data:
+    """What the report needs of a test split: its truth, and the images that not all contenders label alike."""
+    test = dataset.test
+    given = [lane.measurement.answers for lane in lanes if lane.dataset and lane.dataset.sha256 == dataset.sha256]
+    answers = np.array([labels for labels in given if labels is not None])
+    changed = np.flatnonzero((answers != answers[0]).any(axis=0))[:MOST_PICTURES] if len(answers) else ()
+    pictures = tuple(Picture(int(at), base64.b64encode(to_png(test.images[at])).decode()) for at in changed)
+    return Data(dataset.source, dataset.labels, tuple(test.labels.tolist()), pictures)
+
+
+def _lanes(entry: Entry, data: str | Path | None, plan: Plan, scratch: Path, number: int) -> list[Lane]:
+    """The entry's contenders with their images; what does not suit them fails them."""
+    images, folder = scratch / f"{number}.npy", scratch / str(number)
+    try:
+        spec, dataset, pixels = _images(entry, data)
+    except EdgecnnError as error:
+        lanes = [Lane(contender, images, None, plan) for contender in entry.contenders]
+        for lane in lanes:
+            lane.fail(str(error))
+        return lanes
+    np.save(images, pixels)
+    entry = replace(entry, contenders=tuple(replace(item, scale=spec.scale) for item in entry.contenders))
+    converted, reason = _converted(entry, dataset, folder, plan)
+    lanes = [Lane(contender, images, dataset, plan) for contender in converted]
+    for lane in lanes:
+        if lane.contender.runtime == "litert" and not lane.contender.file.exists():
+            lane.fail(reason)
+    return lanes
+
+
+def _converted(entry: Entry, dataset: Dataset | None, folder: Path, plan: Plan) -> tuple[list[Contender], str]:
+    """LiteRT's contenders with the files made for them in `folder`, the others as they are; and why there are none."""
+    contenders = [
+        replace(item, file=folder / f"{item.variant}.tflite") if item.runtime == "litert" else item
+        for item in entry.contenders
+    ]
+    original = next((item for item in entry.contenders if item.runtime == "litert"), None)
+    if original is None:
+        return contenders, ""
+    folder.mkdir()
+    task: dict[str, Any] = {"original": str(original.file.resolve()), "scale": original.scale, "folder": str(folder)}
+    task["calibration"] = None
+    if dataset:
+        task["calibration"] = str(folder / "calibration.npy")
+        np.save(task["calibration"], dataset.train.sample(CALIBRATION_IMAGES, CALIBRATION_SEED).images)
+    return contenders, _convert(task, plan.timeout)
+
+
+def _convert(task: dict[str, Any], timeout: float) -> str:
+    """Returns why there is no file, should there be none."""
+    command = [sys.executable, "-P", "-m", "edgecnn.bench.litert", json.dumps(task)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        return "converting it for LiteRT took longer than the time limit: raise --timeout"
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        return f"it cannot be converted for LiteRT: {last[:LAST_WORDS]}"
+    return "full int8 needs images to calibrate with: give --data"
+
+
+def _images(entry: Entry, data: str | Path | None) -> tuple[InputSpec, Dataset | None, NDArray[np.uint8]]:
+    """What the entry takes, and the test images that it is measured with; noise where there are none."""
     spec, classes, metadata = _interface(entry)
     dataset = find_dataset(origin_of(entry.card, metadata), data, spec, classes)
     if dataset:
-        return dataset, dataset.test.images
+        return spec, dataset, dataset.test.images
     shape = (NOISE_IMAGES, *(size or NOISE_SIZE for size in spec.shape))
-    return None, np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    return spec, None, np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
 def _interface(entry: Entry) -> tuple[InputSpec, int, Any]:
     if entry.card:
         spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, entry.card.input_scale)
         return spec, len(entry.card.labels), {}
-    file = next((item.file for item in entry.contenders if not item.is_tensorflow), None)
-    if file is None:
+    path = Path(entry.model)
+    files = ModelFolder(path).onnx_files() if path.is_dir() else [path]  # entered or not
+    files = [file for file in files if file.suffix == ".onnx"]
+    if not files:
         raise BenchError(f"{entry.model} has neither a card nor an ONNX file: run 'edgecnn export' on it first")
-    classifier = Classifier(file)
+    classifier = _first_that_opens(files)
     return classifier.input, len(classifier.labels), classifier.metadata
 
 
-@contextmanager
-def _process(contender: Contender, images: Path) -> Iterator["_Process"]:
-    process = _Process(contender, images)
-    try:
-        yield process
-    finally:
-        process.close()
-
-
-class _Process:
-    """A worker process: a command goes in, an answer comes out, and nothing runs in between."""
-
-    def __init__(self, contender: Contender, images: Path) -> None:
-        self.name = contender.name
-        task = {"contender": {**asdict(contender), "file": str(contender.file.resolve())}, "images": str(images)}
-        self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
-        self.child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "edgecnn.bench.worker", json.dumps(task)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-            encoding="utf-8",
-        )
-
-    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
-        """Have one command done. Raises BenchError if the worker reports an error or has died."""
-        assert self.child.stdin is not None
-        assert self.child.stdout is not None
-        try:
-            self.child.stdin.write(json.dumps({"do": command, **arguments}) + "\n")
-            self.child.stdin.flush()
-            line = self.child.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise BenchError(f"{self.name} ended while it was to {command}: {self._last_words()}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise BenchError(f"{self.name}: {answer['error']}")
-        return answer
-
-    def _last_words(self) -> str:
-        self.child.wait()
-        self.log.seek(0)
-        lines = self.log.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"exit code {self.child.returncode}"
-
-    def close(self) -> None:
-        self.child.kill()
-        self.child.communicate()
-        self.log.close()
+def _first_that_opens(files: Sequence[Path]) -> Classifier:
+    """So that a broken file fails its own contenders only. Raises ModelError if none opens."""
+    *others, last = files
+    for file in others:
+        with suppress(ModelError):
+            return Classifier(file)
+    return Classifier(last)

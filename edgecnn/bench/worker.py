@@ -1,12 +1,12 @@
 """The process that holds one contender: it does what it is told, a line of JSON at a time, and sleeps between."""
 
+import gc
 import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,93 +14,83 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.host import peak_rss
+from edgecnn.bench.host import peak_rss, resident
+from edgecnn.bench.runners import Infer, Runner, import_runtime, open_runner
 from edgecnn.errors import BenchError, EdgecnnError
 
-POOL = 64  # images that timed queries cycle through: different pixels each time, all in the cache
-WARM_UP_SECONDS, WARM_UP_QUERIES = 0.3, 10  # after loading
-REWARM_SECONDS, REWARM_QUERIES = 0.02, 2  # before each round: the others have used the caches meanwhile
-ANSWERED = 250  # images a run, where every image is answered
+PATIENCE = 10  # times the seconds of a warm-up, for so slow a contender that they do not hold its queries
+POOL = 64  # images that timed queries cycle through, where a query takes one: all different, all in the cache
+FLOOR_SECONDS, FLOOR_QUERIES, FLOOR_WARM_UP = 0.1, 100, 0.1  # of an empty model
+KEPT = 1000  # samples a round: ten rounds have enough for p99.9, and the report stays small
 NANOSECONDS = 1_000_000_000
+SPIN_NS = 200_000  # before an arrival: sleeping any longer would oversleep it
 
-Images = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Runner:
-    """A loaded contender: `infer` takes a prepared batch and returns scores as a numpy array.
-
-    `answered` is how many images a run takes when every image is answered.
-    """
-
-    prepare: Callable[[Images], NDArray[Any]]
-    infer: Callable[[NDArray[Any]], NDArray[Any]]
-    answered: int = ANSWERED
-
-
-def load(contender: Contender) -> Runner:
-    """Open the contender's file. What has to be imported is imported before, by `import_runtime`."""
-    if not contender.is_tensorflow:
-        from edgecnn.runtime import Classifier
-
-        classifier = Classifier(contender.file, threads=contender.threads)
-        if classifier.batch not in (None, contender.batch):
-            raise BenchError(f"{contender.file} takes batches of {classifier.batch}: give --batch {classifier.batch}")
-        return Runner(classifier.input.prepare, classifier.run, classifier.batch or ANSWERED)
-    from edgecnn.exporting import keras_to_onnx
-
-    original = keras_to_onnx.load(contender.file)
-    compiled = original.compiled()
-    ways: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
-        "predict": lambda batch: original.keras.predict(batch, batch_size=len(batch), verbose=0),  # type: ignore[union-attr]
-        "model(x)": lambda batch: np.asarray(original.call(batch)),
-        "tf.function": lambda batch: np.asarray(compiled(batch)),
-    }
-    return Runner(original.input(contender.scale).prepare, ways[contender.way])
-
-
-def import_runtime(contender: Contender) -> None:
-    """Import all that `load` needs, and limit TensorFlow's threads."""
-    if contender.is_tensorflow:
-        from edgecnn.training.backend import keras, tensorflow
-
-        tf = tensorflow("measuring the original model")
-        tf.config.threading.set_intra_op_parallelism_threads(contender.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(contender.threads)
-        keras("measuring the original model")
-        import_module("edgecnn.exporting.keras_to_onnx")
-    else:
-        import_module("edgecnn.runtime")
+Queries = list[NDArray[Any]]
 
 
 class Worker:
     """Holds the contender and answers commands; every answer is a JSON object."""
 
+    runner: Runner
+
     def __init__(self, contender: Contender, images: Path) -> None:
         self.contender, self.images = contender, images
+        self.queries: dict[int, Queries] = {}
 
     def load(self) -> dict[str, Any]:
-        """Nanoseconds of import, init (file to ready session) and first inference; then warm up."""
+        """Nanoseconds of import, init (file to ready session) and first inference."""
         started = time.perf_counter_ns()
         import_runtime(self.contender)
         imported = time.perf_counter_ns()
-        self.runner = load(self.contender)
+        self.runner = open_runner(self.contender)
         ready = time.perf_counter_ns()
-        self.queries = self._queries()
+        query = self._queries(self.contender.batch)[0]
         before = time.perf_counter_ns()
-        self.runner.infer(self.queries[0])
+        scores = self.runner.infer(query)
         first = time.perf_counter_ns() - before
-        self._time(WARM_UP_SECONDS, WARM_UP_QUERIES, 1_000_000)
+        _require_numbers(scores)
         return {"import_ns": imported - started, "init_ns": ready - imported, "first_ns": first}
 
-    def round(self, seconds: float, most: int) -> dict[str, Any]:
-        """Nanoseconds of each query, one after another, for `seconds` or until there are `most`; at least one."""
-        self._time(REWARM_SECONDS, REWARM_QUERIES, 1_000_000)
-        return {"ns": self._time(seconds, 1, most)}
+    def warm_up(self, batch: int, seconds: float, queries: int) -> dict[str, Any]:
+        """Nanoseconds of the median query, after at least so many seconds and queries."""
+        return {"ns": int(np.median(self._stream(batch, seconds, queries, PATIENCE * seconds)))}
+
+    def stream(self, batch: int, seconds: float, queries: int, cap: float) -> dict[str, Any]:
+        """One query after another for at least so many seconds and queries, but no longer than `cap` seconds."""
+        samples = self._stream(batch, seconds, queries, cap)
+        return _round(samples, sum(samples))
+
+    def arrivals(self, batch: int, rate: float, count: int, patience: float, seed: int) -> dict[str, Any]:
+        """`count` queries that arrive at random, `rate` a second on average: a Poisson process.
+
+        A query's latency counts from its arrival, so that it includes waiting for those before it. Where they come
+        faster than they are answered, it ends after `patience` seconds.
+        """
+        gaps = np.random.default_rng(seed).exponential(NANOSECONDS / rate, count)
+        due: list[int] = np.cumsum(gaps).astype(np.int64).tolist()
+        infer, pool, clock = self.runner.infer, self._queries(batch), time.perf_counter_ns
+        samples: list[int] = []
+        with _undisturbed():
+            start, given_up = clock(), int(patience * NANOSECONDS)
+            for number, arrival in enumerate(due):
+                _wait_until(start + arrival)
+                infer(pool[number % len(pool)])
+                answered = clock() - start
+                samples.append(answered - arrival)
+                if answered > given_up:
+                    break
+        return _round(samples, answered)
 
     def memory(self) -> dict[str, Any]:
-        """Bytes of peak resident memory so far: asked for before `answers` reads the whole test split."""
-        return {"bytes": peak_rss()}
+        """Resident bytes: asked for before `answers` reads the whole test split."""
+        steady = resident()
+        return {"peak": max(peak_rss(), steady), "steady": steady}
+
+    def floor(self) -> dict[str, Any]:
+        """Nanoseconds of running an empty model in the same runtime and way."""
+        infer, nothing = self.runner.empty(), np.zeros((self.contender.batch, 1), np.uint8)
+        _time(infer, [nothing], FLOOR_WARM_UP, 1, PATIENCE * FLOOR_WARM_UP)
+        return {"ns": _kept(_time(infer, [nothing], FLOOR_SECONDS, FLOOR_QUERIES, PATIENCE * FLOOR_SECONDS))}
 
     def answers(self) -> dict[str, Any]:
         """The label given to every image, by its index."""
@@ -108,27 +98,79 @@ class Worker:
         labels: list[int] = []
         size = self.runner.answered
         for start in range(0, len(images), size):
-            batch = self.runner.prepare(np.ascontiguousarray(images[start : start + size]))
-            labels.extend(self.runner.infer(batch).argmax(axis=1).tolist())
+            chunk = images[start : start + size]
+            filled = np.resize(chunk, (size, *chunk.shape[1:])) if len(chunk) < size else np.ascontiguousarray(chunk)
+            scores = self.runner.infer(self.runner.prepare(filled))[: len(chunk)]
+            _require_numbers(scores)
+            labels.extend(scores.argmax(axis=1).tolist())
         return {"labels": labels}
 
-    def _queries(self) -> list[NDArray[Any]]:
-        """Batches to time with, made of the first POOL images."""
-        pool = np.load(self.images, mmap_mode="r")[:POOL]
-        batch = self.contender.batch
-        picked = [np.arange(start, start + batch) % len(pool) for start in range(0, max(len(pool), batch), batch)]
-        return [self.runner.prepare(np.ascontiguousarray(pool[chosen])) for chosen in picked]
+    def _queries(self, batch: int) -> Queries:
+        """Batches of different images to time with, from the first of the test split."""
+        if batch not in self.queries:
+            images = np.load(self.images, mmap_mode="r")
+            count = max(1, min(POOL, len(images)) // batch)
+            picked = [np.ascontiguousarray(images[at * batch : (at + 1) * batch]) for at in range(count)]
+            self.queries[batch] = [self.runner.prepare(_filled(chunk, batch)) for chunk in picked]
+        return self.queries[batch]
 
-    def _time(self, seconds: float, least: int, most: int) -> list[int]:
-        infer, queries, clock = self.runner.infer, self.queries, time.perf_counter_ns
-        samples: list[int] = []
-        end = clock() + int(seconds * NANOSECONDS)
-        while len(samples) < least or (clock() < end and len(samples) < most):
-            query = queries[len(samples) % len(queries)]
+    def _stream(self, batch: int, seconds: float, queries: int, cap: float) -> list[int]:
+        return _time(self.runner.infer, self._queries(batch), seconds, queries, cap)
+
+
+def _filled(chunk: NDArray[np.uint8], batch: int) -> NDArray[np.uint8]:
+    """Noise for images is 64 of it, however large the batch."""
+    return chunk if len(chunk) == batch else np.resize(chunk, (batch, *chunk.shape[1:]))
+
+
+def _time(infer: Infer, queries: Queries, seconds: float, least: int, cap: float) -> list[int]:
+    """Nanoseconds a query: at least one; until `seconds` and `least` queries are reached, or `cap` seconds."""
+    clock, size = time.perf_counter_ns, len(queries)
+    samples: list[int] = []
+    with _undisturbed():
+        start = now = clock()
+        enough, end = start + int(seconds * NANOSECONDS), start + int(cap * NANOSECONDS)
+        while not samples or ((now < enough or len(samples) < least) and now < end):
+            query = queries[len(samples) % size]
             before = clock()
             infer(query)
-            samples.append(clock() - before)
+            now = clock()
+            samples.append(now - before)
+    return samples
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep the garbage collector from running while something is timed."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _wait_until(due: int) -> None:
+    """Sleep as long as that is safe, then watch the clock."""
+    while (left := due - time.perf_counter_ns()) > 0:
+        if left > SPIN_NS:
+            time.sleep((left - SPIN_NS) / NANOSECONDS)
+
+
+def _round(samples: list[int], elapsed: int) -> dict[str, Any]:
+    return {"queries": len(samples), "elapsed_ns": elapsed, "ns": _kept(samples)}
+
+
+def _kept(samples: list[int]) -> list[int]:
+    """Evenly picked, so that every percentile of theirs is one of all samples' too."""
+    if len(samples) <= KEPT:
         return samples
+    return [samples[at] for at in np.linspace(0, len(samples) - 1, KEPT).astype(int).tolist()]
+
+
+def _require_numbers(scores: NDArray[Any]) -> None:
+    if not np.isfinite(scores).all():
+        raise BenchError("it returned values that are not finite: look for NaN in its weights, or export it again")
 
 
 def serve(worker: Worker, commands: Any, answers: Any) -> None:
