@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgecnn.bench.figures import summarise
     from edgecnn.bench.measure import measure
+    from edgecnn.bench.results import Plan
     from edgecnn.data import Dataset, load
     from edgecnn.errors import EdgecnnError
     from edgecnn.exporting.stage import export, quantize
@@ -25,6 +27,7 @@ _HOME = {
     "Dataset": "edgecnn.data",
     "EdgecnnError": "edgecnn.errors",
     "ModelFolder": "edgecnn.folder",
+    "Plan": "edgecnn.bench.results",
     "Prediction": "edgecnn.runtime",
     "Recipe": "edgecnn.recipes",
     "export": "edgecnn.exporting.stage",
@@ -33,6 +36,7 @@ _HOME = {
     "load": "edgecnn.data",
     "measure": "edgecnn.bench.measure",
     "quantize": "edgecnn.exporting.stage",
+    "summarise": "edgecnn.bench.figures",
     "train": "edgecnn.training.fit",
 }
 
@@ -43,6 +47,7 @@ __all__ = [
     "Dataset",
     "EdgecnnError",
     "ModelFolder",
+    "Plan",
     "Prediction",
     "Recipe",
     "export",
@@ -51,6 +56,7 @@ __all__ = [
     "load",
     "measure",
     "quantize",
+    "summarise",
     "train",
 ]
 

@@ -10,20 +10,21 @@ import typer
 from typer.core import TyperGroup
 
 from edgecnn import console
+from edgecnn.bench.terms import RUNTIMES, Scenario
 from edgecnn.console import DEFAULT_MODEL
-from edgecnn.errors import EdgecnnError
+from edgecnn.errors import EdgecnnError, UsageError
 from edgecnn.exporting.schemes import Scheme, Target
 
 
 class ErrorTranslatingGroup(TyperGroup):
-    """The one place that turns an EdgecnnError into a line on stderr and exit code 1."""
+    """The one place that turns an EdgecnnError into a line on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except EdgecnnError as error:
             console.say(f"error: {error}")
-            raise typer.Exit(1) from error
+            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error
 
 
 app = typer.Typer(
@@ -123,33 +124,74 @@ def bench(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="MODEL", help="Model folders or .onnx files.", show_default=False)
     ] = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help=f"{', '.join(RUNTIMES)}; repeatable. Default: all installed."),
+    ] = None,
+    scenario: Annotated[
+        Scenario, typer.Option(help="One query after another, large batches, or random arrivals.")
+    ] = "single-stream",
     threads: Annotated[int, typer.Option(min=1, help="Threads a contender may use.")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="Images a query.")] = 1,
     duration: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds a contender is timed.")] = 3.0,
+    rate: Annotated[
+        list[float] | None,
+        typer.Option(metavar="QPS", help="server: arrivals a second; repeatable. Default: search.", show_default=False),
+    ] = None,
+    latency_bound: Annotated[float, typer.Option(metavar="US", help="server: the p99 allowed, in µs.")] = 10_000,
+    timeout: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds until a contender counts as hung.")] = 120,
     data: DataOption = None,
     json_file: Annotated[ReportFile, typer.Option("--json", metavar="F", help="Write JSON with raw samples.")] = None,
     csv_file: Annotated[ReportFile, typer.Option("--csv", metavar="F", help="Write CSV.")] = None,
     markdown_file: Annotated[ReportFile, typer.Option("--markdown", metavar="F", help="Write Markdown.")] = None,
+    html_file: Annotated[ReportFile, typer.Option("--html", metavar="F", help="Write a page with charts.")] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="F", help="Show what changed since the run in this JSON.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compare even with another host or setting.")] = False,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help="Exit with 3 if 'onnx-int8.p90_us > 200'; repeatable.", show_default=False),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Measure latency, memory and accuracy against the original TensorFlow model. F may be - for stdout."""
-    from edgecnn.bench import report
-    from edgecnn.bench.measure import measure
-    from edgecnn.folder import ModelFolder
+    from edgecnn.bench import stage
+    from edgecnn.bench.results import Plan
 
-    formats = (json_file, report.to_json), (csv_file, report.to_csv), (markdown_file, report.markdown)
-    wanted = [(name, write) for name, write in formats if name is not None]
-    for name, _ in wanted:
-        if name != "-":
-            ModelFolder(Path(name).parent).prepare()  # rather now than when everything has been measured
+    named = {"json": json_file, "csv": csv_file, "markdown": markdown_file, "html": html_file}
+    wanted = {kind: name for kind, name in named.items() if name is not None}
+    plan = Plan(
+        scenario=scenario,
+        threads=threads,
+        batch=batch,
+        duration=duration,
+        timeout=timeout,
+        rates=tuple(rate or ()),
+        latency_bound_us=latency_bound,
+    )
     with console.bench_bar(quiet) as progress:
-        measured = measure(
-            models or [DEFAULT_MODEL], data=data, threads=threads, batch=batch, duration=duration, progress=progress
+        outcome = stage.bench(
+            models or [DEFAULT_MODEL],
+            plan,
+            data=data,
+            runtimes=runtime or (),
+            earlier=compare,
+            force=force,
+            fail_if=fail_if or (),
+            reports=[Path(name) for name in wanted.values() if name != "-"],
+            progress=progress,
         )
-    for name, write in wanted:
-        _write_report(name, write(measured))
-    if all(name != "-" for name, _ in wanted):
-        console.print_bench(measured)
+    if "-" not in wanted.values():
+        console.print_bench(outcome)
+    for kind, name in wanted.items():
+        if name == "-":
+            typer.echo(stage.report(outcome, kind), nl=False)
+        else:
+            stage.write_report(outcome, kind, Path(name))
+    console.say_outcome(outcome)
+    if not outcome.complete or outcome.held:
+        raise typer.Exit(3 if outcome.complete else 1)
 
 
 @app.command()
@@ -204,15 +246,19 @@ def recipes(as_json: JsonOption = False) -> None:
         console.print_recipe(recipe, measured.get(recipe.name))
 
 
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Check this machine for training, exporting and running; exit with 1 on a problem."""
+    from edgecnn.doctor import examine, healthy
+
+    checks = examine()
+    if as_json:
+        typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
+    else:
+        console.print_checks(checks)
+    if not healthy(checks):
+        raise typer.Exit(1)
+
+
 def _stdin_lines() -> list[str]:
     return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
-
-
-def _write_report(name: str, text: str) -> None:
-    from edgecnn.folder import atomic
-
-    if name == "-":
-        typer.echo(text, nl=False)
-        return
-    with atomic(Path(name)) as path:
-        path.write_text(text, encoding="utf-8")

@@ -1,13 +1,17 @@
 """How results and progress look to a person: data on stdout, everything else on stderr."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from edgecnn.bench.measure import Bench, Stage
+    from rich.table import Table
+
+    from edgecnn.bench.measure import Stage
+    from edgecnn.bench.stage import Outcome
+    from edgecnn.doctor import Check
     from edgecnn.exporting.stage import Exported, Quantized
     from edgecnn.info import ModelInfo
     from edgecnn.recipes import Recipe
@@ -21,8 +25,11 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def _bar(quiet: bool, *columns: Any) -> Iterator[Any]:
-    """A rich progress bar on stderr; silent where stderr is no terminal or with --quiet."""
+def _bar(quiet: bool, *columns: Any, still: bool = False) -> Iterator[Any]:
+    """A rich progress bar on stderr; silent where stderr is no terminal or with --quiet.
+
+    A `still` one is drawn only when it is told to, as drawing would disturb what is being timed.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
@@ -35,6 +42,7 @@ def _bar(quiet: bool, *columns: Any) -> Iterator[Any]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        auto_refresh=not still,
         disable=quiet or not console.is_terminal,
     ) as bar:
         yield bar
@@ -62,21 +70,50 @@ def training_bar(quiet: bool) -> Iterator["Callable[[Progress], None]"]:
 
 @contextmanager
 def bench_bar(quiet: bool) -> Iterator["Callable[[Stage], None]"]:
-    with _bar(quiet) as bar:
+    with _bar(quiet, still=True) as bar:
         task = bar.add_task("starting", total=None)
-        yield lambda at: bar.update(task, description=at.doing, total=at.steps, completed=at.done)
+
+        def show(at: "Stage") -> None:
+            bar.update(task, description=at.doing, total=at.steps, completed=at.done)
+            bar.refresh()
+
+        yield show
 
 
-def print_bench(measured: "Bench") -> None:
+def print_bench(outcome: "Outcome") -> None:
+    from edgecnn.bench.report import comparison_notes, comparison_table, conditions, tables
+
+    _print_tables(lambda width: tables(outcome.summary, width))
+    for line in conditions(outcome.summary):
+        typer.echo(line)
+    comparison = outcome.comparison
+    if comparison:
+        typer.echo()
+        _print_tables(lambda _: [comparison_table(comparison)])
+        for line in comparison_notes(comparison):
+            typer.echo(line)
+
+
+def _print_tables(tables: "Callable[[int], list[Table]]") -> None:
     from rich.console import Console
 
-    from edgecnn.bench.report import conditions, tables, width_of
+    from edgecnn.bench.report import width_of
 
-    for drawn in tables(measured, Console().width):
+    for drawn in tables(Console().width):
         # Never narrower than the table: a line that wraps is better than a figure cut short.
         Console(width=max(Console().width, width_of(drawn))).print(drawn, "")
-    for line in conditions(measured):
-        typer.echo(line)
+
+
+def say_outcome(outcome: "Outcome") -> None:
+    """Why the exit code is not 0, on stderr."""
+    for item in outcome.summary.bench.failures:
+        say(f"error: {item.contender.name} failed: {item.failure}")
+    if outcome.summary.bench.partial:
+        say("error: stopped before the end; the figures are of what was measured so far")
+    for reason in outcome.unjudged:
+        say(f"error: {reason}")
+    for held in outcome.held:
+        say(f"rule held: {held}")
 
 
 def print_trained(trained: "Trained") -> None:
@@ -146,3 +183,11 @@ def print_recipe(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
     published = ", ".join(f"{item.accuracy:.2%} ({item.source})" for item in recipe.published) or "none stated"
     reached = f"{measured['test']['value']:.2%} in {measured['seconds']:.0f} s" if measured else "not measured"
     typer.echo(f"{recipe.name}\n  {recipe.summary}\n  published {published}; reproduced {reached}")
+
+
+def print_checks(checks: "Sequence[Check]") -> None:
+    topics = max(len(check.topic) for check in checks)
+    for check in checks:
+        typer.echo(f"{check.status:<8} {check.topic:<{topics}}  {check.found}")
+        if check.remedy:
+            typer.echo(f"{'':<8} {'':<{topics}}  → {check.remedy}")

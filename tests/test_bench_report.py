@@ -1,213 +1,521 @@
-"""Every figure of a report against numbers computed by hand from a Bench made by hand."""
+"""How figures look as tables, Markdown and CSV, whatever came of a run."""
 
 import csv
 import io
-import json
 import re
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import asdict, replace
 
 import pytest
+from made_up import (
+    DIGITS,
+    HOST,
+    HOT,
+    MODEL,
+    OTHER_MODEL,
+    OTHER_SHA256,
+    TRUTH,
+    answers,
+    bench,
+    failed,
+    measured,
+    stream,
+    streams,
+)
+from rich.console import Console
+from rich.table import Table
 
-from edgecnn.bench.contenders import TENSORFLOW_WAYS, Contender, Way
-from edgecnn.bench.host import Host
-from edgecnn.bench.measure import Bench, Measurement
-from edgecnn.bench.report import HEADINGS, conditions, markdown, rows, to_csv, to_json
-from edgecnn.score import Accuracy
+from edgecnn.bench.compare import compare
+from edgecnn.bench.document import to_json
+from edgecnn.bench.figures import Summary, summarise
+from edgecnn.bench.report import (
+    CHANGE_HEADINGS,
+    COLUMNS,
+    NOTHING,
+    change_rows,
+    comparison_table,
+    conditions,
+    markdown,
+    number,
+    tables,
+    times,
+    to_csv,
+    width_of,
+)
+from edgecnn.bench.results import Bench, Plan
+from edgecnn.bench.stage import FORMATS, Outcome
+from edgecnn.bench.watch import Doubt
+from edgecnn.console import print_bench, say_outcome
 
-HOST = Host("Linux", "aarch64", "Raspberry Pi 5", 4, "3.11.2", {"edgecnn": "0.1.0", "onnxruntime": "1.24.0"})
-MISSING = "TensorFlow is not installed"
-KEYS = [
-    "model",
-    "contender",
-    "file",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "images",
-    "agreement",
-    "p50_us",
-    "p90_us",
-    "p99_us",
-    "throughput_ips",
-    "samples",
-    "spread",
-    "import_ms",
-    "init_ms",
-    "first_ms",
-    "peak_mib",
-    "file_bytes",
-    "speedup",
+MISSING = "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]' adds it"
+HEADINGS = ["contender", *(column.title for column in COLUMNS)]
+
+
+def full() -> Bench:
+    """Everything that a run with queries one after another may have: 12,000 queries of 50, 100 and 10 µs."""
+    return bench(
+        measured("tf-predict", streams([100] * 6, queries=2000), given=TRUTH, processes=6),
+        measured("tf-function", streams([50] * 6, queries=2000), given=TRUTH, processes=1),
+        measured("onnx-int8", streams([10] * 6, queries=2000), given=answers(wrong=[3, 4]), processes=6),
+    )
+
+
+OFFLINE = bench(
+    measured("tf-call", [stream(number, [us], batch) for number in range(6) for batch, us in ((1, 100), (8, 400))]),
+    measured("onnx-int8", [stream(number, [us], batch) for number in range(6) for batch, us in ((1, 20), (8, 80))]),
+    failed("onnx-float32", "it broke"),
+    plan=Plan("offline"),
+)
+ARRIVALS = [
+    stream(number, [us] * 400, 1, rate) for number in range(3) for rate, us in ((100.0, 50.0), (1500.0, 60_000.0))
 ]
+SERVER = bench(
+    measured("onnx-int8", ARRIVALS),
+    plan=Plan("server", rates=(100.0, 1500.0), latency_bound_us=1000),
+)
+RUNS: dict[str, Bench] = {
+    "full": full(),
+    "no data": bench(measured("tf-call", streams([50] * 6)), measured("onnx-int8", streams([10] * 6))),
+    "one contender": bench(measured("onnx-int8", streams([10] * 6), given=TRUTH)),
+    "one query": bench(measured("onnx-int8", streams([10]))),
+    "a failure": bench(
+        failed("tf-call", "its process ended (load): signal 9"),
+        measured("onnx-int8", streams([10] * 6), given=TRUTH),
+        doubts=[HOT, Doubt("the machine ran on its battery", "plug it in")],
+        missing=[MISSING],
+        partial=True,
+    ),
+    "failures only": bench(failed("tf-call", "out of memory"), failed("onnx-int8", "its file is truncated")),
+    "offline": OFFLINE,
+    "server": SERVER,
+    "server, nothing holds": bench(measured("onnx-int8", ARRIVALS), plan=Plan("server", latency_bound_us=10)),
+    "odd names": bench(
+        measured("onnx-a|b", streams([10] * 6), given=TRUTH),
+        measured("onnx-[bold]c[/]", streams([10] * 6), given=TRUTH),
+        measured("onnx-[/]:smile:", streams([10] * 6), given=TRUTH),
+        measured("onnx-數字 модель", streams([10] * 6), given=TRUTH),
+    ),
+    "long names": bench(
+        measured(f"{'a' * 250}/onnx-int8", streams([10] * 6), given=TRUTH),
+        measured(f"{'b' * 600}/onnx-int8", streams([10] * 6), given=TRUTH),
+    ),
+}
+every_run = pytest.mark.parametrize("kind", RUNS)
 
 
-def measured(
-    folder: Path, way: Way, rounds: Sequence[Sequence[int]], answers: tuple[int, ...] | None, model: str = "edge"
-) -> Measurement:
-    """One contender; its test split holds four images of the classes 0, 1, 2, 3."""
-    file = folder / ("model.keras" if way in TENSORFLOW_WAYS else "model.onnx")
-    right = sum(1 for answer, label in zip(answers or (), range(4), strict=False) if answer == label)
-    return Measurement(
-        contender=Contender(model, f"{model}'s {way}", way, file, 1, 1, 1.0),
-        import_ns=1_500_000,
-        init_ns=12_000_000,
-        first_ns=250_000,
-        rounds=tuple(map(tuple, rounds)),
-        peak_rss=64 * 2**20,
-        file_bytes=2500,
-        answers=answers,
-        accuracy=Accuracy("test", right, 4) if answers else None,
-    )
+def summary_of(run: Bench) -> Summary:
+    return summarise(run)
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """Medians of 4,000, 50 and 80 µs in TensorFlow and of 10 µs in onnxruntime, which gets one of four images wrong."""
-    measurements = (
-        measured(tmp_path, "predict", [[4_000_000], [4_000_000]], (0, 1, 2, 3)),
-        measured(tmp_path, "model(x)", [[50_000], [50_000]], (0, 1, 2, 3)),
-        measured(tmp_path, "tf.function", [[80_000], [80_000]], (0, 1, 2, 3)),
-        measured(tmp_path, "onnxruntime", [[10_000] * 600, [10_000] * 390 + [60_000] * 10], (0, 1, 2, 2)),
-    )
-    return Bench(HOST, 1, 1, 3.0, ("mnist",), measurements, (MISSING,))
+def drawn(table: Table, width: int) -> list[str]:
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
 
 
-def cells(bench: Bench) -> list[dict[str, str]]:
-    """The Markdown table's rows by heading."""
-    lines = [line.strip("| ").split(" | ") for line in markdown(bench).splitlines() if line.startswith("| ")]
-    return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+def headings_of(table: Table) -> list[str]:
+    return [str(column.header) for column in table.columns]
 
 
-def test_figures_are_those_of_the_samples(bench: Bench) -> None:
-    row = rows(bench)[-1]
-    assert (row.latency.p50_us, row.latency.p90_us, row.latency.p99_us) == (10.0, 10.0, 10.0)
-    assert row.latency.samples == 1000
-    assert row.latency.throughput == pytest.approx(1000 / (990 * 10e-6 + 10 * 60e-6))
-    assert (row.import_ms, row.init_ms, row.first_ms, row.peak_mib, row.file_bytes) == (1.5, 12.0, 0.25, 64.0, 2500)
-    assert row.accuracy == Accuracy("test", 3, 4)
+def cells_of(table: Table) -> list[list[str]]:
+    """Its body, row by row."""
+    return [list(row) for row in zip(*([str(cell) for cell in column.cells] for column in table.columns), strict=True)]
 
 
-def test_the_speed_up_is_over_the_fastest_way_of_tensorflow(bench: Bench) -> None:
-    assert [row.speedup for row in rows(bench)] == pytest.approx([50 / 4000, 1.0, 50 / 80, 5.0])
+def printed(run: Bench, capsys: pytest.CaptureFixture[str], earlier: Bench | None = None) -> str:
+    comparison = compare(earlier, run, ["threads was 1, now 2"]) if earlier else None
+    print_bench(Outcome(summarise(run), comparison, (), ()))
+    return capsys.readouterr().out
 
 
-def test_agreement_is_with_the_graph_that_was_exported(bench: Bench) -> None:
-    wrong = replace(bench.measurements[0], answers=(3, 3, 3, 3))  # model.predict: no other contender's reference
-    changed = replace(bench, measurements=(wrong, *bench.measurements[1:]))
-    assert [row.agreement for row in rows(changed)] == [0.25, 1.0, 1.0, 0.75]
+# Numbers
 
 
-def test_without_tensorflow_there_is_nothing_to_compare_with(bench: Bench) -> None:
-    alone = replace(bench, measurements=bench.measurements[3:])
-    assert [(row.speedup, row.agreement) for row in rows(alone)] == [(None, None)]
-    assert (cells(alone)[0]["speed-up"], cells(alone)[0]["agrees"]) == ("–", "–")
-    assert json.loads(to_json(alone))["contenders"][0]["speedup"] is None
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, None), (0, "0.0"), (0.04, "0.0"), (9.96, "10.0"), (99.94, "99.9"), (100, "100"), (12345.6, "12,346")],
+)
+def test_numbers_have_three_digits_or_all_before_the_point(value: float | None, text: str | None) -> None:
+    assert number(value) == text
 
 
-def test_each_model_is_compared_with_its_own_original(bench: Bench, tmp_path: Path) -> None:
-    other = (
-        measured(tmp_path, "tf.function", [[300_000]], (0, 0, 0, 0), "other"),
-        measured(tmp_path, "onnxruntime", [[100_000]], (0, 0, 0, 1), "other"),
-    )
-    both = replace(bench, measurements=(*bench.measurements, *other))
-    assert [(row.speedup, row.agreement) for row in rows(both)[3:]] == [(5.0, 0.75), (1.0, 1.0), (3.0, 0.75)]
-    assert [row["contender"] for row in cells(both)[-2:]] == [
-        "other: other's tf.function",
-        "other: other's onnxruntime",
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, None), (1, "1×"), (0.0123, "0.0123×"), (5.678, "5.68×"), (13.14, "13.1×"), (1234.5, "1,234×")],
+)
+def test_ratios_have_three_digits(value: float | None, text: str | None) -> None:
+    assert times(value) == text
+
+
+# Tables
+
+
+def test_a_table_has_a_row_for_each_contender_and_its_figures() -> None:
+    (table,) = tables(summary_of(full()), 1000)
+    rows = [dict(zip(headings_of(table), row, strict=True)) for row in cells_of(table)]
+    assert rows[2] == {
+        "contender": "onnx-int8",
+        "p50 µs": "10.0",
+        "p90 µs": "10.0",
+        "p99 µs": "10.0",
+        "p99.9 µs": "10.0",
+        "floor µs": "3.0",
+        "images/s": "100,000",
+        "speed-up, 95 %": "5× (5–5)",
+        "verdict": "faster",
+        "accuracy, 95 %": "98.00% (93.00–99.45)",
+        "agrees": "98.00%",
+        "McNemar p": "0.5",
+        "accuracy is": "no difference shown",
+        "init ms": "12.0",
+        "first ms": "0.2",
+        "cold start ms": "160",
+        "peak MiB": "64.0",
+        "steady MiB": "40.0",
+        "file kB": "2",
+    }
+    assert [row["verdict"] for row in rows] == ["slower", "reference", "faster"]
+    assert [row["p50 µs"] for row in rows] == ["100", "50.0", "10.0"]
+    assert (rows[1]["speed-up, 95 %"], rows[1]["McNemar p"], rows[1]["agrees"]) == ("1×", NOTHING, "100.00%")
+
+
+def test_columns_without_any_figure_are_left_out() -> None:
+    (noise,) = tables(summary_of(RUNS["one query"]), 1000)
+    assert headings_of(noise) == [
+        *("contender", "p50 µs", "floor µs", "images/s", "speed-up, 95 %", "verdict"),
+        *("init ms", "first ms", "cold start ms", "peak MiB", "steady MiB", "file kB"),
+    ]
+    (broken,) = tables(summary_of(RUNS["failures only"]), 1000)
+    assert headings_of(broken) == ["contender", "verdict"]
+    assert cells_of(broken) == [["tf-call", "failed"], ["onnx-int8", "failed"]]
+
+
+@every_run
+@pytest.mark.parametrize("width", [20, 80, 120, 200, 100_000])
+def test_tables_fit_the_width_or_are_parted_between_groups(kind: str, width: int) -> None:
+    """A table that holds one group alone may be wider: it cannot be parted."""
+    groups = {column.title: column.group for column in COLUMNS}
+    summary = summary_of(RUNS[kind])
+    found = [table for table in tables(summary, width) if headings_of(table)[0] == "contender"]
+    for table in found:
+        if len({groups[title] for title in headings_of(table)[1:]}) > 1:
+            assert width_of(table) <= width
+    together = [title for table in found for title in headings_of(table)[1:]]
+    assert together == [title for title in HEADINGS if title in together]
+    assert len(found) == 1 or width < 100_000
+
+
+def test_a_narrow_terminal_gets_a_table_for_each_group_and_a_wide_one_all_in_one() -> None:
+    summary = summary_of(full())
+    narrow, middle, wide = (tables(summary, width) for width in (80, 160, 300))
+    assert [headings_of(table)[1] for table in narrow] == ["p50 µs", "accuracy, 95 %", "init ms"]
+    assert [headings_of(table)[1] for table in middle] == ["p50 µs", "init ms"]
+    assert [headings_of(table) for table in wide] == [
+        [title for title in HEADINGS if "batch" not in title][:1]
+        + [title for table in narrow for title in headings_of(table)[1:]]
     ]
 
 
-def test_batches_count_every_image(bench: Bench) -> None:
-    assert rows(replace(bench, batch=8))[1].latency.throughput == pytest.approx(8 / 50e-6)
+@every_run
+def test_nothing_is_cut_short_however_narrow_the_terminal(
+    kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width in (20, 80, 250):
+        monkeypatch.setenv("COLUMNS", str(width))
+        text = printed(RUNS[kind], capsys, earlier=RUNS[kind])
+        assert "…" not in text
+        lines = text.splitlines()
+        summary = summary_of(RUNS[kind])
+        for table in tables(summary, width):
+            for cells in [headings_of(table), *cells_of(table)]:
+                assert any(all(cell in line for cell in cells) for line in lines), cells
+        for condition in conditions(summary):
+            assert condition in lines
 
 
-def test_a_model_without_data_has_no_accuracy(bench: Bench, tmp_path: Path) -> None:
-    noise = replace(bench, data=(), measurements=(measured(tmp_path, "onnxruntime", [[10_000]], None),))
-    assert (rows(noise)[0].accuracy, rows(noise)[0].agreement) == (None, None)
-    assert cells(noise)[0]["accuracy, 95 %"] == "–"
-    assert "noise for images, no accuracy" in conditions(noise)[1]
+def test_names_are_shown_as_they_are_and_not_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(RUNS["odd names"], capsys, earlier=RUNS["odd names"])
+    for name in ("onnx-a|b", "onnx-[bold]c[/]", "onnx-[/]:smile:", "onnx-數字 модель"):
+        assert text.count(name) > 2
 
 
-def test_the_markdown_table_has_a_row_for_each_contender_and_the_conditions_below(bench: Bench) -> None:
-    row = cells(bench)[-1]
-    assert list(row) == [title for title, _ in HEADINGS]
-    assert row["contender"] == "edge's onnxruntime"
-    assert re.fullmatch(r"75\.00% \(\d\d\.\d\d–\d\d\.\d\d\)", row["accuracy, 95 %"])
-    assert (row["agrees"], row["p50 µs"], row["speed-up"]) == ("75.00%", "10.0", "5.0×")
-    assert (row["images/s"], row["init ms"], row["first ms"]) == ("95,238", "12", "0.2")
-    assert (row["peak MiB"], row["file kB"]) == ("64", "2")
-    assert cells(bench)[0]["p90 µs"] == "4,000"
-    below = markdown(bench).split("\n\n", 1)[1]
-    assert [line.rstrip() for line in below.splitlines()] == conditions(bench)
+def test_words_are_set_left_and_numbers_right() -> None:
+    (table,) = tables(summary_of(full()), 1000)
+    left = {str(column.header) for column in table.columns if column.justify == "left"}
+    assert left == {"contender", "verdict", "accuracy is"}
 
 
-def test_the_accuracy_carries_wilsons_interval(bench: Bench) -> None:
-    """3 of 4: 30.06 to 95.44 %, by the formula worked out by hand with z = 1.96."""
-    row = json.loads(to_json(bench))["contenders"][-1]
-    assert (row["accuracy"], row["images"]) == (0.75, 4)
-    assert (row["accuracy_low"], row["accuracy_high"]) == pytest.approx((0.3006, 0.9544), abs=1e-4)
+def test_a_run_that_may_not_hold_says_so_above_each_table_and_below() -> None:
+    summary = summary_of(RUNS["a failure"])
+    for table in tables(summary, 40):
+        shown = " ".join(" ".join(drawn(table, 80)).split())
+        assert shown.startswith("UNSTABLE: these figures may not hold, see below")
+    assert all(table.title is None for table in tables(summary_of(full()), 40))
+    assert "UNSTABLE: the CPU reached 84 °C; fit a heat sink or a fan" in conditions(summary)
+    assert "UNSTABLE: the machine ran on its battery; plug it in" in conditions(summary)
 
 
-def test_the_conditions_say_what_the_figures_hold_for(bench: Bench) -> None:
-    host, how, *rest = conditions(bench)
-    assert host == "Raspberry Pi 5, 4 cores, Linux, Python 3.11.2; edgecnn 0.1.0, onnxruntime 1.24.0"
-    assert how == (
-        "1 thread, batch 1, SingleStream, 3 s a contender in 2 interleaved rounds (2 to 1,000 queries); "
-        "accuracy on the test images of mnist"
+def test_offline_has_a_table_of_batch_sizes() -> None:
+    first, *_, batches = tables(summary_of(OFFLINE), 1000)
+    assert headings_of(first)[:6] == [
+        "contender",
+        "floor µs",
+        "best batch",
+        "saturates at",
+        "images/s",
+        "speed-up, 95 %",
+    ]
+    assert cells_of(first)[1][:6] == ["onnx-int8", "3.0", "8", "8", "100,000", "5× (5–5)"]
+    assert headings_of(batches) == ["images/s at batch", "1", "8"]
+    assert cells_of(batches) == [
+        ["tf-call", "10,000", "20,000"],
+        ["onnx-int8", "50,000", "100,000"],
+        ["onnx-float32", NOTHING, NOTHING],
+    ]
+
+
+def test_server_has_a_table_of_the_rates_that_were_asked_for() -> None:
+    first, rates = tables(summary_of(SERVER), 1000)
+    assert headings_of(first)[:7] == ["contender", "p50 µs", "p90 µs", "p99 µs", "floor µs", "queries/s", "images/s"]
+    assert cells_of(first)[0][:7] == ["onnx-int8", "50.0", "50.0", "50.0", "3.0", "100", "100"]
+    assert headings_of(rates) == ["arrivals", "queries/s", "p50 µs", "p90 µs", "p99 µs", "p99 within bound"]
+    assert cells_of(rates) == [
+        ["onnx-int8", "100", "50.0", "50.0", "50.0", "yes"],
+        ["onnx-int8", "1,500", "60,000", "60,000", "60,000", "no"],
+    ]
+
+
+def test_of_rates_that_were_searched_those_that_hold_are_shown() -> None:
+    plan = Plan("server", latency_bound_us=1000)
+    _, rates = tables(summary_of(replace(SERVER, plan=plan)), 1000)
+    assert cells_of(rates) == [["onnx-int8", "100", "50.0", "50.0", "50.0", "yes"]]
+    (alone,) = tables(summary_of(RUNS["server, nothing holds"]), 1000)
+    assert "p50 µs" not in headings_of(alone)
+    assert "init ms" in headings_of(alone)
+
+
+# Conditions
+
+
+def test_the_conditions_say_what_the_figures_hold_for() -> None:
+    assert conditions(summary_of(full())) == [
+        f"{HOST}; edgecnn 0.1.0, onnxruntime 1.24.1",
+        "single-stream, 1 thread, batch 1, 3 s a contender in interleaved rounds "
+        "(12,000 queries in 1 to 6 processes each)",
+        "compared with tf-function; accuracy on the test images of mnist; memory is over an empty Python's",
+    ]
+
+
+def test_threads_batch_and_the_scenario_are_told() -> None:
+    plan = Plan(threads=4, batch=8, duration=0.5)
+    assert conditions(summary_of(replace(full(), plan=plan)))[1].startswith(
+        "single-stream, 4 threads, batch 8, 0.5 s a contender in interleaved rounds ("
     )
-    assert rest == [f"missing: {MISSING}"]
-    assert conditions(replace(bench, threads=2))[1].startswith("2 threads, batch 1")
+    assert conditions(summary_of(OFFLINE))[1].startswith("offline, 1 thread, batch sizes as shown, 3 s a contender")
+    assert conditions(summary_of(SERVER))[1].endswith("(2,400 queries in 1 process each), p99 at most 1,000 µs")
 
 
-def test_the_fewest_and_the_most_queries_are_told(bench: Bench) -> None:
-    """As numbers: 120 is fewer than 950, though both have three digits."""
-    counts = [950, 120, 400, 999]
-    several = tuple(
-        replace(item, rounds=((10_000,) * count,)) for item, count in zip(bench.measurements, counts, strict=True)
+def test_the_fewest_and_the_most_queries_are_told_as_numbers() -> None:
+    counts = (950, 120, 1400)
+    several = bench(
+        *(measured(f"onnx-{count}", streams([10], queries=count), processes=2) for count in counts),
+        failed("onnx-0", "it broke"),
     )
-    assert "(120 to 999 queries)" in conditions(replace(bench, measurements=several))[1]
+    assert "(120 to 1,400 queries in 2 processes each)" in conditions(summary_of(several))[1]
 
 
-def test_a_contender_whose_rounds_differ_is_called_unstable(bench: Bench) -> None:
-    shaky = replace(bench.measurements[1], rounds=((50_000,), (70_000,)))
-    lines = conditions(replace(bench, measurements=(bench.measurements[0], shaky)))
-    assert lines[2] == "unstable: the rounds of edge's model(x) differ; let the machine rest and measure again"
-
-
-def test_csv_has_a_line_for_each_contender_and_the_units_in_its_columns(bench: Bench) -> None:
-    lines = list(csv.DictReader(io.StringIO(to_csv(bench))))
-    assert list(lines[0]) == KEYS
-    assert [line["contender"] for line in lines] == [item.contender.name for item in bench.measurements]
-    assert [float(line["p50_us"]) for line in lines] == [4000.0, 50.0, 80.0, 10.0]
-    assert (lines[3]["file"], lines[3]["speedup"], lines[3]["samples"]) == ("model.onnx", "5.0", "1000")
-
-
-def test_csv_leaves_empty_what_is_not_known(bench: Bench, tmp_path: Path) -> None:
-    noise = replace(bench, measurements=(measured(tmp_path, "onnxruntime", [[10_000]], None),))
-    (line,) = csv.DictReader(io.StringIO(to_csv(noise)))
-    assert [line[key] for key in ("accuracy", "images", "agreement", "speedup")] == [""] * 4
-
-
-def test_json_has_stable_keys(bench: Bench) -> None:
-    document = json.loads(to_json(bench))
-    assert list(document) == (
-        ["format", "host", "threads", "batch", "scenario", "duration_s", "data", "missing", "contenders"]
+def test_two_models_have_two_references_and_may_have_two_data_sets() -> None:
+    run = bench(
+        measured("edge/tf-call", streams([20] * 6), given=TRUTH),
+        measured("other/tf-call", streams([10] * 6), given=TRUTH, model=OTHER_MODEL),
+        data={MODEL: "a" * 64, OTHER_MODEL: OTHER_SHA256},
+        datasets={"a" * 64: DIGITS, OTHER_SHA256: replace(DIGITS, source="mail")},
     )
-    assert list(document["contenders"][0]) == [*KEYS, "rounds_ns", "answers"]
-    assert list(document["host"]) == ["system", "machine", "cpu", "cores", "python", "versions"]
-    assert (document["format"], document["scenario"], document["duration_s"]) == (1, "SingleStream", 3.0)
-    assert (document["data"], document["missing"]) == (["mnist"], [MISSING])
+    assert conditions(summary_of(run))[2].startswith(
+        "compared with edge/tf-call, other/tf-call; accuracy on the test images of mail, mnist; "
+    )
 
 
-def test_json_keeps_every_raw_sample_and_answer(bench: Bench) -> None:
-    for item, stored in zip(bench.measurements, json.loads(to_json(bench))["contenders"], strict=True):
-        assert stored["rounds_ns"] == [list(samples) for samples in item.rounds]
-        assert stored["answers"] == list(item.answers or ())
+def test_noise_is_called_noise() -> None:
+    assert conditions(summary_of(RUNS["no data"]))[2].startswith("compared with tf-call; noise for images, no accuracy")
 
 
-def test_json_and_csv_have_the_same_figures(bench: Bench) -> None:
-    for line, row in zip(
-        csv.DictReader(io.StringIO(to_csv(bench))), json.loads(to_json(bench))["contenders"], strict=True
-    ):
-        assert line == {key: "" if row[key] is None else str(row[key]) for key in KEYS}
+def test_what_is_amiss_has_a_line_each_in_that_order() -> None:
+    _, _, _, *amiss = conditions(summary_of(RUNS["a failure"]))
+    assert amiss == [
+        "PARTIAL: stopped before the end; what is missing was not measured",
+        "failed: tf-call: its process ended (load): signal 9",
+        "UNSTABLE: the CPU reached 84 °C; fit a heat sink or a fan",
+        "UNSTABLE: the machine ran on its battery; plug it in",
+        f"missing: {MISSING}",
+    ]
+
+
+def test_where_all_failed_the_reasons_stand_below() -> None:
+    _, how, what, *amiss = conditions(summary_of(RUNS["failures only"]))
+    assert "(0 queries in 0 processes each)" in how
+    assert what.startswith("compared with nothing; noise for images, no accuracy")
+    assert amiss == ["failed: tf-call: out of memory", "failed: onnx-int8: its file is truncated"]
+
+
+def test_why_the_exit_code_is_not_nought_is_told_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    say_outcome(Outcome(summary_of(RUNS["a failure"]), None, (), ("'a.p50_us > 1' cannot be judged",)))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "error: tf-call failed: its process ended (load): signal 9",
+        "error: stopped before the end; the figures are of what was measured so far",
+        "error: 'a.p50_us > 1' cannot be judged",
+    ]
+
+
+# Every format
+
+
+@every_run
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_run_can_be_told_in_every_format(kind: str, form: str) -> None:
+    run = RUNS[kind]
+    assert FORMATS[form](summary_of(run), None)
+    assert FORMATS[form](summary_of(run), compare(run, run, ["cores was 4, now 2"]))
+
+
+def markdown_tables(text: str) -> list[list[list[str]]]:
+    """Each table's lines as cells, split where GitHub does: at bars that no backslash escapes."""
+    blocks = re.split(r"\n(?!\|)|(?<=\n)(?=\n)", text)
+    lines = [[line for line in block.splitlines() if line.startswith("|")] for block in blocks]
+    return [[re.split(r"(?<!\\)\|", line)[1:-1] for line in block] for block in lines if block]
+
+
+@every_run
+def test_markdown_has_whole_tables(kind: str) -> None:
+    run = RUNS[kind]
+    text = markdown(summary_of(run), compare(run, run))
+    found = markdown_tables(text)
+    assert len(found) == 1 + len(tables(summary_of(run), 10**6))
+    for heading, rule, *body in found:
+        assert all(re.fullmatch("---:?", cell) for cell in rule)
+        assert {len(line) for line in (heading, rule, *body)} == {len(heading)}
+        assert all(cell == f" {cell.strip()} " for line in (heading, *body) for cell in line)
+    assert [row[0].strip().replace("\\|", "|") for row in found[0][2:]] == [
+        item.contender.name for item in run.measurements
+    ]
+    for line in conditions(summary_of(run)):
+        assert f"\n{line}  \n" in text
+    assert text.endswith("\n")
+
+
+def test_markdown_has_the_figures_of_the_tables() -> None:
+    (table,) = tables(summary_of(full()), 1000)
+    heading, _, *body = markdown_tables(markdown(summary_of(full())))[0]
+    assert [cell.strip() for cell in heading] == headings_of(table)
+    assert [[cell.strip() for cell in line] for line in body] == cells_of(table)
+
+
+def test_markdown_of_a_run_that_may_not_hold_begins_with_that() -> None:
+    assert markdown(summary_of(RUNS["a failure"])).startswith(
+        "**UNSTABLE: these figures may not hold, see below**\n\n|"
+    )
+    assert markdown(summary_of(full())).startswith("| contender |")
+
+
+@every_run
+def test_csv_has_a_line_for_each_contender_and_the_figures_of_its_row(kind: str) -> None:
+    summary = summary_of(RUNS[kind])
+    lines = list(csv.DictReader(io.StringIO(to_csv(summary))))
+    assert len(lines) == len(summary.rows)
+    for line, row in zip(lines, summary.rows, strict=True):
+        expected = {name: value for name, value in asdict(row).items() if name not in ("batches", "rates")}
+        assert line == {name: "" if value is None else str(value) for name, value in expected.items()}
+
+
+def test_csv_columns_carry_their_units() -> None:
+    names = next(csv.reader(io.StringIO(to_csv(summary_of(full())))))
+    plain = {
+        *("name", "model", "runtime", "variant", "file", "failure", "reference", "verdict", "accuracy_verdict"),
+        *("accuracy", "accuracy_low", "accuracy_high", "agreement", "p_accuracy"),  # shares
+        *("speedup", "speedup_low", "speedup_high", "spread", "drift"),  # ratios
+        *("images", "queries", "processes", "best_batch", "saturates_at"),  # counts
+    }
+    units = ("_us", "_ms", "_mib", "_bytes", "_ips", "_qps")
+    assert names[:6] == ["name", "model", "runtime", "variant", "file", "failure"]
+    assert [name for name in names if name not in plain and not name.endswith(units)] == []
+    assert {"p50_us", "floor_us", "throughput_ips", "rate_qps", "cold_ms", "steady_mib", "file_bytes"} <= set(names)
+
+
+def test_csv_tells_why_a_contender_failed_and_leaves_its_figures_empty() -> None:
+    broken, _ = csv.DictReader(io.StringIO(to_csv(summary_of(RUNS["a failure"]))))
+    assert broken.pop("failure") == "its process ended (load): signal 9"
+    assert {name for name, value in broken.items() if value} == {"name", "model", "runtime", "variant", "file"}
+
+
+def test_csv_quotes_what_needs_it() -> None:
+    reason = 'it said "no", twice,\nand ended'
+    (line,) = csv.DictReader(io.StringIO(to_csv(summary_of(bench(failed("onnx-a,b", reason))))))
+    assert (line["name"], line["failure"]) == ("onnx-a,b", reason)
+
+
+# Comparisons
+
+
+def earlier_and_now() -> tuple[Bench, Bench]:
+    earlier = bench(
+        measured("onnx-int8", streams([20, 20.2] * 3), given=TRUTH),
+        measured("tf-call", streams([100] * 6), given=TRUTH),
+        doubts=[HOT],
+    )
+    now = bench(
+        measured("onnx-int8", streams([10, 10.1] * 3), given=answers(wrong=range(7)), file_bytes=5000),
+        measured("onnx-float32", streams([100] * 6), given=TRUTH),
+        host=replace(HOST, python="3.12.0"),
+    )
+    return earlier, now
+
+
+def test_a_comparison_is_a_table_of_changes() -> None:
+    comparison = compare(*earlier_and_now())
+    table = comparison_table(comparison)
+    assert tuple(headings_of(table)) == CHANGE_HEADINGS
+    assert cells_of(table) == change_rows(comparison)
+    found = {row[1]: row for row in change_rows(comparison)}
+    assert found["accuracy"][:4] == ["onnx-int8", "accuracy", "100.00%", "93.00%"]
+    assert re.fullmatch(r"-7\.00 points \(-1\d\.\d\d to -\d\.\d\d\)", found["accuracy"][4])
+    assert found["accuracy"][5] == "worse"
+    assert found["p50_us"][2:4] == ["20.1", "10.1"]
+    assert re.fullmatch(r"0\.5× \(0\.\d+–0\.\d+\)", found["p50_us"][4])
+    assert found["p50_us"][5] == "better"
+    assert found["file_bytes"][2:] == ["2,500", "5,000", "2× (2–2)", "worse"]
+
+
+def test_few_rounds_have_a_change_without_an_interval() -> None:
+    run = bench(measured("onnx-int8", streams([10, 10])))
+    found = {row[1]: row for row in change_rows(compare(run, run))}
+    assert found["p50_us"][4:] == ["1×", "no difference shown"]
+
+
+def test_what_is_printed_ends_with_the_comparison_and_its_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    earlier, now = earlier_and_now()
+    lines = printed(now, capsys, earlier).splitlines()
+    notes = [
+        "compared with the run of 2026-03-01T12:00:00+00:00",
+        "FORCED: the two runs are not comparable: threads was 1, now 2",
+        "differs: Python was 3.11.2, is 3.12.0",
+        "differs: the earlier run was unstable: the CPU reached 84 °C",
+        "only in the earlier run: tf-call",
+        "only in this run: onnx-float32",
+    ]
+    assert lines[-len(notes) :] == notes
+    assert any(line.split()[:2] == ["contender", "figure"] for line in lines)
+    assert any(line.split()[:4] == ["onnx-int8", "accuracy", "100.00%", "93.00%"] for line in lines)
+    text = markdown(summary_of(now), compare(earlier, now, ["threads was 1, now 2"]))
+    assert text.endswith("".join(f"{note}  \n" for note in notes))
+    assert "| onnx-int8 | accuracy | 100.00% | 93.00% |" in text
+    assert '"forced":["threads was 1, now 2"]' in to_json(
+        summary_of(now), compare(earlier, now, ["threads was 1, now 2"])
+    )
+
+
+def test_two_runs_with_nothing_in_common_have_an_empty_table(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(RUNS["failures only"], capsys, earlier=full())
+    assert "only in the earlier run: onnx-int8" in text
+    assert change_rows(compare(full(), RUNS["failures only"])) == []

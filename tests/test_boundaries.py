@@ -1,4 +1,4 @@
-"""What may import what, and what runs where TensorFlow and onnx are not installed."""
+"""What may import what, and what runs where TensorFlow, onnx and other runtimes are not installed."""
 
 import json
 import subprocess
@@ -14,6 +14,7 @@ from edgecnn.data import Dataset
 from edgecnn.folder import ModelFolder
 
 ROOT = Path(__file__).parent.parent
+NOT_ON_A_PI = ("tensorflow", "keras", "onnx", "tf2onnx", "matplotlib", "ai_edge_litert", "openvino")
 LOADED = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
 
@@ -50,8 +51,29 @@ def test_predict_and_help_import_neither_tensorflow_nor_onnx(picture: Path, tiny
             "from typer.testing import CliRunner; from edgecnn.cli import app; "
             f"done = CliRunner().invoke(app, {arguments!r}); assert done.exit_code == 0, done.output"
         )
-        assert not {"tensorflow", "keras", "onnx", "tf2onnx", "matplotlib"} & loaded
+        assert not set(NOT_ON_A_PI) & loaded
     assert "onnxruntime" in loaded
+
+
+def test_the_command_line_and_its_help_import_nothing_that_takes_long() -> None:
+    """They know the words of the bench without what it measures with."""
+    heavy = {"numpy", "PIL", "psutil", "msgspec", "onnxruntime", *NOT_ON_A_PI}
+    helped = "from typer.testing import CliRunner; from edgecnn.cli import app; " + "".join(
+        f"assert CliRunner().invoke(app, {[*command, '--help']!r}).exit_code == 0; "
+        for command in ([], ["bench"], ["doctor"])
+    )
+    for code in ("import edgecnn.cli", helped):
+        loaded = loaded_by(code)
+        assert "typer" in loaded
+        assert not heavy & loaded
+
+
+def test_no_module_of_the_bench_imports_a_runtime_that_a_pi_lacks() -> None:
+    modules = [f"edgecnn.bench.{path.stem}" for path in (ROOT / "edgecnn" / "bench").glob("[!_]*.py")]
+    assert len(modules) > 15
+    loaded = loaded_by("; ".join(f"import {module}" for module in modules))
+    assert "edgecnn" in loaded
+    assert not set(NOT_ON_A_PI) & loaded
 
 
 def test_a_pi_predicts_describes_and_benches(pi: Run, picture: Path, exported: ModelFolder) -> None:
@@ -61,18 +83,44 @@ def test_a_pi_predicts_describes_and_benches(pi: Run, picture: Path, exported: M
     assert (predicted.returncode, predicted.stdout.split("\t")[1]) == (0, "7"), predicted.stderr
     described = pi("info", exported.path, "--json")
     assert [item["precision"] for item in json.loads(described.stdout)] == ["float32", "static int8 uint8/int8"]
-    benched = pi("bench", exported.path, "--duration", "0.2", "--json", "-")
-    assert benched.returncode == 0, benched.stderr
+    benched = pi("bench", exported.path, "--duration", "0.1", "--json", "-")
+    assert (benched.returncode, benched.stderr) == (0, "")
     document = json.loads(benched.stdout)
-    assert [row["contender"] for row in document["contenders"]] == ["onnxruntime float32", "onnxruntime int8"]
-    assert document["missing"] == [
+    assert [(row["name"], row["reference"], row["images"]) for row in document["contenders"]] == [
+        ("onnx-float32", "onnx-float32", 10_000),
+        ("onnx-int8", "onnx-float32", 10_000),
+    ]
+    assert document["bench"]["missing"] == [
         "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]' adds it"
     ]
+    absent = {"tensorflow", "keras", "ai-edge-litert", "openvino"}
+    assert {"edgecnn", "onnxruntime", "numpy"} <= set(document["bench"]["host"]["versions"])
+    assert not absent & set(document["bench"]["host"]["versions"])
+
+
+def test_doctor_finds_a_pi_fit_to_run_models_and_tells_what_it_lacks_for_more(pi: Run) -> None:
+    done = pi("doctor", "--json")
+    checks = {check["topic"]: check for check in json.loads(done.stdout)}
+    assert (checks["packages"]["status"], checks["running"]["status"], checks["data"]["status"]) == ("ok", "ok", "ok")
+    lacking = {topic: check for topic, check in checks.items() if topic.startswith("packages for ")}
+    assert {check["status"] for check in lacking.values()} == {"warning"}
+    for extra in ("quantize", "train", "peers"):
+        assert any(f"edgecnn[{extra}]" in check["remedy"] for check in lacking.values())
+    unwell = any(check["status"] == "problem" for check in checks.values())
+    assert (done.returncode, done.stderr) == (int(unwell), "")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ["bench", "{}", "--runtime", "tensorflow"],
+            "error: measuring with tensorflow needs tensorflow, which is not installed: pip install 'edgecnn[train]'",
+        ),
+        (
+            ["bench", "{}", "--runtime", "onnxruntime", "--runtime", "openvino"],
+            "error: measuring with openvino needs openvino, which is not installed: pip install 'edgecnn[peers]'",
+        ),
         (["train"], "error: training needs tensorflow, which is not installed: pip install 'edgecnn[train]'"),
         (["export", "{}"], "error: loading a TensorFlow model needs tensorflow"),
         (

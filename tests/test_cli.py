@@ -1,6 +1,5 @@
 """The command line as scripts and people meet it: exit codes, streams, one-line errors, help."""
 
-import csv
 import json
 import re
 import signal
@@ -13,11 +12,15 @@ import numpy as np
 import pytest
 from conftest import Run
 from PIL import Image
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from edgecnn.cli import app
 from edgecnn.data import Dataset
+from edgecnn.doctor import Check, Status
 from edgecnn.folder import ModelFolder
 
-COMMANDS = ("train", "export", "bench", "predict", "info", "recipes")
+COMMANDS = ("train", "export", "bench", "predict", "info", "recipes", "doctor")
 
 
 @pytest.fixture
@@ -126,10 +129,6 @@ def test_wrong_usage_exits_with_2(edgecnn: Run, arguments: list[str]) -> None:
 
 
 def test_every_command_and_option_has_help(edgecnn: Run) -> None:
-    from typer.main import get_command
-
-    from edgecnn.cli import app
-
     group = get_command(app)
     assert tuple(group.commands) == COMMANDS  # type: ignore[attr-defined]
     for command in group.commands.values():  # type: ignore[attr-defined]
@@ -153,29 +152,37 @@ def test_info_prints_interface_graph_and_origin(edgecnn: Run, exported: ModelFol
     assert "model.int8.onnx: static int8 uint8/int8" in text
 
 
-def test_bench_writes_every_format(edgecnn: Run, tiny: Path, tmp_path: Path) -> None:
-    done = edgecnn(
-        "bench", tiny, "--duration", "0.2", "--json", "b.json", "--csv", "b.csv", "--markdown", "b.md", cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    (contender,) = json.loads((tmp_path / "b.json").read_text())["contenders"]
-    (row,) = csv.DictReader((tmp_path / "b.csv").read_text().splitlines())
-    assert float(row["p50_us"]) == contender["p50_us"] > 0
-    assert f"{contender['accuracy']:.2%}" in (tmp_path / "b.md").read_text()
-    assert f"{contender['accuracy']:.2%}" in done.stdout
-    assert "1 thread, batch 1, SingleStream" in done.stdout
-    assert "…" not in done.stdout  # no figure is cut short
+def test_doctor_has_a_line_for_each_check_and_the_same_as_json(edgecnn: Run, tmp_path: Path) -> None:
+    said, done = edgecnn("doctor", cwd=tmp_path), edgecnn("doctor", "--json", cwd=tmp_path)
+    checks = json.loads(done.stdout)
+    assert all(list(check) == ["topic", "status", "found", "remedy"] for check in checks)
+    assert {check["status"] for check in checks} <= {"ok", "warning", "problem"}
+    assert {"python", "packages", "threads", "governor", "disk", "memory", "data", "running"} <= {
+        check["topic"] for check in checks
+    }
+    lines = said.stdout.splitlines()
+    remedies = [line for line in lines if line.lstrip().startswith("→ ")]
+    assert len(lines) == len(checks) + len(remedies)
+    assert len(remedies) == sum(bool(check["remedy"]) for check in checks)
+    for line, check in zip((line for line in lines if line not in remedies), checks, strict=True):
+        assert line.startswith(f"{check['status']:<8} {check['topic']} ")
+    for run in (said, done):
+        assert run.stderr == ""
+    unwell = any(check["status"] == "problem" for check in checks)
+    assert (said.returncode, done.returncode) == (int(unwell), int(unwell))
 
 
-def test_bench_to_stdout_prints_that_and_nothing_else(edgecnn: Run, tiny: Path) -> None:
-    done = edgecnn("bench", tiny, "--duration", "0.1", "--json", "-")
-    assert json.loads(done.stdout)["threads"] == 1
-    assert done.stderr == ""
-
-
-def test_bench_finds_out_early_that_a_report_cannot_be_written(edgecnn: Run, tiny: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    assert_fails(edgecnn("bench", tiny, "--csv", tmp_path / "file" / "b.csv"), "cannot write", "choose another place")
+@pytest.mark.parametrize(("status", "code"), [("ok", 0), ("warning", 0), ("problem", 1)])
+def test_doctor_exits_with_1_on_a_problem_only_and_tells_what_to_do(
+    status: Status, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = (Check("python", "ok", "3.11.7"), Check("memory", status, "500 MB", "" if status == "ok" else "rest"))
+    monkeypatch.setattr("edgecnn.doctor.examine", lambda: checks)
+    said, done = (CliRunner().invoke(app, ["doctor", *options]) for options in ([], ["--json"]))
+    assert (said.exit_code, done.exit_code) == (code, code)
+    remedy = [] if status == "ok" else ["                 → rest"]
+    assert said.stdout.splitlines() == ["ok       python  3.11.7", f"{status:<8} memory  500 MB", *remedy]
+    assert json.loads(done.stdout) == [vars(check) for check in checks]
 
 
 def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(edgecnn: Run, tmp_path: Path) -> None:

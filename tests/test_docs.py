@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = ("train", "export", "bench", "predict", "info", "recipes")
+COMMANDS = ("train", "export", "bench", "predict", "info", "recipes", "doctor")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_help_in_the_readme_is_what_the_commands_print(readme: ModuleType, monke
 
 def test_tables_in_the_readme_are_the_committed_results(readme: ModuleType) -> None:
     tables = blocks(readme, "table")
-    assert set(tables) == {"latency-edge", "latency-adventures", "published", "targets"}
+    assert set(tables) == {"bench-edge", "bench-adventures", "peers", "harness", "published", "targets"}
     for name, content in tables.items():
         assert readme.table(name) == content, f"{name}: run make readme"
 
@@ -57,4 +57,4 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     names: dict[str, object] = {}
     exec(code, names)
     assert (tmp_path / "models/mine/model.int8.onnx").exists()
-    assert len(names["bench"].measurements) == 5  # type: ignore[attr-defined]
+    assert len(names["summary"].rows) == 2  # type: ignore[attr-defined]

@@ -26,19 +26,16 @@ def test_train_export_bench_predict(edgecnn: Run, work: Path, mnist: Dataset) ->
     assert exported.returncode == 0, exported.stderr
     assert "verified on 1,000 test images of mnist" in exported.stdout
     assert "agreement with float32" in exported.stdout
-    benched = edgecnn("bench", "--duration", "0.3", "--json", "bench.json", cwd=work)
+    options = ("--runtime", "tensorflow", "--runtime", "onnxruntime", "--duration", "0.1")
+    benched = edgecnn("bench", *options, "--json", "bench.json", "--html", "bench.html", cwd=work)
     assert benched.returncode == 0, benched.stderr
-    rows = {row["contender"]: row for row in json.loads((work / "bench.json").read_text())["contenders"]}
-    assert list(rows) == [
-        "TensorFlow predict",
-        "TensorFlow model(x)",
-        "TensorFlow tf.function",
-        "onnxruntime float32",
-        "onnxruntime int8",
-    ]
-    assert rows["onnxruntime float32"]["agreement"] == 1
-    assert rows["onnxruntime float32"]["accuracy"] == rows["TensorFlow predict"]["accuracy"] > 0.85
-    assert rows["onnxruntime float32"]["peak_mib"] < rows["TensorFlow predict"]["peak_mib"]
+    rows = {row["name"]: row for row in json.loads((work / "bench.json").read_text())["contenders"]}
+    assert list(rows) == ["tf-predict", "tf-call", "tf-function", "tf-xla", "onnx-float32", "onnx-int8"]
+    assert rows["onnx-float32"]["agreement"] == 1
+    assert rows["onnx-float32"]["accuracy"] == rows["tf-predict"]["accuracy"] > 0.85
+    assert rows["onnx-float32"]["peak_mib"] < rows["tf-predict"]["peak_mib"]
+    assert rows["onnx-float32"]["verdict"] == "faster"
+    assert all(f">{name}<" in (work / "bench.html").read_text() for name in rows)
     Image.fromarray(mnist.test.images[0]).save(work / "seven.png")
     predicted = edgecnn("predict", "seven.png", cwd=work)
     assert predicted.stdout.split("\t")[:2] == ["seven.png", "7"]

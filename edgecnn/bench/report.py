@@ -1,115 +1,159 @@
-"""Formats a Bench as table, JSON, CSV and Markdown. Pure: nothing is measured and nothing printed here."""
+"""Formats a summary as tables, Markdown and CSV. Pure: nothing is measured and nothing printed here."""
 
 import csv
 import io
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from edgecnn.bench.measure import Bench, Measurement
-from edgecnn.bench.stats import Latency, summarise
-from edgecnn.score import Accuracy, agreement
+from edgecnn.bench.compare import Change, Comparison
+from edgecnn.bench.figures import Row, Summary
+from edgecnn.bench.stats import Estimate
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 NOTHING = "–"
-WIDEST = 500  # characters: more than any table takes
-HEADINGS: tuple[tuple[str, str], ...] = (
-    ("contender", "left"),
-    ("accuracy, 95 %", "right"),
-    ("agrees", "right"),
-    ("p50 µs", "right"),
-    ("p90 µs", "right"),
-    ("p99 µs", "right"),
-    ("images/s", "right"),
-    ("speed-up", "right"),
-    ("init ms", "right"),
-    ("first ms", "right"),
-    ("peak MiB", "right"),
-    ("file kB", "right"),
-)
-SPEED, COST = slice(1, 8), slice(8, None)  # columns, where all of them are too wide for a terminal
+WIDEST = 10_000  # characters: more than any table takes
+GROUPS = ("speed", "accuracy", "cost")
+UNSTABLE = "UNSTABLE: these figures may not hold, see below"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One contender's figures: `agreement` with the original, `speedup` of the p50 over the fastest TensorFlow way."""
+class Column:
+    """A heading and what stands below it for a row; None where the row has no such figure. Groups stay together."""
 
-    model: str
-    contender: str
-    file: str
-    latency: Latency
-    accuracy: Accuracy | None
-    agreement: float | None
-    speedup: float | None
-    import_ms: float
-    init_ms: float
-    first_ms: float
-    peak_mib: float
-    file_bytes: int
+    group: str
+    title: str
+    cell: Callable[[Row], str | None]
 
 
-def rows(bench: Bench) -> list[Row]:
-    """Compute every figure from the raw samples."""
-    return [_row(item, _originals(bench, item.contender.model), bench.batch) for item in bench.measurements]
-
-
-def _originals(bench: Bench, model: str) -> list[Measurement]:
-    return [item for item in bench.measurements if item.contender.is_tensorflow and item.contender.model == model]
-
-
-def _row(item: Measurement, originals: list[Measurement], batch: int) -> Row:
-    latency = summarise(item.rounds, batch)
-    fastest = min((summarise(other.rounds, batch).p50_us for other in originals), default=None)
-    file = item.contender.file
-    return Row(
-        model=item.contender.model,
-        contender=item.contender.name,
-        file=file.name,
-        latency=latency,
-        accuracy=item.accuracy,
-        agreement=_agreement(item, originals),
-        speedup=fastest / latency.p50_us if fastest else None,
-        import_ms=item.import_ns / 1e6,
-        init_ms=item.init_ns / 1e6,
-        first_ms=item.first_ns / 1e6,
-        peak_mib=item.peak_rss / 2**20,
-        file_bytes=item.file_bytes,
-    )
-
-
-def _agreement(item: Measurement, originals: list[Measurement]) -> float | None:
-    """With the last TensorFlow way, tf.function: the graph that was exported."""
-    if not originals or item.answers is None or originals[-1].answers is None:
+def number(value: float | None) -> str | None:
+    """Three digits are what a measurement here is worth."""
+    if value is None:
         return None
-    return agreement(np.array(item.answers), np.array(originals[-1].answers))
+    return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
 
-def conditions(bench: Bench) -> list[str]:
+def whole(value: float | None) -> str | None:
+    return None if value is None else f"{value:,.0f}"
+
+
+def percent(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2%}"
+
+
+def times(value: float | None) -> str | None:
+    if value is None:
+        return None
+    return f"{value:.3g}×" if value < 10 else f"{value:,.1f}×" if value < 100 else f"{value:,.0f}×"
+
+
+def _share(low: float | None, value: float | None, high: float | None) -> str | None:
+    if value is None or low is None or high is None:
+        return None
+    return f"{value:.2%} ({100 * low:.2f}–{100 * high:.2f})"
+
+
+def speedup(row: Row) -> str | None:
+    """The ratio with its interval: "13.1× (12.9–13.3)"."""
+    return ratio(Estimate(row.speedup, row.speedup_low, row.speedup_high)) if row.speedup is not None else None
+
+
+def ratio(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return times(estimate.value) or NOTHING
+    ends = [(times(end) or NOTHING).removesuffix("×") for end in (estimate.low, estimate.high)]
+    return f"{times(estimate.value)} ({ends[0]}–{ends[1]})"
+
+
+def verdict(row: Row) -> str | None:
+    if row.failure:
+        return "failed"
+    return "reference" if row.reference == row.name else row.verdict
+
+
+COLUMNS = (
+    Column("speed", "p50 µs", lambda row: number(row.p50_us)),
+    Column("speed", "p90 µs", lambda row: number(row.p90_us)),
+    Column("speed", "p99 µs", lambda row: number(row.p99_us)),
+    Column("speed", "p99.9 µs", lambda row: number(row.p999_us)),
+    Column("speed", "floor µs", lambda row: number(row.floor_us)),
+    Column("speed", "best batch", lambda row: whole(row.best_batch)),
+    Column("speed", "saturates at", lambda row: whole(row.saturates_at)),
+    Column("speed", "queries/s", lambda row: whole(row.rate_qps)),
+    Column("speed", "images/s", lambda row: whole(row.throughput_ips)),
+    Column("speed", "speed-up, 95 %", speedup),
+    Column("speed", "verdict", verdict),
+    Column("accuracy", "accuracy, 95 %", lambda row: _share(row.accuracy_low, row.accuracy, row.accuracy_high)),
+    Column("accuracy", "agrees", lambda row: percent(row.agreement)),
+    Column("accuracy", "McNemar p", lambda row: None if row.p_accuracy is None else f"{row.p_accuracy:.2g}"),
+    Column("accuracy", "accuracy is", lambda row: row.accuracy_verdict),
+    Column("cost", "init ms", lambda row: number(row.init_ms)),
+    Column("cost", "first ms", lambda row: number(row.first_ms)),
+    Column("cost", "cold start ms", lambda row: whole(row.cold_ms)),
+    Column("cost", "peak MiB", lambda row: number(row.peak_mib)),
+    Column("cost", "steady MiB", lambda row: number(row.steady_mib)),
+    Column("cost", "file kB", lambda row: whole(None if row.file_bytes is None else row.file_bytes / 1000)),
+)
+CHANGE_HEADINGS = ("contender", "figure", "then", "now", "change, 95 %", "verdict")
+
+
+def columns(rows: Sequence[Row]) -> list[Column]:
+    """The columns that any row has a figure for."""
+    return [column for column in COLUMNS if any(column.cell(row) is not None for row in rows)]
+
+
+def conditions(summary: Summary) -> list[str]:
     """What the figures hold for, and what to doubt in them: lines of text."""
-    data = f"accuracy on the test images of {', '.join(bench.data)}" if bench.data else "noise for images, no accuracy"
+    bench = summary.bench
     versions = ", ".join(f"{name} {version}" for name, version in bench.host.versions.items())
-    samples = [row.latency.samples for row in rows(bench)]
-    lines = [
-        f"{bench.host}; {versions}",
-        f"{bench.threads} thread{'s' if bench.threads > 1 else ''}, batch {bench.batch}, SingleStream, "
-        f"{bench.duration:g} s a contender in {len(bench.measurements[0].rounds)} interleaved rounds "
-        f"({min(samples):,} to {max(samples):,} queries); {data}",
-    ]
-    shaky = [row.contender for row in rows(bench) if not row.latency.is_stable]
-    if shaky:
-        lines.append(f"unstable: the rounds of {', '.join(shaky)} differ; let the machine rest and measure again")
+    lines = [f"{bench.host}; {versions}", _how(summary), _what(summary)]
+    if bench.partial:
+        lines.append("PARTIAL: stopped before the end; what is missing was not measured")
+    lines += [f"failed: {item.contender.name}: {item.failure}" for item in bench.failures]
+    lines += [f"UNSTABLE: {doubt.reason}; {doubt.remedy}" for doubt in bench.doubts]
     return lines + [f"missing: {note}" for note in bench.missing]
 
 
-def tables(bench: Bench, width: int) -> list["Table"]:
-    """The figures as one rich table, or as two where one would be wider than `width` characters."""
-    whole = _table(bench, slice(1, None))
-    return [whole] if width_of(whole) <= width else [_table(bench, SPEED), _table(bench, COST)]
+def _how(summary: Summary) -> str:
+    plan = summary.bench.plan
+    threads = f"{plan.threads} thread{'s' if plan.threads > 1 else ''}"
+    size = "batch sizes as shown" if plan.scenario == "offline" else f"batch {plan.batch}"
+    found = [row for row in summary.rows if row.queries is not None]
+    counts = [row.queries for row in found if row.queries is not None] or [0]
+    processes = [row.processes for row in found if row.processes is not None] or [0]
+    return (
+        f"{plan.scenario}, {threads}, {size}, {plan.duration:g} s a contender in interleaved rounds "
+        f"({_span(counts)} queries in {_span(processes)} process{'es' * (max(processes) != 1)} each)"
+        + (f", p99 at most {plan.latency_bound_us:,.0f} µs" if plan.scenario == "server" else "")
+    )
+
+
+def _span(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _what(summary: Summary) -> str:
+    bench = summary.bench
+    references = sorted({row.reference for row in summary.rows if row.reference is not None})
+    sources = ", ".join(sorted({data.source for data in bench.datasets.values()}))
+    accuracy = f"accuracy on the test images of {sources}" if sources else "noise for images, no accuracy"
+    return f"compared with {', '.join(references) or 'nothing'}; {accuracy}; memory is over an empty Python's"
+
+
+def tables(summary: Summary, width: int) -> list["Table"]:
+    """The figures as one rich table, or as several where one would be wider than `width` characters."""
+    shown = columns(summary.rows)
+    groups = [[column for column in shown if column.group == group] for group in GROUPS]
+    parts: list[list[Column]] = []
+    for group in filter(None, groups):
+        if parts and width_of(_table(summary, parts[-1] + group)) <= width:
+            parts[-1] += group
+        else:
+            parts.append(list(group))
+    return [_table(summary, part) for part in parts] + list(_scenario_tables(summary))
 
 
 def width_of(table: "Table") -> int:
@@ -119,113 +163,120 @@ def width_of(table: "Table") -> int:
     return Console(width=WIDEST).measure(table).maximum
 
 
-def _table(bench: Bench, columns: slice) -> "Table":
-    from rich.table import Table
-
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for title, side in (HEADINGS[0], *HEADINGS[columns]):
-        drawn.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
-    for row in rows(bench):
-        cells = _cells(bench, row)
-        drawn.add_row(cells[0], *cells[columns])
+def _table(summary: Summary, shown: Sequence[Column]) -> "Table":
+    body = [[row.name, *(column.cell(row) or NOTHING for column in shown)] for row in summary.rows]
+    drawn = _drawn(["contender", *(column.title for column in shown)], body)
+    if not summary.bench.is_stable:
+        drawn.title = UNSTABLE
     return drawn
 
 
-def markdown(bench: Bench) -> str:
-    """The figures as a Markdown table, the conditions below it."""
-    lines = [
-        "| " + " | ".join(title for title, _ in HEADINGS) + " |",
-        "|" + "|".join("---" if side == "left" else "---:" for _, side in HEADINGS) + "|",
-        *("| " + " | ".join(_cells(bench, row)) + " |" for row in rows(bench)),
-        "",
-        *(f"{line}  " for line in conditions(bench)),
-    ]
+def _drawn(headings: Sequence[str], body: Sequence[Sequence[str]], left: int = 1) -> "Table":
+    """A plain table whose first `left` columns, and those of words, are set left."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold", title_style="bold", title_justify="left")
+    for position, title in enumerate(headings):
+        words = position < left or title in ("verdict", "accuracy is")
+        drawn.add_column(title, justify="left" if words else "right", no_wrap=True)
+    for cells in body:
+        drawn.add_row(*map(Text, cells))  # as a name may have what rich takes for markup
+    return drawn
+
+
+def scenario_parts(summary: Summary) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Headings and body of what a scenario has beneath its contenders: batch sizes, or rates."""
+    batches = sorted({found.batch for row in summary.rows for found in row.batches})
+    if batches:
+        body = []
+        for row in summary.rows:
+            by_batch = {found.batch: found.throughput_ips for found in row.batches}
+            body.append([row.name, *(whole(by_batch.get(batch)) or NOTHING for batch in batches)])
+        yield ["images/s at batch", *map(str, batches)], body
+    tried = [(row, found) for row in summary.rows for found in row.rates if summary.bench.plan.rates or found.holds]
+    if tried:
+        body = [
+            [
+                row.name,
+                number(found.rate_qps) or NOTHING,
+                number(found.p50_us) or NOTHING,
+                number(found.p90_us) or NOTHING,
+                number(found.p99_us) or NOTHING,
+                "yes" if found.holds else "no",
+            ]
+            for row, found in tried
+        ]
+        yield ["arrivals", "queries/s", "p50 µs", "p90 µs", "p99 µs", "p99 within bound"], body
+
+
+def _scenario_tables(summary: Summary) -> Iterator["Table"]:
+    for headings, body in scenario_parts(summary):
+        yield _drawn(headings, body)
+
+
+def markdown(summary: Summary, comparison: Comparison | None = None) -> str:
+    """The figures as Markdown tables, the conditions below them."""
+    shown = columns(summary.rows)
+    body = [[row.name, *(column.cell(row) or NOTHING for column in shown)] for row in summary.rows]
+    lines = [f"**{UNSTABLE}**", ""] if not summary.bench.is_stable else []
+    lines += _markdown_table(["contender", *(column.title for column in shown)], body)
+    for headings, part in scenario_parts(summary):
+        lines += ["", *_markdown_table(headings, part)]
+    lines += ["", *(f"{line}  " for line in conditions(summary))]
+    if comparison:
+        lines += ["", *_markdown_table(CHANGE_HEADINGS, change_rows(comparison)), ""]
+        lines += [f"{line}  " for line in comparison_notes(comparison)]
     return "\n".join(lines) + "\n"
 
 
-def to_csv(bench: Bench) -> str:
-    """One line a contender; the column names carry the units."""
-    text = io.StringIO()
-    flat = [_flat(row) for row in rows(bench)]
-    writer = csv.DictWriter(text, list(flat[0]))
-    writer.writeheader()
-    writer.writerows(flat)
-    return text.getvalue()
-
-
-def to_json(bench: Bench) -> str:
-    """Conditions, the same figures as the CSV's, and beneath each contender the raw samples they come from."""
-    raw = [{"rounds_ns": item.rounds, "answers": item.answers} for item in bench.measurements]
-    document = {
-        "format": 1,
-        "host": asdict(bench.host),
-        "threads": bench.threads,
-        "batch": bench.batch,
-        "scenario": "SingleStream",
-        "duration_s": bench.duration,
-        "data": bench.data,
-        "missing": bench.missing,
-        "contenders": [{**_flat(row), **samples} for row, samples in zip(rows(bench), raw, strict=True)],
-    }
-    return json.dumps(document, ensure_ascii=False) + "\n"
-
-
-def _flat(row: Row) -> Mapping[str, Any]:
-    low, high = row.accuracy.interval if row.accuracy else (None, None)
-    figures = {
-        "accuracy": row.accuracy.value if row.accuracy else None,
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "images": row.accuracy.images if row.accuracy else None,
-        "agreement": row.agreement,
-        "p50_us": row.latency.p50_us,
-        "p90_us": row.latency.p90_us,
-        "p99_us": row.latency.p99_us,
-        "throughput_ips": row.latency.throughput,
-        "samples": row.latency.samples,
-        "spread": row.latency.spread,
-        "import_ms": row.import_ms,
-        "init_ms": row.init_ms,
-        "first_ms": row.first_ms,
-        "peak_mib": row.peak_mib,
-        "file_bytes": row.file_bytes,
-        "speedup": row.speedup,
-    }
-    rounded = {key: round(value, 6) if isinstance(value, float) else value for key, value in figures.items()}
-    return {"model": row.model, "contender": row.contender, "file": row.file, **rounded}
-
-
-def _cells(bench: Bench, row: Row) -> list[str]:
-    several = len({item.contender.model for item in bench.measurements}) > 1
+def _markdown_table(headings: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in body]
     return [
-        f"{row.model}: {row.contender}" if several else row.contender,
-        _score(row.accuracy),
-        f"{row.agreement:.2%}" if row.agreement is not None else NOTHING,
-        _figure(row.latency.p50_us),
-        _figure(row.latency.p90_us),
-        _figure(row.latency.p99_us),
-        f"{row.latency.throughput:,.0f}",
-        _ratio(row.speedup),
-        f"{row.init_ms:,.0f}",
-        _figure(row.first_ms),
-        f"{row.peak_mib:,.0f}",
-        f"{row.file_bytes / 1000:,.0f}",
+        "| " + " | ".join(headings) + " |",
+        "|---" + "|---:" * (len(headings) - 1) + "|",
+        *("| " + " | ".join(row) + " |" for row in cells),
     ]
 
 
-def _score(score: Accuracy | None) -> str:
-    if score is None:
-        return NOTHING
-    low, high = score.interval
-    return f"{score.value:.2%} ({100 * low:.2f}–{100 * high:.2f})"
+def change_rows(comparison: Comparison) -> list[list[str]]:
+    """One line for each figure's change since an earlier run."""
+    return [
+        [item.contender, item.figure, _plain(item, item.then), _plain(item, item.now), _change(item), item.verdict]
+        for item in comparison.changes
+    ]
 
 
-def _ratio(value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    return f"{value:.1f}×" if value >= 1 else f"{value:.2g}×"
+def _plain(item: Change, value: float) -> str:
+    return (percent(value) if item.figure == "accuracy" else number(value)) or NOTHING
 
 
-def _figure(value: float) -> str:
-    """Three digits are what a measurement here is worth."""
-    return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
+def _change(item: Change) -> str:
+    if item.figure != "accuracy":
+        return ratio(item.change)
+    low, high = item.change.low or 0.0, item.change.high or 0.0
+    return f"{100 * item.change.value:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
+
+
+def comparison_table(comparison: Comparison) -> "Table":
+    return _drawn(CHANGE_HEADINGS, change_rows(comparison), left=2)
+
+
+def comparison_notes(comparison: Comparison) -> list[str]:
+    """What to know before believing the changes: lines of text."""
+    lines = [f"compared with the run of {comparison.earlier}"]
+    if comparison.forced:
+        lines.append(f"FORCED: the two runs are not comparable: {'; '.join(comparison.forced)}")
+    lines += [f"differs: {note}" for note in comparison.notes]
+    lines += [f"only in the earlier run: {name}" for name in comparison.only_then]
+    return lines + [f"only in this run: {name}" for name in comparison.only_now]
+
+
+def to_csv(summary: Summary) -> str:
+    """One line a contender; the column names carry the units."""
+    text = io.StringIO()
+    names = [field.name for field in fields(Row) if field.name not in ("batches", "rates")]
+    writer = csv.DictWriter(text, names, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(map(asdict, summary.rows))
+    return text.getvalue()

@@ -1,0 +1,304 @@
+"""Computes every figure of a run from its raw samples. Pure: nothing is measured, formatted or printed here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+
+from edgecnn.bench import stats
+from edgecnn.bench.results import Bench, Measurement, Round
+from edgecnn.bench.stats import Estimate
+from edgecnn.score import agreement
+
+SATURATED = 0.95  # of the best throughput
+CONFIRMED = 3  # rounds at a rate, before it is said to hold
+
+Figures = dict[str, Any]  # fields of a Row
+
+
+@dataclass(frozen=True)
+class BatchFigures:
+    """Offline: images a second with so many images a query."""
+
+    batch: int
+    throughput_ips: float
+
+
+@dataclass(frozen=True)
+class RateFigures:
+    """Server: what came of one rate of arrivals. `holds` tells that its p99 is within the bound."""
+
+    rate_qps: float
+    rounds: int
+    p50_us: float
+    p90_us: float | None
+    p99_us: float | None
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender's figures; None where there is none, for lack of samples, data or a scenario that has it.
+
+    Percentiles are of a query's latency in microseconds, `throughput_ips` in images a second. `speedup` is how many
+    times faster than `reference`: the fastest TensorFlow way of the same model, or the run's first contender where
+    there is none; `verdict` follows from its 95 % interval. `agreement`, `p_accuracy` (McNemar's exact test) and
+    `accuracy_verdict` are against the reference too. Times of processes are medians, memory is over an empty Python's.
+    """
+
+    name: str
+    model: str
+    runtime: str
+    variant: str
+    file: str
+    failure: str | None
+    reference: str | None = None
+    accuracy: float | None = None
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
+    images: int | None = None
+    agreement: float | None = None
+    p_accuracy: float | None = None
+    accuracy_verdict: str | None = None
+    p50_us: float | None = None
+    p90_us: float | None = None
+    p99_us: float | None = None
+    p999_us: float | None = None
+    floor_us: float | None = None
+    throughput_ips: float | None = None
+    speedup: float | None = None
+    speedup_low: float | None = None
+    speedup_high: float | None = None
+    verdict: str | None = None
+    queries: int | None = None
+    spread: float | None = None
+    drift: float | None = None
+    best_batch: int | None = None
+    saturates_at: int | None = None
+    batches: tuple[BatchFigures, ...] = ()
+    rate_qps: float | None = None
+    rates: tuple[RateFigures, ...] = ()
+    processes: int | None = None
+    import_ms: float | None = None
+    init_ms: float | None = None
+    first_ms: float | None = None
+    cold_ms: float | None = None
+    peak_mib: float | None = None
+    steady_mib: float | None = None
+    file_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`first`'s time over `second`'s: above 1, the second is faster. `changed` are images they label differently."""
+
+    first: str
+    second: str
+    ratio: Estimate | None
+    verdict: str | None
+    changed: tuple[int, ...] | None
+    p_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run with its figures: what reports are made of. `pairs` has every two contenders that were measured."""
+
+    bench: Bench
+    rows: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
+
+
+def summarise(bench: Bench) -> Summary:
+    """Compute every figure from the raw samples."""
+    rows = tuple(_row(bench, item) for item in bench.measurements)
+    measured = [item for item in bench.measurements if item.rounds and not item.failure]
+    return Summary(bench, rows, tuple(_pair(bench, first, second) for first, second in combinations(measured, 2)))
+
+
+def drifts(measurements: Sequence[Measurement]) -> dict[str, float]:
+    """Each contender's pace in the second half of its rounds over that in the first."""
+    return {item.contender.name: stats.drift(list(pace.values())) for item in measurements if (pace := paces(item))}
+
+
+def paces(item: Measurement) -> dict[int, float]:
+    """By round, the contender's median nanoseconds an image, with its best batch size; none where queries arrive."""
+    streams = [part for part in item.rounds if part.rate is None]
+    if not streams:
+        return {}
+    best = max({part.batch for part in streams}, key=lambda batch: _throughput(item, batch))
+    return {part.number: median(part.ns) / best for part in streams if part.batch == best}
+
+
+def speedup(slow: Measurement, fast: Measurement) -> Estimate | None:
+    """How many times the pace of `slow` that of `fast` is, over the rounds that both took; None if there are none."""
+    first, second = paces(slow), paces(fast)
+    both = sorted(first.keys() & second.keys())
+    return stats.ratio([first[number] for number in both], [second[number] for number in both]) if both else None
+
+
+def reference_of(bench: Bench, item: Measurement) -> Measurement | None:
+    """The fastest TensorFlow way of the same model, or else the run's first contender that was measured."""
+    measured = [other for other in bench.measurements if other.rounds and not other.failure]
+    own = [other for other in measured if other.contender.is_original and other.contender.model == item.contender.model]
+    if not own:
+        return next(iter(measured), None)
+    return min(own, key=lambda other: fmean(paces(other).values() or [0]))
+
+
+def _row(bench: Bench, item: Measurement) -> Row:
+    contender = item.contender
+    row = Row(
+        name=contender.name,
+        model=contender.model,
+        runtime=contender.runtime,
+        variant=contender.variant,
+        file=contender.file.name,
+        failure=item.failure,
+    )
+    if item.failure or not item.rounds:
+        return row
+    row = replace(row, **_start_and_memory(bench, item), **_scored(item))
+    row = replace(row, **(_arrivals(bench, item) if item.rounds[0].rate is not None else _pace(item)))
+    reference = reference_of(bench, item)
+    return row if reference is None else replace(row, **_against(bench, item, reference))
+
+
+def _start_and_memory(bench: Bench, item: Measurement) -> Figures:
+    def milliseconds(name: str) -> float:
+        nanoseconds: float = median(getattr(load, name) for load in item.loads)
+        return nanoseconds / 1e6
+
+    def mebibytes(name: str) -> float | None:
+        over = [getattr(memory, name) - bench.empty_python for memory in item.memories]
+        return median(over) / 2**20 if over else None
+
+    return {
+        "processes": len(item.loads),
+        "import_ms": milliseconds("import_ns"),
+        "init_ms": milliseconds("init_ns"),
+        "first_ms": milliseconds("first_ns"),
+        "cold_ms": milliseconds("cold_ns"),
+        "peak_mib": mebibytes("peak"),
+        "steady_mib": mebibytes("steady"),
+        "file_bytes": item.file_bytes,
+        "floor_us": median(item.floor_ns) / 1000 if item.floor_ns else None,
+        "queries": sum(part.queries for part in item.rounds),
+    }
+
+
+def _scored(item: Measurement) -> Figures:
+    if item.accuracy is None:
+        return {}
+    low, high = item.accuracy.interval
+    return {
+        "accuracy": item.accuracy.value,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "images": item.accuracy.images,
+    }
+
+
+def _pace(item: Measurement) -> Figures:
+    """Latency where queries come one after another; by batch size where there are several."""
+    pace = list(paces(item).values())
+    figures: Figures = {"spread": stats.spread(pace), "drift": stats.drift(pace)}
+    batches = sorted({part.batch for part in item.rounds})
+    by_batch = tuple(BatchFigures(batch, _throughput(item, batch)) for batch in batches)
+    best = max(by_batch, key=lambda found: found.throughput_ips)
+    figures["throughput_ips"] = best.throughput_ips
+    if len(batches) == 1:
+        return figures | _latency(item.rounds)
+    enough = (found.batch for found in by_batch if found.throughput_ips >= SATURATED * best.throughput_ips)
+    return figures | {"batches": by_batch, "best_batch": best.batch, "saturates_at": next(enough)}
+
+
+def _throughput(item: Measurement, batch: int) -> float:
+    parts = [part for part in item.rounds if part.batch == batch]
+    return batch * sum(part.queries for part in parts) / (sum(part.elapsed_ns for part in parts) / 1e9)
+
+
+def _latency(rounds: Sequence[Round]) -> dict[str, float | None]:
+    """Percentiles in microseconds, those that the samples suffice for."""
+    values = sorted(value for part in rounds for value in part.ns)
+    shares = {"p50_us": 0.5, "p90_us": 0.9, "p99_us": 0.99, "p999_us": 0.999}
+    found = {name: stats.quoted(values, share) for name, share in shares.items()}
+    return {name: None if value is None else value / 1000 for name, value in found.items()}
+
+
+def _arrivals(bench: Bench, item: Measurement) -> Figures:
+    """What came of each rate, and the latency at the highest that holds."""
+    rate = highest_rate(bench, item)
+    figures: Figures = {"rates": _by_rate(bench, item)}
+    if rate is None:
+        return figures
+    latency = _latency([part for part in item.rounds if part.rate == rate])
+    return figures | {"rate_qps": rate, "throughput_ips": rate * item.rounds[0].batch, **latency}
+
+
+def highest_rate(bench: Bench, item: Measurement) -> float | None:
+    """The most arrivals a second that were answered within the bound; None if none were, or none came at random."""
+    return max((found.rate_qps for found in _by_rate(bench, item) if found.holds), default=None)
+
+
+def _by_rate(bench: Bench, item: Measurement) -> tuple[RateFigures, ...]:
+    rates = sorted({part.rate for part in item.rounds if part.rate is not None})
+    return tuple(_at_rate(bench, item, rate) for rate in rates)
+
+
+def _at_rate(bench: Bench, item: Measurement, rate: float) -> RateFigures:
+    parts = [part for part in item.rounds if part.rate == rate]
+    latency = _latency(parts)
+    p50, p99 = latency["p50_us"], latency["p99_us"]
+    assert p50 is not None
+    holds = len(parts) >= CONFIRMED and p99 is not None and p99 <= bench.plan.latency_bound_us
+    return RateFigures(rate, len(parts), p50, latency["p90_us"], p99, holds)
+
+
+def _against(bench: Bench, item: Measurement, reference: Measurement) -> Figures:
+    figures: Figures = {"reference": reference.contender.name}
+    if reference is item:
+        return figures | {"speedup": 1.0 if paces(item) else None, "agreement": 1.0 if item.answers else None}
+    ratio = speedup(reference, item)
+    if ratio:
+        figures |= {"speedup": ratio.value, "speedup_low": ratio.low, "speedup_high": ratio.high}
+        figures["verdict"] = stats.speed_verdict(ratio)
+    right = _discordant(bench, reference, item)
+    if right is not None:
+        figures["agreement"] = agreement(np.array(item.answers), np.array(reference.answers))
+        figures["p_accuracy"] = stats.mcnemar(*right)
+        figures["accuracy_verdict"] = stats.accuracy_verdict(*right)
+    return figures
+
+
+def discordant(first: Sequence[int], second: Sequence[int], truth: Sequence[int]) -> tuple[int, int]:
+    """How many images only the first, and only the second, labels right."""
+    one, other = np.array(first) == np.array(truth), np.array(second) == np.array(truth)
+    return int(np.sum(one & ~other)), int(np.sum(other & ~one))
+
+
+def _discordant(bench: Bench, first: Measurement, second: Measurement) -> tuple[int, int] | None:
+    """The same of two contenders, or None if they did not see the same images."""
+    seen = bench.data.get(first.contender.model)
+    if not (first.answers and second.answers and seen) or seen != bench.data.get(second.contender.model):
+        return None
+    return discordant(first.answers, second.answers, bench.datasets[seen].truth)
+
+
+def _pair(bench: Bench, first: Measurement, second: Measurement) -> Pair:
+    ratio = speedup(first, second)
+    right = _discordant(bench, first, second)
+    changed = None
+    if right is not None:
+        changed = tuple(np.flatnonzero(np.array(first.answers) != np.array(second.answers)).tolist())
+    return Pair(
+        first=first.contender.name,
+        second=second.contender.name,
+        ratio=ratio,
+        verdict=stats.speed_verdict(ratio) if ratio else None,
+        changed=changed,
+        p_accuracy=stats.mcnemar(*right) if right is not None else None,
+    )

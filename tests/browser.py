@@ -1,0 +1,110 @@
+"""A real browser for tests: headless Chromium, spoken to by its DevTools protocol."""
+
+import base64
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+START_SECONDS, ANSWER_SECONDS = 30, 30
+
+
+@contextmanager
+def chromium() -> Iterator["Browser"]:
+    """Start Chromium with a profile of its own, and end it. Skips the test where there is none."""
+    command = next(filter(None, map(shutil.which, NAMES)), None)
+    if command is None:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
+        child = subprocess.Popen(
+            [command, *options, f"--user-data-dir={profile}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            with connect(_address(Path(profile)), max_size=None) as socket:
+                yield Browser(socket)
+        finally:
+            child.kill()
+            child.wait()
+
+
+def _address(profile: Path) -> str:
+    """Where Chromium listens, which it writes down once it does."""
+    file = profile / "DevToolsActivePort"
+    end = time.monotonic() + START_SECONDS
+    while not file.exists() or len(file.read_text().splitlines()) < 2:
+        assert time.monotonic() < end, "Chromium did not start"
+        time.sleep(0.05)
+    port, path = file.read_text().splitlines()[:2]
+    return f"ws://127.0.0.1:{port}{path}"
+
+
+class Browser:
+    """One page. `complaints` are its console's errors and warnings, `requests` the addresses it asked for."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket, self._count, self._session = socket, 0, ""
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self._ask(f"{domain}.enable")
+
+    def open(self, file: Path, *, width: int, height: int, dark: bool) -> None:
+        """Show a file in a window of that size; below 500 pixels it is a phone's."""
+        self.complaints.clear()
+        self.requests.clear()
+        self._ask(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2, mobile=width < 500
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._ask("Emulation.setEmulatedMedia", features=[scheme])
+        self._ask("Page.navigate", url=file.as_uri())
+        end = time.monotonic() + ANSWER_SECONDS
+        while self.run("document.readyState + location.protocol") != "completefile:":
+            assert time.monotonic() < end, f"{file} was not shown"
+            time.sleep(0.02)
+
+    def run(self, code: str) -> Any:
+        """The value of a JavaScript expression in the page."""
+        return self._ask("Runtime.evaluate", expression=code, returnByValue=True)["result"].get("value")
+
+    def photograph(self, file: Path) -> None:
+        """The whole page as a PNG."""
+        shot = self._ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        file.write_bytes(base64.b64decode(shot["data"]))
+
+    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": parameters}
+        self._socket.send(json.dumps(message | ({"sessionId": self._session} if self._session else {})))
+        while True:
+            answer = json.loads(self._socket.recv(timeout=ANSWER_SECONDS))
+            if answer.get("id") == self._count:
+                assert "error" not in answer, answer
+                result: dict[str, Any] = answer["result"]
+                return result
+            self._note(answer.get("method"), answer.get("params", {}))
+
+    def _note(self, event: str | None, found: dict[str, Any]) -> None:
+        match event:
+            case "Runtime.exceptionThrown":
+                self.complaints.append(json.dumps(found["exceptionDetails"]))
+            case "Runtime.consoleAPICalled" if found["type"] in ("error", "warning", "assert"):
+                self.complaints.append(json.dumps(found["args"]))
+            case "Log.entryAdded" if found["entry"]["level"] in ("error", "warning"):
+                self.complaints.append(found["entry"]["text"])
+            case "Network.requestWillBeSent":
+                self.requests.append(found["request"]["url"])
