@@ -15,7 +15,7 @@ try() {
 
 try edgecnn train
 try edgecnn export --quantize
-try edgecnn bench
+try edgecnn bench --runtime tensorflow --runtime onnxruntime --html bench.html
 python "$here/pictures.py" pictures
 try edgecnn predict pictures
-printf '\nAll of it is in build/demo.\n'
+printf '\nAll of it is in build/demo; open build/demo/bench.html in a browser.\n'

@@ -12,15 +12,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import harness
+import peers
 import published
 import targets
 
+from edgecnn.bench import report
 from edgecnn.folder import atomic
 
 README = published.ROOT / "README.md"
 WORK = published.ROOT / "build" / "readme"
 BLOCK = re.compile(r"<!-- (run|table): (.*?) -->\n.*?<!-- end -->", re.DOTALL)
 WIDTH = "100"
+SHORT = ("p50 µs", "p90 µs", "speed-up, 95 %", "verdict", "accuracy, 95 %", "cold start ms", "peak MiB", "file kB")
 
 
 def run(command: str) -> str:
@@ -46,8 +50,26 @@ def plain_terminal() -> dict[str, str]:
 
 
 def table(name: str) -> str:
-    tables: dict[str, Callable[[], str]] = {"targets": targets.markdown, "published": published_table}
-    return tables[name]() if name in tables else published.RESULTS.with_name(f"{name}.md").read_text(encoding="utf-8")
+    tables: dict[str, Callable[[], str]] = {
+        "bench-edge": lambda: bench_table("edge"),
+        "bench-adventures": lambda: bench_table("adventures"),
+        "harness": harness.table,
+        "peers": lambda: peers.table(peers.summaries()),
+        "published": published_table,
+        "targets": targets.markdown,
+    }
+    return tables[name]()
+
+
+def bench_table(name: str) -> str:
+    """The columns of a committed run that matter most, and its conditions."""
+    summary = peers.summaries()[name]
+    columns = [column for column in report.columns(summary.rows) if column.title in SHORT]
+    lines = ["| contender | " + " | ".join(column.title for column in columns) + " |"]
+    lines.append("|---" + "|---:" * len(columns) + "|")
+    for row in summary.rows:
+        lines.append("| " + " | ".join([row.name, *(column.cell(row) or report.NOTHING for column in columns)]) + " |")
+    return "\n".join([*lines, "", *(f"{line}  " for line in report.conditions(summary))]) + "\n"
 
 
 def published_table() -> str:

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
+import peers
 import published
-from latency import FULL, FUNCTION, SMALL
+
+from edgecnn.bench import report
+
+FUNCTION, FULL, SMALL = "tf-function", "onnx-float32", "onnx-int8"
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ def results(name: str) -> Any:
 
 def targets() -> list[Target]:
     recipes = {row["recipe"]: row for row in results("published.json")["recipes"]}
-    return [*_published(recipes), *_edge(recipes["edge"]), _int8_loss(recipes), *_latency(), _startup()]
+    return [*_published(recipes), *_edge(recipes["edge"]), _int8_loss(recipes), *_latency(), *_harness(), _startup()]
 
 
 def _published(recipes: dict[str, Any]) -> list[Target]:
@@ -58,18 +61,40 @@ def _int8_loss(recipes: dict[str, Any]) -> Target:
 
 
 def _latency() -> list[Target]:
-    runs = results("latency-runs.json")
+    runs = peers.summaries()
 
     def ratio(goal: str, least: float, recipe: str, slow: str, fast: str) -> Target:
-        found = sorted(run[slow] / run[fast] for run in runs[recipe]["p50_us"])
-        reached = median(found)
-        figure = f"{reached:.2f}×, median of {len(found)} runs ({found[0]:.2f} to {found[-1]:.2f})"
-        return Target(goal, figure, reached >= least)
+        found = next(pair.ratio for pair in runs[recipe].pairs if (pair.first, pair.second) == (slow, fast))
+        return Target(goal, report.ratio(found), found.value >= least) if found else Target(goal, "not measured", False)
 
     return [
         ratio("`edge`: ONNX float32 at least 10× faster than `tf.function`", 10, "edge", FUNCTION, FULL),
         ratio("`adventures`: ONNX float32 at least 2× faster than `tf.function`", 2, "adventures", FUNCTION, FULL),
         ratio("`adventures`: int8 at least 2× faster than float32", 2, "adventures", FULL, SMALL),
+    ]
+
+
+def _harness() -> list[Target]:
+    found = results("harness.json")
+    loop, loadgen = found["loop"]["ratio"]["edge"], found["loadgen"]["ratio"]
+    whole, share = found["whole"], found["whole"]["coordinator_share"]
+    apart = max(abs(ratio - 1) for ratio in loadgen.values())
+    same, slower = found["same"]["said"].get("no difference shown", 0), found["slower"]["said"].get("slower", 0)
+    return [
+        Target("bench's p50 is 0.97 to 1.05 times a bare loop's", f"{loop:.3f}", 0.97 <= loop <= 1.05),
+        Target(
+            "bench's p90 is within 10 % of MLPerf LoadGen's",
+            ", ".join(f"{ratio:.3f} (`{name}`)" for name, ratio in loadgen.items()),
+            apart <= 0.1,
+        ),
+        Target("a model and its copy: no difference shown in 18 of 20 runs", f"{same} of 20", same >= 18),
+        Target("a fifth more work: slower in 18 of 20 runs", f"{slower} of 20", slower >= 18),
+        Target(
+            "a default bench of TensorFlow and ONNX in at most 60 s",
+            f"{whole['seconds']:.0f} s",
+            whole["seconds"] <= 60,
+        ),
+        Target("the coordinator takes at most 2 % of a run", f"{share:.2%}", share <= 0.02),
     ]
 
 
