@@ -46,7 +46,7 @@ def photograph(page: str, picture: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "page.html"
         file.write_text(page, encoding="utf-8")
-        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,1500"]
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,2650"]
         subprocess.run(
             ["chromium", *options, f"--screenshot={picture}", file.as_uri()], check=True, capture_output=True
         )

@@ -42,7 +42,6 @@ DataOption = Annotated[
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The model folder.", show_default=False)]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-ReportFile = str | None
 
 
 @app.command()
@@ -119,40 +118,52 @@ def export(
         typer.echo(card.to_json(), nl=False)
 
 
+RuntimeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help=f"{', '.join(RUNTIMES)}; repeatable. Default: all installed."),
+]
+ScenarioOption = Annotated[Scenario, typer.Option(help="One query after another, large batches, or random arrivals.")]
+RateOption = Annotated[
+    list[float] | None,
+    typer.Option(metavar="QPS", help="server: arrivals a second; repeatable. Default: search.", show_default=False),
+]
+BoundOption = Annotated[float, typer.Option(metavar="US", help="server: the p99 allowed, in µs.")]
+TimeoutOption = Annotated[float, typer.Option(min=1, metavar="S", help="Seconds until a contender counts as hung.")]
+CompareOption = Annotated[
+    Path | None, typer.Option(metavar="F", help="Show what changed since the run in this JSON.", show_default=False)
+]
+RuleOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RULE", help="Exit with 3 if 'onnx-int8.p90_us > 200'; repeatable.", show_default=False),
+]
+JsonFile = Annotated[str | None, typer.Option("--json", metavar="F", help="Write JSON with raw samples.")]
+CsvFile = Annotated[str | None, typer.Option("--csv", metavar="F", help="Write CSV.")]
+MarkdownFile = Annotated[str | None, typer.Option("--markdown", metavar="F", help="Write Markdown.")]
+HtmlFile = Annotated[str | None, typer.Option("--html", metavar="F", help="Write a page with charts.")]
+
+
 @app.command()
 def bench(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="MODEL", help="Model folders or .onnx files.", show_default=False)
-    ] = None,
-    runtime: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help=f"{', '.join(RUNTIMES)}; repeatable. Default: all installed."),
+        typer.Argument(metavar="MODEL", help="Model folders, .onnx or .keras files.", show_default=False),
     ] = None,
-    scenario: Annotated[
-        Scenario, typer.Option(help="One query after another, large batches, or random arrivals.")
-    ] = "single-stream",
+    runtime: RuntimeOption = None,
+    scenario: ScenarioOption = "single-stream",
     threads: Annotated[int, typer.Option(min=1, help="Threads a contender may use.")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="Images a query.")] = 1,
     duration: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds a contender is timed.")] = 3.0,
-    rate: Annotated[
-        list[float] | None,
-        typer.Option(metavar="QPS", help="server: arrivals a second; repeatable. Default: search.", show_default=False),
-    ] = None,
-    latency_bound: Annotated[float, typer.Option(metavar="US", help="server: the p99 allowed, in µs.")] = 10_000,
-    timeout: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds until a contender counts as hung.")] = 120,
+    rate: RateOption = None,
+    latency_bound: BoundOption = 10_000,
+    timeout: TimeoutOption = 120,
     data: DataOption = None,
-    json_file: Annotated[ReportFile, typer.Option("--json", metavar="F", help="Write JSON with raw samples.")] = None,
-    csv_file: Annotated[ReportFile, typer.Option("--csv", metavar="F", help="Write CSV.")] = None,
-    markdown_file: Annotated[ReportFile, typer.Option("--markdown", metavar="F", help="Write Markdown.")] = None,
-    html_file: Annotated[ReportFile, typer.Option("--html", metavar="F", help="Write a page with charts.")] = None,
-    compare: Annotated[
-        Path | None, typer.Option(metavar="F", help="Show what changed since the run in this JSON.", show_default=False)
-    ] = None,
+    json_file: JsonFile = None,
+    csv_file: CsvFile = None,
+    markdown_file: MarkdownFile = None,
+    html_file: HtmlFile = None,
+    compare: CompareOption = None,
     force: Annotated[bool, typer.Option("--force", help="Compare even with another host or setting.")] = False,
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(metavar="RULE", help="Exit with 3 if 'onnx-int8.p90_us > 200'; repeatable.", show_default=False),
-    ] = None,
+    fail_if: RuleOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Measure latency, memory and accuracy against the original TensorFlow model. F may be - for stdout."""
@@ -162,13 +173,7 @@ def bench(
     named = {"json": json_file, "csv": csv_file, "markdown": markdown_file, "html": html_file}
     wanted = {kind: name for kind, name in named.items() if name is not None}
     plan = Plan(
-        scenario=scenario,
-        threads=threads,
-        batch=batch,
-        duration=duration,
-        timeout=timeout,
-        rates=tuple(rate or ()),
-        latency_bound_us=latency_bound,
+        scenario, threads, batch, duration, timeout=timeout, rates=tuple(rate or ()), latency_bound_us=latency_bound
     )
     with console.bench_bar(quiet) as progress:
         outcome = stage.bench(

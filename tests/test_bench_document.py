@@ -228,8 +228,8 @@ def test_the_schema_is_the_same_where_python_keeps_the_indentation_of_docstrings
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_made_up_runs_suit_the_schema(kind: str) -> None:
-    validator().validate(document(KINDS[kind]))
-    validator().validate(document(KINDS[kind], earlier=KINDS[kind]))
+    for made in (document(KINDS[kind]), document(KINDS[kind], earlier=KINDS[kind])):
+        assert not list(validator().iter_errors(made))
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,7 @@ def real(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
-def require_well_shown(browser: Browser, page: Path, size: tuple[int, int], dark: bool) -> None:
+def assert_well_shown(browser: Browser, page: Path, size: tuple[int, int], dark: bool) -> None:
     browser.open(page, width=size[0], height=size[1], dark=dark)
     assert browser.run("document.documentElement.scrollWidth <= innerWidth")
     assert browser.run(CONTRAST) >= 4.5
@@ -145,7 +145,7 @@ def require_well_shown(browser: Browser, page: Path, size: tuple[int, int], dark
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])
 def test_a_real_run_is_well_shown(browser: Browser, real: Path, size: tuple[int, int], dark: bool) -> None:
-    require_well_shown(browser, real, size, dark)
+    assert_well_shown(browser, real, size, dark)
     text = browser.run("document.body.innerText")
     assert "onnx-tiny" in text
     assert "onnx-copy" in text
@@ -156,8 +156,8 @@ def test_a_real_run_is_well_shown(browser: Browser, real: Path, size: tuple[int,
 def test_every_kind_of_run_is_well_shown(browser: Browser, name: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(to_html(summarise(RUNS[name]), compare(RUNS[name], RUNS[name])), encoding="utf-8")
-    require_well_shown(browser, page, PHONE, dark=False)
-    require_well_shown(browser, page, DESKTOP, dark=True)
+    assert_well_shown(browser, page, PHONE, dark=False)
+    assert_well_shown(browser, page, DESKTOP, dark=True)
 
 
 def test_numbers_in_the_scatter_do_not_lie_on_one_another(browser: Browser, tmp_path: Path) -> None:
