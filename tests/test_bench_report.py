@@ -141,7 +141,15 @@ def test_numbers_have_three_digits_or_all_before_the_point(value: float | None, 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, None), (1, "1×"), (0.0123, "0.0123×"), (5.678, "5.68×"), (13.14, "13.1×"), (1234.5, "1,234×")],
+    [
+        (None, None),
+        (1, "1.00×"),
+        (0.0123, "0.0123×"),
+        (5.678, "5.68×"),
+        (13.14, "13.1×"),
+        (99.96, "100×"),
+        (1234.5, "1,234×"),
+    ],
 )
 def test_ratios_have_three_digits(value: float | None, text: str | None) -> None:
     assert times(value) == text
@@ -161,7 +169,7 @@ def test_a_table_has_a_row_for_each_contender_and_its_figures() -> None:
         "p99.9 µs": "10.0",
         "floor µs": "3.0",
         "images/s": "100,000",
-        "speed-up, 95 %": "5× (5–5)",
+        "speed-up, 95 %": "5.00× (5.00–5.00)",
         "verdict": "faster",
         "accuracy, 95 %": "98.00% (93.00–99.45)",
         "agrees": "98.00%",
@@ -176,7 +184,7 @@ def test_a_table_has_a_row_for_each_contender_and_its_figures() -> None:
     }
     assert [row["verdict"] for row in rows] == ["slower", "reference", "faster"]
     assert [row["p50 µs"] for row in rows] == ["100", "50.0", "10.0"]
-    assert (rows[1]["speed-up, 95 %"], rows[1]["McNemar p"], rows[1]["agrees"]) == ("1×", NOTHING, "100.00%")
+    assert (rows[1]["speed-up, 95 %"], rows[1]["McNemar p"], rows[1]["agrees"]) == ("1.00×", NOTHING, "100.00%")
 
 
 def test_columns_without_any_figure_are_left_out() -> None:
@@ -207,7 +215,7 @@ def test_tables_fit_the_width_or_are_parted_between_groups(kind: str, width: int
 
 def test_a_narrow_terminal_gets_a_table_for_each_group_and_a_wide_one_all_in_one() -> None:
     summary = summary_of(full())
-    narrow, middle, wide = (tables(summary, width) for width in (80, 160, 300))
+    narrow, middle, wide = (tables(summary, width) for width in (80, 170, 300))
     assert [headings_of(table)[1] for table in narrow] == ["p50 µs", "accuracy, 95 %", "init ms"]
     assert [headings_of(table)[1] for table in middle] == ["p50 µs", "init ms"]
     assert [headings_of(table) for table in wide] == [
@@ -265,7 +273,7 @@ def test_offline_has_a_table_of_batch_sizes() -> None:
         "images/s",
         "speed-up, 95 %",
     ]
-    assert cells_of(first)[1][:6] == ["onnx-int8", "3.0", "8", "8", "100,000", "5× (5–5)"]
+    assert cells_of(first)[1][:6] == ["onnx-int8", "3.0", "8", "8", "100,000", "5.00× (5.00–5.00)"]
     assert headings_of(batches) == ["images/s at batch", "1", "8"]
     assert cells_of(batches) == [
         ["tf-call", "10,000", "20,000"],
@@ -482,15 +490,15 @@ def test_a_comparison_is_a_table_of_changes() -> None:
     assert re.fullmatch(r"-7\.00 points \(-1\d\.\d\d to -\d\.\d\d\)", found["accuracy"][4])
     assert found["accuracy"][5] == "worse"
     assert found["p50_us"][2:4] == ["20.1", "10.1"]
-    assert re.fullmatch(r"0\.5× \(0\.\d+–0\.\d+\)", found["p50_us"][4])
+    assert re.fullmatch(r"0\.500× \(0\.\d+–0\.\d+\)", found["p50_us"][4])
     assert found["p50_us"][5] == "better"
-    assert found["file_bytes"][2:] == ["2,500", "5,000", "2× (2–2)", "worse"]
+    assert found["file_bytes"][2:] == ["2,500", "5,000", "2.00× (2.00–2.00)", "worse"]
 
 
 def test_few_rounds_have_a_change_without_an_interval() -> None:
     run = bench(measured("onnx-int8", streams([10, 10])))
     found = {row[1]: row for row in change_rows(compare(run, run))}
-    assert found["p50_us"][4:] == ["1×", "no difference shown"]
+    assert found["p50_us"][4:] == ["1.00×", "no difference shown"]
 
 
 def test_what_is_printed_ends_with_the_comparison_and_its_notes(capsys: pytest.CaptureFixture[str]) -> None:

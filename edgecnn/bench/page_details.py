@@ -75,14 +75,21 @@ def changed_images(summary: Summary) -> str:
         if not data.pictures:
             parts.append(f"<p>All contenders give the same label to each of the {len(data.truth):,} images.</p>")
             continue
-        most = max((pair for pair in summary.pairs if pair.changed), key=lambda pair: len(pair.changed or ()))
-        parts.append(
-            f"<p>{escape(most.first)} and {escape(most.second)} differ most: on {len(most.changed or ()):,} of "
-            f"{len(data.truth):,} images of {escape(data.source)} (McNemar p {most.p_accuracy:.2g}).</p>"
-        )
+        parts.append(_most_different(summary, data))
         figures = "".join(_figure(data, answers, number) for number in range(len(data.pictures)))
         parts.append(f'<div class="images">{figures}</div>')
     return "".join(parts)
+
+
+def _most_different(summary: Summary, data: Data) -> str:
+    pairs = [(len(pair.changed), pair) for pair in summary.pairs if pair.changed]
+    if not pairs:
+        return ""
+    count, pair = max(pairs, key=lambda found: found[0])
+    return (
+        f"<p>{escape(pair.first)} and {escape(pair.second)} differ most: on {count:,} of {len(data.truth):,} images of "
+        f"{escape(data.source)} (McNemar p {pair.p_accuracy:.2g}).</p>"
+    )
 
 
 def _figure(data: Data, answers: dict[str, tuple[int, ...]], number: int) -> str:

@@ -46,7 +46,8 @@ def percent(value: float | None) -> str | None:
 def times(value: float | None) -> str | None:
     if value is None:
         return None
-    return f"{value:.3g}×" if value < 10 else f"{value:,.1f}×" if value < 100 else f"{value:,.0f}×"
+    digits = f"{value:#.3g}" if value < 100 else f"{value:,.0f}"
+    return digits.rstrip(".") + "×"
 
 
 def _share(low: float | None, value: float | None, high: float | None) -> str | None:
