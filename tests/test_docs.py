@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from edgecnn.bench.report import markdown
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = ("train", "export", "bench", "predict", "info", "recipes", "doctor")
@@ -43,6 +45,14 @@ def test_tables_in_the_readme_are_the_committed_results(readme: ModuleType) -> N
     assert set(tables) == {"bench-edge", "bench-adventures", "peers", "harness", "published", "targets"}
     for name, content in tables.items():
         assert readme.table(name) == content, f"{name}: run make readme"
+
+
+def test_committed_tables_are_what_the_committed_samples_give(readme: ModuleType) -> None:
+    runs = readme.peers.summaries()
+    assert set(runs) == {"edge", "adventures", "opengenus", "notebook-3x3", "notebook-5x5", "three-conv"}
+    for name, summary in runs.items():
+        committed = (ROOT / "benchmarks" / "results" / f"bench-{name}.md").read_text(encoding="utf-8")
+        assert markdown(summary) == committed, f"{name}: run benchmarks/peers.py"
 
 
 def test_no_command_in_the_readme_failed(readme: ModuleType) -> None:
