@@ -230,8 +230,9 @@ def table() -> str:
             line = f"{median(ratios):.3f}, median of {len(pairs)} pairs ({ratios[0]:.3f} to {ratios[-1]:.3f})"
             lines.append(f"| {figure} over {other}, `{name}` | {line} |")
     for part, what in (("same", "a model and its copy"), ("slower", "a model and the same with a fifth more work")):
-        said = ", ".join(f"{verdict} {count} times" for verdict, count in found[part]["said"].items())
-        lines.append(f"| {what}, {len(found[part]['runs'])} runs | {said} |")
+        runs = len(found[part]["runs"])
+        said = ", ".join(f"{verdict} {count} of {runs}" for verdict, count in sorted(found[part]["said"].items()))
+        lines.append(f"| what is said of {what} | {said} |")
     run = found["whole"]
     lines.append(f"| `edgecnn bench edge`, {len(run['contenders'])} contenders | {run['seconds']:.0f} s |")
     lines.append(f"| CPU time of the coordinator meanwhile | {run['coordinator_share']:.2%} |")
