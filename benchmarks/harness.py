@@ -29,9 +29,9 @@ import published
 
 from edgecnn.bench.document import read
 from edgecnn.bench.figures import Row, summarise
-from edgecnn.bench.host import this_host
 from edgecnn.bench.measure import measure
 from edgecnn.folder import PUBLISHED_MODELS, atomic
+from edgecnn.host import this_host
 
 RESULTS = published.RESULTS.with_name("harness.json")
 MODEL = PUBLISHED_MODELS / "edge" / "model.onnx"

@@ -14,8 +14,8 @@ from statistics import median
 
 import pictures
 
-from edgecnn.bench.host import this_host
 from edgecnn.folder import PUBLISHED_RESULTS, atomic, find_onnx
+from edgecnn.host import this_host
 
 RUNS = 25
 TEN_LINES = """\

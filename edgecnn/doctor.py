@@ -14,10 +14,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from edgecnn.bench import throttling
-from edgecnn.bench.host import Host, cpu_flags, installed, this_host
 from edgecnn.bench.watch import HOT, SET_GOVERNOR, Reading, Watch, is_slow
 from edgecnn.errors import EdgecnnError
 from edgecnn.folder import PUBLISHED_MODELS
+from edgecnn.host import Host, cpu_flags, installed, this_host
 
 if TYPE_CHECKING:
     from edgecnn.data import Dataset

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.bench.contenders import PREFIXES, Contender
-from edgecnn.bench.host import Clock, Host
 from edgecnn.bench.results import Bench, Data, Load, Measurement, Memory, Picture, Plan, Round
 from edgecnn.bench.terms import Runtime
 from edgecnn.bench.watch import Doubt, Reading
 from edgecnn.data import Dataset
+from edgecnn.host import Clock, Host
 from edgecnn.score import Accuracy
 
 MIB = 2**20

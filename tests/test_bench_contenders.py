@@ -259,3 +259,15 @@ def test_a_folders_name_keeps_its_dots(folder: ModelFolder, tmp_path: Path) -> N
     shutil.copytree(folder.path, other)
     entries = start_list([folder.path, other], threads=1, batch=1, runtimes=["onnxruntime"])
     assert entries[1].contenders[0].name == "edge.v2/onnx-float32"
+
+
+def test_int8_for_another_processor_is_measured_only_if_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ModelFolder(tmp_path)
+    for name in ("model.onnx", "model.int8.onnx", "model.int8.arm64.onnx", "model.int8.x86-64.onnx"):
+        (tmp_path / name).write_bytes(b"")
+    for machine, own, other in (("aarch64", "arm64", "x86-64"), ("x86_64", "x86-64", "arm64")):
+        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
+        assert names(folder.path, runtimes=("onnxruntime",)) == ["onnx-float32", "onnx-int8", f"onnx-int8-{own}"]
+        assert names(folder.onnx(f"int8-{other}"), runtimes=("onnxruntime",)) == [f"onnx-int8-{other}"]

@@ -21,13 +21,13 @@ from edgecnn.bench.compare import compare
 from edgecnn.bench.contenders import Contender
 from edgecnn.bench.document import SCHEMA, read, schema, to_json
 from edgecnn.bench.figures import Summary, summarise
-from edgecnn.bench.host import Clock, Host
 from edgecnn.bench.measure import measure
 from edgecnn.bench.results import Bench, Data, Load, Measurement, Memory, Picture, Plan, Round
 from edgecnn.bench.terms import RUNTIMES, SCENARIOS, Scenario
 from edgecnn.bench.watch import Doubt, Reading
 from edgecnn.data import Dataset
 from edgecnn.errors import BenchError
+from edgecnn.host import Clock, Host
 from edgecnn.score import Accuracy
 
 T = TypeVar("T")

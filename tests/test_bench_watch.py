@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from test_bench_host import HOST, plant
+from test_host import HOST, plant
 
 from edgecnn.bench import throttling
 from edgecnn.bench.watch import Doubt, Reading, Watch, _temperature, judge

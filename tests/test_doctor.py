@@ -8,8 +8,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from test_bench_host import HOST
 from test_bench_watch import QUIET
+from test_host import HOST
 
 from edgecnn import doctor
 from edgecnn.data import Dataset

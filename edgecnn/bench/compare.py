@@ -6,10 +6,10 @@ from statistics import median
 
 from edgecnn.bench import stats
 from edgecnn.bench.figures import discordant, highest_rate, paces, reference_of
-from edgecnn.bench.host import Host
 from edgecnn.bench.results import Bench, Measurement, Plan
 from edgecnn.bench.stats import Estimate
 from edgecnn.errors import BenchError
+from edgecnn.host import Host
 
 # What stats.speed_verdict says of now over then, by whether a figure is the better the higher or the lower it is.
 IF_HIGHER = {"faster": "better", "slower": "worse"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgecnn.bench.terms import RUNTIMES, Runtime
 from edgecnn.errors import BenchError, MissingDependencyError, UsageError
 from edgecnn.folder import ONNX_NAMES, ORIGINAL_NAMES, Card, ModelFolder, find
+from edgecnn.host import architecture
 from edgecnn.interface import PIXEL_SCALE
 
 PREFIXES: dict[Runtime, str] = {"tensorflow": "tf", "onnxruntime": "onnx", "litert": "litert", "openvino": "openvino"}
@@ -125,7 +126,13 @@ def _contents(path: Path) -> tuple[Path | None, list[Path]]:
     if path.is_file() or (path / "saved_model.pb").exists():
         return path, []
     folder = ModelFolder(path)
-    return folder.original(), folder.onnx_files()
+    return folder.original(), [file for file in folder.onnx_files() if _suits(_precision(file))]
+
+
+def _suits(precision: str) -> bool:
+    """Whether a file of a folder is for processors of this kind: another's is measured if it is named."""
+    kind = precision.removeprefix("int8-")
+    return kind == precision or kind == architecture()
 
 
 def _missing(path: Path, original: Path | None, files: list[Path]) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import Contender, Entry, start_list
 from edgecnn.bench.figures import drifts
-from edgecnn.bench.host import this_clock, this_host
 from edgecnn.bench.lane import Lane
 from edgecnn.bench.process import empty_python
 from edgecnn.bench.results import Bench, Data, Picture, Plan
@@ -26,6 +25,7 @@ from edgecnn.bench.watch import Watch, judge
 from edgecnn.data import Dataset, load
 from edgecnn.errors import BenchError, EdgecnnError, ModelError
 from edgecnn.folder import ModelFolder
+from edgecnn.host import this_clock, this_host
 from edgecnn.imaging import to_png
 from edgecnn.interface import InputSpec
 from edgecnn.origin import find_dataset, origin_of

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from math import isfinite
 
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.host import Clock, Host
 from edgecnn.bench.terms import SCENARIOS, Scenario
 from edgecnn.bench.watch import Doubt, Reading
 from edgecnn.errors import BenchError
+from edgecnn.host import Clock, Host
 from edgecnn.score import Accuracy
 
 OFFLINE_BATCHES = (1, 8, 32, 128, 512)

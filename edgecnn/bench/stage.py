@@ -9,13 +9,13 @@ from edgecnn.bench.compare import Comparison, compare, require_comparable
 from edgecnn.bench.contenders import start_list
 from edgecnn.bench.document import read, to_json
 from edgecnn.bench.figures import Summary, summarise
-from edgecnn.bench.host import this_host
 from edgecnn.bench.measure import Stage, measure
 from edgecnn.bench.page import to_html
 from edgecnn.bench.report import markdown, to_csv
 from edgecnn.bench.results import Plan
 from edgecnn.bench.rules import Held
 from edgecnn.folder import atomic, require_writable
+from edgecnn.host import this_host
 
 Format = Callable[[Summary, Comparison | None], str]
 FORMATS: dict[str, Format] = {

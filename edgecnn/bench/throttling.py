@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from edgecnn.bench.host import ROOT, contents
+from edgecnn.host import ROOT, contents
 
 WORDS = {0x1: "under-voltage", 0x2: "a capped clock", 0x4: "throttling", 0x8: "the soft temperature limit"}
 UNDER_VOLTAGE, NOW = 0x1, 0xF

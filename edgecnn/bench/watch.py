@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from edgecnn.bench import throttling
-from edgecnn.bench.host import ROOT, Host, cgroups, contents, usable_cpus
 from edgecnn.bench.throttling import COOL
+from edgecnn.host import ROOT, Host, cgroups, contents, usable_cpus
 
 FOREIGN = 0.25  # of the host's cores: so much may other programs use
 STOLEN = 0.05  # of the CPU time

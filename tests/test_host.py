@@ -11,13 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from edgecnn.bench.host import (
+from edgecnn.host import (
     GIBIBYTE,
     Host,
     cgroups,
     cpu_flags,
     cpu_limit,
     cpu_name,
+    fingerprint,
     instruction_sets,
     memory_limit,
     peak_rss,
@@ -102,7 +103,7 @@ def test_this_host_is_the_one_that_the_tests_run_on() -> None:
 def test_cores_are_those_that_the_process_may_use() -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from edgecnn.bench.host import this_host; print(this_host().cores)"
+        "from edgecnn.host import this_host; print(this_host().cores)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
@@ -228,7 +229,7 @@ def test_the_clock_steps_finely_and_reads_quickly() -> None:
 
 def run(code: str) -> list[int]:
     """The numbers that a new process prints."""
-    start = "import subprocess, sys\nfrom edgecnn.bench.host import peak_rss, resident\n"
+    start = "import subprocess, sys\nfrom edgecnn.host import peak_rss, resident\n"
     done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=True)
     return [int(number) for number in done.stdout.split()]
 
@@ -247,14 +248,14 @@ def test_resident_memory_counts_what_is_in_use_only() -> None:
 
 
 def test_memory_is_told_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecnn.bench.host._status_bytes", lambda _: None)
+    monkeypatch.setattr("edgecnn.host._status_bytes", lambda _: None)
     assert resident() == pytest.approx(psutil.Process().memory_info().rss, rel=0.1)
     assert peak_rss() > MEBIBYTE
 
 
 @LINUX
 def test_peak_memory_does_not_begin_at_that_of_the_process_that_started_this_one() -> None:
-    child = "from edgecnn.bench.host import peak_rss; print(peak_rss())"
+    child = "from edgecnn.host import peak_rss; print(peak_rss())"
     start = f"subprocess.run([sys.executable, '-c', {child!r}], check=True)"
     parent, inherited = run(f"used = bytearray(b'1') * (200 * 2**20); print(peak_rss(), flush=True); {start}")
     assert parent > 200 * MEBIBYTE
@@ -264,3 +265,16 @@ def test_peak_memory_does_not_begin_at_that_of_the_process_that_started_this_one
 def test_a_contenders_process_need_not_load_psutil() -> None:
     code = "print(int(resident() > 0), int(peak_rss() > 0), int('psutil' in sys.modules))"
     assert run(code) == [1, 1, 0 if sys.platform == "linux" else 1]
+
+
+def test_a_fingerprint_tells_cpus_apart_and_nothing_else(tmp_path: Path) -> None:
+    laptop, server = (tmp_path / name for name in ("laptop", "server"))
+    for root, text in ((laptop, LAPTOP), (server, SERVER)):
+        (root / "proc").mkdir(parents=True)
+        (root / "proc/cpuinfo").write_text(text)
+    assert fingerprint(laptop) != fingerprint(server)
+    before = fingerprint(laptop)
+    (laptop / "proc/meminfo").write_text("MemTotal: 1 kB")
+    assert fingerprint(laptop) == before
+    (laptop / "proc/cpuinfo").write_text(LAPTOP.replace("avx2", "avx2 avx_vnni"))
+    assert fingerprint(laptop) != before

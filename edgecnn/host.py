@@ -1,5 +1,6 @@
 """Knows the machine: what it is, and what a process has used of it."""
 
+import hashlib
 import os
 import platform
 import sys
@@ -32,6 +33,8 @@ ARM_PARTS = {
     "0xd40": "Neoverse-V1",
     "0xd49": "Neoverse-N2",
 }
+# What systems call the processors that int8 files are made for, and what users do.
+ARCHITECTURES = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "arm64", "arm64": "arm64"}
 ROOT = Path("/")
 GIBIBYTE = 2**30
 
@@ -98,6 +101,21 @@ def this_host(root: Path = ROOT) -> Host:
         python=platform.python_version(),
         versions={name: version for name in PACKAGES if (version := installed(name))},
     )
+
+
+def architecture() -> str:
+    """This machine's kind of processor: "x86-64", "arm64", or the system's own word for another."""
+    machine = platform.machine().lower()
+    return ARCHITECTURES.get(machine, machine)
+
+
+def fingerprint(root: Path = ROOT) -> str:
+    """Sixteen hexadecimal digits that two machines share only if their CPU, its features and its usable cores agree.
+
+    What was chosen or compiled for one CPU is used where the fingerprint is the same, and nowhere else.
+    """
+    facts = (platform.system(), platform.machine(), cpu_name(root), sorted(cpu_flags(root)), len(usable_cpus()))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def this_clock() -> Clock:
