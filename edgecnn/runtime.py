@@ -1,25 +1,35 @@
 """Classifier: the one place that opens an onnxruntime.InferenceSession."""
 
+import hashlib
 import json
 import re
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from edgecnn import folder, host
 from edgecnn.data.dataset import chunks
-from edgecnn.errors import ModelError
+from edgecnn.errors import ModelError, OutputError
 from edgecnn.folder import find_onnx
 from edgecnn.interface import PIXEL_SCALE, InputSpec
+from edgecnn.settings import ENTRY, Settings, metadata_props, stored
 
 PREDICT_CHUNK = 256  # images a run: activations stay in the cache and memory bounded, whatever the number of images
 DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
 # What onnxruntime puts before its own words: a code, the file's path and the C++ function that noticed.
 CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*?\) )?")
+KERNEL_TIME = "_kernel_time"  # what ends the name of a node's event in onnxruntime's profile
+# The key without which a tensor in another file is not found: https://onnx.ai/onnx/repo-docs/ExternalData.html
+EXTERNAL = b"location"
+ALL, NONE = ort.GraphOptimizationLevel.ORT_ENABLE_ALL, ort.GraphOptimizationLevel.ORT_DISABLE_ALL
 
 
 @dataclass(frozen=True)
@@ -33,13 +43,19 @@ class Prediction:
 class Classifier:
     """An ONNX model ready to run: `Classifier("edge")`, `Classifier("models/edge/model.int8.onnx")`.
 
-    `model` is a file, a model folder (its `model.onnx`) or a published model's name. One session, `threads` threads
-    and no spinning: an idle classifier burns no core. Raises ModelError.
+    `model` is a file, a model folder (its `model.onnx`) or a published model's name. One session, run by `settings`;
+    without them by those that the file holds for this host and this onnxruntime, or the safe defaults. `threads=n` is
+    short for `settings=Settings(threads=n)`. An idle classifier burns no core. Raises ModelError, and TypeError if
+    both are given.
     """
 
-    def __init__(self, model: str | Path, *, threads: int = 1) -> None:
+    def __init__(self, model: str | Path, *, threads: int | None = None, settings: Settings | None = None) -> None:
+        if threads is not None and settings is not None:
+            raise TypeError("Classifier takes threads or settings, not both")
         self.path = find_onnx(model)
-        self._session = _open(self.path, threads)
+        given = settings if threads is None else Settings(threads=threads)
+        self.settings = given or _stored(self.path)
+        self._session = _open(self.path, self.settings)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1:
             raise ModelError(f"{self.path} has {len(inputs)} inputs: an image classifier has one")
@@ -88,12 +104,70 @@ def _filled(chunk: NDArray[Any], batch: int | None) -> NDArray[Any]:
     return chunk if batch in (None, len(chunk)) else np.resize(chunk, (batch, *chunk.shape[1:]))
 
 
-def _open(path: Path, threads: int) -> ort.InferenceSession:
+def _stored(path: Path) -> Settings:
+    """What the file says of this host; the fingerprint takes time, and most files say nothing of any."""
+    metadata = metadata_props(path)
+    return stored(metadata, host.fingerprint(), ort.__version__) if ENTRY in metadata else Settings()
+
+
+def _open(path: Path, settings: Settings) -> ort.InferenceSession:
+    kept = kept_graph(path) if settings.cached else None
+    return _session(path, _options(settings)) if kept is None else _open_kept(kept, path, settings)
+
+
+def save_optimized(path: Path, output: Path) -> None:
+    """Write the graph of `path` as onnxruntime optimises it for this machine, all it can. Raises ModelError.
+
+    It holds onnxruntime's own operators: onnx.load reads it, the checker of onnx does not know them.
+    """
+    _session(path, _options(Settings(), output=output))
+
+
+def _open_kept(kept: Path, path: Path, settings: Settings) -> ort.InferenceSession:
+    """Open the graph that was kept; where there is none, or a damaged one, open the model and keep its graph."""
+    with suppress(ModelError):
+        return _session(kept, _options(settings, NONE))
+    with suppress(ModelError, OutputError), folder.atomic(kept) as temporary:
+        return _session(path, _options(settings, output=temporary))
+    return _session(path, _options(settings))
+
+
+def kept_graph(path: Path) -> Path | None:
+    """Where the optimised graph of a model is kept for this host, its onnxruntime and the file's very content.
+
+    None where nothing is kept: for a file that cannot be read, a user without a home, a model with weights in other
+    files, which its own content says nothing of, and a host that does not tell its CPU's features, whose fingerprint
+    other CPUs may share.
+    """
+    if not host.cpu_flags():
+        return None
+    try:
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        return None if EXTERNAL in content else folder.optimized_model(digest, host.fingerprint(), ort.__version__)
+    except (OSError, OutputError):
+        return None
+
+
+def _options(
+    settings: Settings, level: ort.GraphOptimizationLevel = ALL, output: Path | None = None
+) -> ort.SessionOptions:
+    """All that is set of a session. `output` is where it writes its graph as it optimised it."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = settings.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised, and said once
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = settings.arena
+    options.graph_optimization_level = level
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
+    # Otherwise threads spin for a second after each run.
+    options.add_session_config_entry("session.force_spinning_stop", str(int(settings.spinning)))
+    if output:
+        options.optimized_model_filepath = str(output)
+    return options
+
+
+def _session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen unrelated types
@@ -134,3 +208,33 @@ def _labels(metadata: Mapping[str, str], classes: int, path: Path) -> tuple[str,
     if len(labels) != classes:
         raise ModelError(f"{path} has {len(labels)} labels for {classes} classes: export it again")
     return tuple(map(str, labels))
+
+
+def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, float]]:
+    """Operator and microseconds of each node, by its name after onnxruntime's own optimisation, on one thread.
+
+    The times, in order of running, are means of `runs` runs without the slowest and fastest quarter: onnxruntime writes
+    whole microseconds. They include what profiling costs, some 2 µs a node. Raises ModelError.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        options = _options(Settings())
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(scratch) / "profile")
+        session = _session(path, options)
+        feed = {session.get_inputs()[0].name: batch}
+        for _ in range(runs):
+            session.run(None, feed)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    times: dict[str, list[float]] = {}
+    operators: dict[str, str] = {}
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith(KERNEL_TIME):
+            name = event["name"].removesuffix(KERNEL_TIME)
+            operators[name] = event["args"]["op_name"]
+            times.setdefault(name, []).append(event["dur"])
+    return {name: (operators[name], _middle_mean(values)) for name, values in times.items()}
+
+
+def _middle_mean(values: list[float]) -> float:
+    quarter = len(values) // 4
+    return mean(sorted(values)[quarter : len(values) - quarter])

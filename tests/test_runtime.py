@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import odd_models as odd
 import onnx
+import onnxruntime
 import pytest
 from make_tiny import make
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from edgecnn import folder, host
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError, ModelError
 from edgecnn.interface import InputSpec
-from edgecnn.runtime import PREDICT_CHUNK, Classifier, Prediction
+from edgecnn.runtime import PREDICT_CHUNK, Classifier, Prediction, kept_graph
+from edgecnn.settings import Settings, with_settings
 
 Images = NDArray[np.uint8]
 
@@ -108,6 +111,214 @@ def test_a_session_has_the_threads_asked_for_and_does_not_spin(tiny: Path, threa
     options = Classifier(tiny, threads=threads)._session.get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (threads, 1)
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+# How a session runs.
+
+CACHED = Settings(cached=True)
+VERSION = onnxruntime.__version__
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(host, "cpu_flags", lambda *_: frozenset({"made-up"}))  # which not every system tells
+    return tmp_path / "cache"
+
+
+def place(path: Path) -> Path:
+    """Where the optimised graph of a model is kept."""
+    found = kept_graph(path)
+    assert found is not None
+    return found
+
+
+def with_weights(number: float, path: Path) -> Path:
+    """A model that answers unlike one with other weights: `number` for the first class, 0 for the others."""
+    weight = np.zeros((784, 3), np.float32)
+    weight[:, 0] = number
+    model = odd.linear(classes=3, metadata={"labels": '["a", "b", "c"]'})
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "weight"))
+    return odd.save(model, path)
+
+
+def first_label(path: Path, images: Images) -> str:
+    return Classifier(path, settings=CACHED).classify(images[:1])[0][0].label
+
+
+@pytest.fixture
+def positive(tmp_path: Path) -> Path:
+    """Answers "a" on any picture with ink."""
+    return with_weights(0.01, tmp_path / "positive.onnx")
+
+
+@pytest.fixture
+def negative(tmp_path: Path) -> Path:
+    """Answers "b"."""
+    return with_weights(-0.01, tmp_path / "negative.onnx")
+
+
+def test_settings_are_those_of_the_session(tiny: Path) -> None:
+    for settings in (Settings(), Settings(threads=2, spinning=True), Settings(threads=2, arena=False)):
+        classifier = Classifier(tiny, settings=settings)
+        options = classifier._session.get_session_options()
+        assert classifier.settings == settings
+        assert (options.intra_op_num_threads, options.enable_cpu_mem_arena) == (settings.threads, settings.arena)
+        # They spin while a run lasts, and no longer.
+        for key in ("session.intra_op.allow_spinning", "session.force_spinning_stop"):
+            assert options.get_session_config_entry(key) == str(int(settings.spinning))
+
+
+def test_threads_are_short_for_settings(tiny: Path) -> None:
+    assert Classifier(tiny, threads=2).settings == Settings(threads=2)
+    with pytest.raises(TypeError, match="threads or settings, not both"):
+        Classifier(tiny, threads=2, settings=Settings())
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "version", "used"),
+    [
+        (host.fingerprint(), VERSION, Settings(arena=False)),
+        ("0" * 16, VERSION, Settings()),
+        (host.fingerprint(), "1.0", Settings()),
+    ],
+)
+def test_a_files_settings_are_used_on_the_host_and_version_they_are_for(
+    fingerprint: str, version: str, used: Settings, tmp_path: Path
+) -> None:
+    metadata = with_settings({}, fingerprint, version, Settings(arena=False))
+    path = odd.save(odd.linear(metadata=metadata), tmp_path / "odd.onnx")
+    assert Classifier(path).settings == used
+    assert Classifier(path, threads=2).settings == Settings(threads=2)
+    assert Classifier(path, settings=Settings()).settings == Settings()
+
+
+def test_a_file_without_settings_gets_the_defaults_without_a_look_at_the_host(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(host, "fingerprint")
+    assert Classifier(tiny).settings == Settings()
+
+
+def test_nothing_is_kept_unless_asked_for(tiny: Path, cache: Path) -> None:
+    Classifier(tiny)
+    assert list(cache.rglob("*.onnx")) == []
+
+
+def test_a_kept_graph_answers_as_the_model_does_and_holds_its_metadata(tiny: Path, cache: Path, images: Images) -> None:
+    plain, first, second = Classifier(tiny), Classifier(tiny, settings=CACHED), Classifier(tiny, settings=CACHED)
+    assert list(cache.rglob("*.onnx")) == [place(tiny)]
+    for kept in (first, second):
+        np.testing.assert_array_equal(kept.predict(images), plain.predict(images))
+        assert (kept.labels, kept.input, dict(kept.metadata)) == (plain.labels, plain.input, dict(plain.metadata))
+        assert kept.path == tiny
+    level = second._session.get_session_options().graph_optimization_level
+    assert level == onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+
+
+def test_a_kept_graph_is_opened_in_the_models_place_and_that_of_no_other(
+    positive: Path, negative: Path, cache: Path, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, fingerprint = folder.sha256(positive), host.fingerprint()
+    right = folder.optimized_model(digest, fingerprint, VERSION)
+    wrong = [
+        folder.optimized_model(digest, "0" * 16, VERSION),
+        folder.optimized_model(digest, fingerprint, "1.0"),
+        folder.optimized_model(folder.sha256(negative), fingerprint, VERSION),
+    ]
+    assert len({right, *wrong}) == 4
+    for path in wrong:
+        folder.copy(negative, path)
+    assert first_label(positive, images) == "a"
+    assert right.exists()
+    folder.copy(negative, right)  # so that it can be seen to be opened
+    assert first_label(positive, images) == "b"
+    monkeypatch.setattr(host, "fingerprint", lambda: "f" * 16)
+    assert first_label(positive, images) == "a"
+    monkeypatch.setattr(host, "fingerprint", lambda: "0" * 16)
+    assert first_label(positive, images) == "b"
+
+
+def test_a_kept_graph_is_not_opened_once_the_model_has_changed(
+    positive: Path, negative: Path, cache: Path, images: Images
+) -> None:
+    assert first_label(positive, images) == "a"
+    folder.copy(negative, positive)
+    assert first_label(positive, images) == "b"
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda _: b"", lambda _: b"no model"])
+def test_a_damaged_kept_graph_is_replaced(
+    damage: Callable[[bytes], bytes], positive: Path, cache: Path, images: Images
+) -> None:
+    assert first_label(positive, images) == "a"
+    whole = place(positive).read_bytes()
+    place(positive).write_bytes(damage(whole))
+    assert first_label(positive, images) == "a"
+    assert place(positive).read_bytes() == whole
+    assert [path for path in place(positive).parent.iterdir() if path != place(positive)] == []
+
+
+def test_a_model_opens_where_nothing_can_be_kept(
+    positive: Path, cache: Path, tmp_path: Path, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # a folder cannot be made in it, even by root
+    assert first_label(positive, images) == "a"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    place(positive).mkdir(parents=True)
+    assert first_label(positive, images) == "a"
+    assert [path.name for path in place(positive).parent.iterdir()] == [place(positive).name]
+
+
+def test_nothing_is_kept_where_the_cpu_is_not_known(
+    positive: Path, cache: Path, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "cpu_flags", lambda *_: frozenset())
+    assert kept_graph(positive) is None
+    assert first_label(positive, images) == "a"
+    assert list(cache.rglob("*.onnx")) == []
+
+
+def test_a_model_opens_from_a_read_only_cache(positive: Path, cache: Path, images: Images) -> None:
+    kept = place(positive).parent
+    kept.mkdir(parents=True)
+    kept.chmod(0o500)
+    try:
+        assert first_label(positive, images) == "a"
+    finally:
+        kept.chmod(0o700)
+
+
+def test_a_broken_model_is_refused_by_its_own_name_and_not_kept(tmp_path: Path, cache: Path) -> None:
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(b"this is no model")
+    with pytest.raises(ModelError, match=r"bad\.onnx cannot be opened"):
+        Classifier(path, settings=CACHED)
+    assert list(cache.rglob("*.onnx")) == []
+
+
+def test_graphs_are_kept_in_the_users_cache(
+    positive: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert place(positive).parent == tmp_path / "cache" / "edgecnn" / "optimized"
+    for ignored in ("", "relative/cache"):
+        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
+        assert place(positive).parent == tmp_path / "home" / ".cache" / "edgecnn" / "optimized"
+
+
+def test_a_user_without_a_home_opens_models(
+    positive: Path, cache: Path, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert kept_graph(positive) is None
+    assert first_label(positive, images) == "a"
 
 
 # What images are taken.
@@ -309,3 +520,14 @@ def test_weights_beside_the_model_are_read(tmp_path: Path, images: Images) -> No
     (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.linear()))
     path = odd.save_external(odd.linear(), tmp_path / "external.onnx", "weights.bin")
     np.testing.assert_array_equal(Classifier(path).predict(images), expected)
+
+
+def test_a_model_with_weights_in_another_file_is_not_kept(tmp_path: Path, cache: Path, images: Images) -> None:
+    """The weights may change while the model's own content, by which its graph would be found again, does not."""
+    (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.linear()))
+    path = odd.save_external(odd.linear(), tmp_path / "external.onnx", "weights.bin")
+    before = Classifier(path, settings=CACHED).predict(images)
+    assert kept_graph(path) is None
+    assert list(cache.rglob("*.onnx")) == []
+    (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.filled(odd.linear(), 0.0)))
+    assert not np.array_equal(Classifier(path, settings=CACHED).predict(images), before)
