@@ -3,18 +3,25 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgecnn.errors import ModelError
+from edgecnn.errors import MissingDependencyError, ModelError
 from edgecnn.folder import ModelFolder, find
 from edgecnn.runtime import Classifier
 
+if TYPE_CHECKING:
+    from edgecnn.exporting.coverage import Coverage
+
 GRAPH_KEYS = {"opset", "ir_version", "operators", "parameters", "macs"}
+FLOAT = "float32"
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """One ONNX file. `graph` holds opset, ir_version, operators, parameters and macs (None where shapes are open)."""
+    """One ONNX file. `graph` holds opset, ir_version, operators, parameters and macs (None where shapes are open).
+
+    `coverage` tells what of a quantised file runs in int8 here; None for a float32 file, and without the onnx package.
+    """
 
     path: Path
     bytes: int
@@ -24,6 +31,7 @@ class ModelInfo:
     labels: tuple[str, ...]
     graph: dict[str, Any]
     metadata: dict[str, Any]
+    coverage: "Coverage | None"
 
 
 def inspect(model: str | Path) -> list[ModelInfo]:
@@ -43,16 +51,27 @@ def _inspect(path: Path) -> ModelInfo:
     metadata = {key: _plain(value) for key, value in sorted(classifier.metadata.items())}
     recorded = metadata.pop("graph", None)
     graph = recorded if isinstance(recorded, dict) and set(recorded) >= GRAPH_KEYS else _describe(path)
+    precision = _precision(metadata, graph["operators"])
     return ModelInfo(
         path=path,
         bytes=path.stat().st_size,
-        precision=_precision(metadata, graph["operators"]),
+        precision=precision,
         input=f"{classifier.input_name}: {classifier.input}",
         output=f"{classifier.output_name}: float32 [batch, {len(classifier.labels)}]",
         labels=classifier.labels,
         graph=graph,
         metadata=metadata,
+        coverage=None if precision == FLOAT else _coverage(path),
     )
+
+
+def _coverage(path: Path) -> "Coverage | None":
+    from edgecnn.exporting.coverage import coverage
+
+    try:
+        return coverage(path)
+    except MissingDependencyError:  # as on a Raspberry Pi: what the file is can be told without
+        return None
 
 
 def _describe(path: Path) -> dict[str, Any]:
@@ -70,7 +89,7 @@ def _precision(metadata: dict[str, Any], operators: dict[str, int]) -> str:
         types = [str(quantization[key]) for key in ("activations", "weights") if key in quantization]
         return " ".join([str(quantization["scheme"]), *(["int8"] if types else []), "/".join(types)]).strip()
     quantised = any("QuantizeLinear" in op or "Integer" in op for op in operators)
-    return "int8" if quantised else "float32"
+    return "int8" if quantised else FLOAT
 
 
 def _plain(value: str) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import odd_models as odd
@@ -9,8 +10,8 @@ import onnx
 import pytest
 
 from edgecnn.errors import ModelError
-from edgecnn.exporting import quantize
 from edgecnn.info import inspect
+from edgecnn.quantizing.reduced import dynamic
 
 
 def test_a_file_of_edgecnns_own_is_described_by_its_metadata(tiny: Path) -> None:
@@ -56,7 +57,7 @@ def test_open_shapes_are_told(tmp_path: Path) -> None:
 
 def test_a_folder_is_described_file_by_file(tiny: Path, tmp_path: Path) -> None:
     shutil.copy(tiny, tmp_path / "model.onnx")
-    quantize.dynamic(tiny, tmp_path / "model.dynamic.onnx")
+    odd.save(dynamic(onnx.load(tiny)), tmp_path / "model.dynamic.onnx")
     assert [item.path.name for item in inspect(tmp_path)] == ["model.onnx", "model.dynamic.onnx"]
 
 
@@ -74,10 +75,34 @@ def test_the_precision_is_what_the_file_says(details: dict[str, str], precision:
 
 
 def test_the_precision_of_another_tools_file_follows_from_its_operators(tiny: Path, tmp_path: Path) -> None:
-    quantize.dynamic(tiny, tmp_path / "small.onnx")
-    model = onnx.load(tmp_path / "small.onnx")
+    model = dynamic(onnx.load(tiny))
     del model.metadata_props[:]
     assert [item.precision for item in inspect(odd.save(model, tmp_path / "bare.onnx"))] == ["int8"]
+
+
+def quantised(path: Path) -> Path:
+    """A file that says it is quantised."""
+    details = {"scheme": "static", "activations": "uint8", "weights": "int8"}
+    return odd.save(odd.linear(metadata={"quantization": json.dumps(details)}), path)
+
+
+def test_coverage_is_of_quantised_files_only(tiny: Path, tmp_path: Path) -> None:
+    (plain,), (small,) = inspect(tiny), inspect(quantised(tmp_path / "small.onnx"))
+    assert plain.coverage is None
+    assert small.coverage is not None
+    assert [node.operator for node in small.coverage.nodes] == ["Cast", "Flatten", "Gemm", "Softmax"]
+    assert small.coverage.int8_macs == 0  # it only says that it is
+
+
+def test_without_onnx_all_but_the_coverage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = quantised(tmp_path / "small.onnx")
+    graph = {"opset": 17, "ir_version": 8, "operators": {"Gemm": 1}, "parameters": 7840, "macs": 7840}
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"graph": json.dumps(graph), "quantization": '{"scheme": "float16"}'})
+    odd.save(model, path)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    (info,) = inspect(path)
+    assert (info.precision, info.graph, info.coverage) == ("float16", graph, None)
 
 
 @pytest.mark.parametrize("name", ["model.keras", "."])
