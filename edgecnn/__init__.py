@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from edgecnn.bench.results import Plan
     from edgecnn.data import Dataset, load
     from edgecnn.errors import EdgecnnError
-    from edgecnn.exporting.stage import export, quantize
+    from edgecnn.exporting.stage import export
     from edgecnn.folder import Card, ModelFolder
     from edgecnn.info import inspect
+    from edgecnn.quantizing.report import QuantizationReport
+    from edgecnn.quantizing.stage import quantize
     from edgecnn.recipes import RECIPES, Recipe, find_recipe
     from edgecnn.runtime import Classifier, Prediction
+    from edgecnn.settings import Settings
     from edgecnn.training.fit import train
 
 _HOME = {
@@ -29,13 +32,15 @@ _HOME = {
     "ModelFolder": "edgecnn.folder",
     "Plan": "edgecnn.bench.results",
     "Prediction": "edgecnn.runtime",
+    "QuantizationReport": "edgecnn.quantizing.report",
     "Recipe": "edgecnn.recipes",
+    "Settings": "edgecnn.settings",
     "export": "edgecnn.exporting.stage",
     "find_recipe": "edgecnn.recipes",
     "inspect": "edgecnn.info",
     "load": "edgecnn.data",
     "measure": "edgecnn.bench.measure",
-    "quantize": "edgecnn.exporting.stage",
+    "quantize": "edgecnn.quantizing.stage",
     "summarise": "edgecnn.bench.figures",
     "train": "edgecnn.training.fit",
 }
@@ -49,7 +54,9 @@ __all__ = [
     "ModelFolder",
     "Plan",
     "Prediction",
+    "QuantizationReport",
     "Recipe",
+    "Settings",
     "export",
     "find_recipe",
     "inspect",

@@ -13,7 +13,7 @@ from edgecnn import console
 from edgecnn.bench.terms import RUNTIMES, Scenario
 from edgecnn.console import DEFAULT_MODEL
 from edgecnn.errors import EdgecnnError, UsageError
-from edgecnn.exporting.schemes import Scheme, Target
+from edgecnn.quantizing.schemes import Scheme, Target
 
 
 class ErrorTranslatingGroup(TyperGroup):
@@ -92,29 +92,47 @@ def train(
 @app.command()
 def export(
     model: Annotated[str, typer.Argument(help="Model folder, .keras, .h5, SavedModel or .onnx.")] = DEFAULT_MODEL,
-    quantize: Annotated[bool, typer.Option("--quantize", help="Write a smaller precision too.")] = False,
-    scheme: Annotated[Scheme, typer.Option(help="How to quantise; auto is static int8.")] = "auto",
+    quantize: Annotated[bool, typer.Option("--quantize", help="Make it smaller and faster, where that pays.")] = False,
+    scheme: Annotated[Scheme, typer.Option(help="How to quantise; auto tries, measures and chooses.")] = "auto",
     target: Annotated[Target, typer.Option(help="The processor that int8 is for.")] = "host",
+    max_drop: Annotated[
+        float, typer.Option(min=0, metavar="POINTS", help="Accuracy that int8 may lose, in percentage points.")
+    ] = 0.1,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every candidate and its figures.")] = False,
     data: DataOption = None,
+    calibration_images: Annotated[int, typer.Option(help="Training images that set int8's ranges.")] = 512,
     opset: Annotated[int, typer.Option(min=13, max=18, help="The ONNX operator set.")] = 17,
     out: OutOption = None,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Convert a model to ONNX, prove that it does the same, and with --quantize make it smaller."""
-    from edgecnn.exporting import stage
-
+    """Convert a model to ONNX, prove that it does the same, and with --quantize make it smaller and faster."""
     source: str | Path = model
     if not (quantize and model.endswith(".onnx")):
+        from edgecnn.exporting import stage
+
         exported = stage.export(model, out=out, data=data, opset=opset)
-        source = exported.path
+        source, card = exported.path, exported.card
         if not as_json:
             console.print_exported(exported)
     if quantize:
-        quantized = stage.quantize(source, scheme=scheme, target=target, out=out, data=data)
+        from edgecnn.quantizing.stage import quantize as run
+
+        with console.quantizing_bar(quiet) as report:
+            quantized = run(
+                source,
+                scheme=scheme,
+                target=target,
+                max_drop=max_drop,
+                data=data,
+                calibration_images=calibration_images,
+                out=out,
+                report=report,
+            )
+        card = quantized.card
         if not as_json:
-            console.print_quantized(quantized)
+            console.print_quantized(quantized, explain)
     if as_json:
-        card = quantized.card if quantize else exported.card
         typer.echo(card.to_json(), nl=False)
 
 
@@ -238,8 +256,16 @@ def info(
 
 
 @app.command()
-def recipes(as_json: JsonOption = False) -> None:
+def recipes(
+    as_lint: Annotated[
+        bool, typer.Option("--lint", help="Say which convolutions would miss a fast int8 path.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List what can be trained, with published and reproduced accuracy."""
+    if as_lint:
+        _lint(as_json)
+        return
     from edgecnn.recipes import RECIPES, reproduced
 
     measured = reproduced()
@@ -249,6 +275,18 @@ def recipes(as_json: JsonOption = False) -> None:
         return
     for recipe in RECIPES.values():
         console.print_recipe(recipe, measured.get(recipe.name))
+
+
+def _lint(as_json: bool) -> None:
+    from edgecnn.exporting.lint import lint
+    from edgecnn.recipes import RECIPES
+
+    linted = [lint(recipe) for recipe in RECIPES.values()]
+    if as_json:
+        typer.echo(json.dumps([asdict(item) for item in linted], indent=2, ensure_ascii=False))
+        return
+    for item in linted:
+        console.print_lint(item)
 
 
 @app.command()

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from edgecnn.bench.measure import Stage
     from edgecnn.bench.stage import Outcome
     from edgecnn.doctor import Check
-    from edgecnn.exporting.stage import Exported, Quantized
+    from edgecnn.exporting.coverage import Coverage
+    from edgecnn.exporting.lint import Lint
+    from edgecnn.exporting.stage import Exported
     from edgecnn.info import ModelInfo
+    from edgecnn.quantizing.report import QuantizationReport
+    from edgecnn.quantizing.search import Progress as Search
     from edgecnn.recipes import Recipe
     from edgecnn.training.fit import Progress, Trained
 
@@ -74,6 +78,18 @@ def bench_bar(quiet: bool) -> Iterator["Callable[[Stage], None]"]:
         task = bar.add_task("starting", total=None)
 
         def show(at: "Stage") -> None:
+            bar.update(task, description=at.doing, total=at.steps, completed=at.done)
+            bar.refresh()
+
+        yield show
+
+
+@contextmanager
+def quantizing_bar(quiet: bool) -> Iterator["Callable[[Search], None]"]:
+    with _bar(quiet, still=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(at: "Search") -> None:
             bar.update(task, description=at.doing, total=at.steps, completed=at.done)
             bar.refresh()
 
@@ -144,17 +160,31 @@ def print_exported(exported: "Exported") -> None:
         typer.echo(f"  accuracy  {exported.record.accuracy}")
 
 
-def print_quantized(quantized: "Quantized") -> None:
-    record = quantized.record
-    details = record.quantization
-    form = " ".join(str(details[key]) for key in ("activations", "weights") if key in details)
-    typer.echo(
-        f"{quantized.path}: {details['scheme']} {form}".rstrip()
-        + f", {record.bytes:,} bytes ({record.bytes / quantized.bytes_before:.0%} of float32)"
-    )
-    typer.echo(f"  accuracy before  {quantized.before}")
-    typer.echo(f"  accuracy after   {quantized.after}")
-    typer.echo(f"  agreement with float32  {record.agreement:.2%}")
+def print_quantized(report: "QuantizationReport", explain: bool) -> None:
+    from edgecnn.quantizing.report import reasons, table
+
+    if explain:
+        _print_tables(lambda _: [table(report)])
+        typer.echo("\n".join([*reasons(report), ""]))
+    for note in report.notes:
+        say(f"note: {note}")
+    record, details = report.record, report.record.quantization
+    if report.chosen is None:
+        typer.echo(f"{report.path}: float32 stays, {record.bytes:,} bytes; {report.reason}")
+    else:
+        form = " ".join(str(details[key]) for key in ("activations", "weights") if key in details)
+        smaller = f"{record.bytes:,} bytes ({record.bytes / report.bytes_before:.0%} of float32)"
+        typer.echo(f"{report.path}: {details['scheme']} {form}".rstrip() + f", {smaller}")
+        typer.echo(f"  chosen           {report.chosen.candidate.name}: {report.reason}")
+        typer.echo(f"  accuracy before  {report.before}")
+        typer.echo(f"  accuracy after   {report.after}")
+        typer.echo(f"  agreement with float32  {record.agreement:.2%}")
+    if report.tuning:
+        typer.echo(f"  session here     {report.tuning.settings}")
+    if report.removed:
+        say(f"removed {report.removed}: an int8 file of an earlier time, which float32 replaces")
+    if not explain and len(report.trials) > 1:
+        say(f"{len(report.trials)} candidates were tried: --explain shows them")
 
 
 def print_info(item: "ModelInfo") -> None:
@@ -167,9 +197,35 @@ def print_info(item: "ModelInfo") -> None:
     typer.echo(f"  format          opset {graph['opset']}, IR version {graph['ir_version']}")
     typer.echo(f"  operators       {', '.join(f'{count} {op}' for op, count in graph['operators'].items())}")
     typer.echo(f"  size            {graph['parameters']:,} parameters, {macs}")
+    decision = item.metadata.get("decision")
+    if isinstance(decision, dict):
+        tried = f"{decision['chosen']}, of {len(decision['candidates'])} candidates and float32: {decision['reason']}"
+        typer.echo(f"  {'decision':<16}{tried}")
     for key, value in item.metadata.items():
-        if key != "labels":
+        if key not in ("labels", "decision"):
             typer.echo(f"  {key.replace('_', ' '):<16}{_plainly(value)}")
+    if item.coverage:
+        _print_coverage(item.coverage)
+    elif item.precision != "float32":
+        typer.echo("  coverage        needs the onnx package: pip install 'edgecnn[quantize]'")
+
+
+def _print_coverage(coverage: "Coverage") -> None:
+    from edgecnn.exporting.fastpaths import explain
+
+    share = "an unknown share" if coverage.int8_macs is None else f"{coverage.int8_macs:.0%}"
+    typer.echo(
+        f"  coverage        {share} of the multiply-accumulates in int8, "
+        f"as onnxruntime {coverage.onnxruntime} optimises it for {coverage.machine}"
+    )
+    widest = max((len(node.name) for node in coverage.nodes), default=0)
+    for node in coverage.nodes:
+        typer.echo(f"  {'':<16}{node.name:<{widest}}  {node.operator:<21}  {node.precision}")
+    for left in coverage.leftovers:
+        typer.echo(f"  left over       {left.name} ({left.operator}) between {left.after} and {', '.join(left.before)}")
+    for judged in coverage.convolutions:
+        for line in explain(judged):
+            typer.echo(f"  fast path       {line}")
 
 
 def _plainly(value: Any) -> str:
@@ -183,6 +239,16 @@ def print_recipe(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
     published = ", ".join(f"{item.accuracy:.2%} ({item.source})" for item in recipe.published) or "none stated"
     reached = f"{measured['test']['value']:.2%} in {measured['seconds']:.0f} s" if measured else "not measured"
     typer.echo(f"{recipe.name}\n  {recipe.summary}\n  published {published}; reproduced {reached}")
+
+
+def print_lint(linted: "Lint") -> None:
+    from edgecnn.exporting.fastpaths import explain
+
+    typer.echo(f"{linted.recipe}: the fast int8 path of onnxruntime")
+    for judged in linted.convolutions:
+        fast = " and ".join(verdict.architecture for verdict in judged.verdicts if verdict.fast)
+        for line in [*([f"{judged.convolution} takes it on {fast}"] if fast else []), *explain(judged)]:
+            typer.echo(f"  {line}")
 
 
 def print_checks(checks: "Sequence[Check]") -> None:

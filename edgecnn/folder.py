@@ -19,6 +19,8 @@ MODELS = Path("models")
 ONNX_NAMES = {
     "float32": "model.onnx",
     "int8": "model.int8.onnx",
+    "int8-x86-64": "model.int8.x86-64.onnx",
+    "int8-arm64": "model.int8.arm64.onnx",
     "dynamic": "model.dynamic.onnx",
     "float16": "model.fp16.onnx",
 }
@@ -57,7 +59,11 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class ExportRecord:
-    """One ONNX file: what it is and what it scored. `quantization` and `calibration` are empty for float32."""
+    """One ONNX file: what it is and what it scored.
+
+    `quantization` says how it was made, and is empty for float32. `decision` says what else was tried, with every
+    round's times, and is empty before anything was.
+    """
 
     precision: str
     bytes: int
@@ -67,6 +73,7 @@ class ExportRecord:
     agreement: float | None = None
     accuracy: Accuracy | None = None
     quantization: dict[str, Any] = field(default_factory=dict)
+    decision: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -235,6 +242,20 @@ def find_onnx(model: str | Path) -> Path:
 def published() -> list[str]:
     """The names of the published models."""
     return [path.parent.name for path in PUBLISHED_MODELS.glob("*/card.json")]
+
+
+def optimized_model(sha256: str, fingerprint: str, onnxruntime: str) -> Path:
+    """Where the graph of the model with that content is kept as that onnxruntime optimised it for that host.
+
+    The user's cache, as the XDG Base Directory Specification places it: a relative XDG_CACHE_HOME is to be ignored.
+    Raises OutputError for a user who has no home.
+    """
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        cache = given if given.is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise OutputError(f"there is no place for a cache ({error}): set XDG_CACHE_HOME") from None
+    return cache / "edgecnn" / "optimized" / f"{sha256}.{fingerprint}.onnxruntime-{onnxruntime}.onnx"
 
 
 @contextmanager

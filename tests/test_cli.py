@@ -145,11 +145,31 @@ def test_recipes_tell_published_and_reproduced_accuracy(edgecnn: Run) -> None:
     assert "98.97% (the tutorial)" in edgecnn("recipes").stdout
 
 
+def test_recipes_are_linted_for_int8(edgecnn: Run) -> None:
+    (edge, *_) = json.loads(edgecnn("recipes", "--lint", "--json").stdout)
+    assert list(edge) == ["recipe", "convolutions"]
+    assert [list(judged) for judged in edge["convolutions"]] == [["convolution", "verdicts"]] * 3
+    first = edge["convolutions"][0]
+    assert list(first["verdicts"][0]) == ["architecture", "fast", "path", "reasons", "inputs", "outputs"]
+    text = edgecnn("recipes", "--lint").stdout
+    assert "conv1 (5×5, 1 → 16 channels) misses it on x86-64 (im2col): 1 input channel, no multiple of 4" in text
+
+
 def test_info_prints_interface_graph_and_origin(edgecnn: Run, exported: ModelFolder) -> None:
     text = edgecnn("info", exported.path).stdout
     assert "image: uint8 [batch, 28, 28], 0 to 255" in text
     assert "1,890,496 multiply-accumulates" in text
     assert "model.int8.onnx: static int8 uint8/int8" in text
+    assert text.count("of the multiply-accumulates in int8, as onnxruntime") == 1
+    covered = json.loads(edgecnn("info", exported.onnx("int8"), "--json").stdout)[0]["coverage"]
+    assert list(covered) == ["onnxruntime", "machine", "nodes", "leftovers", "int8_macs", "convolutions"]
+    assert list(covered["nodes"][0]) == ["name", "operator", "precision", "macs"]
+    assert list(covered["leftovers"][0]) == ["name", "operator", "after", "before"]
+
+
+def test_info_without_onnx_says_how_to_get_the_coverage(pi: Run, exported: ModelFolder) -> None:
+    text = pi("info", exported.path).stdout
+    assert text.count("coverage        needs the onnx package: pip install 'edgecnn[quantize]'") == 1  # the int8 file's
 
 
 def test_doctor_has_a_line_for_each_check_and_the_same_as_json(edgecnn: Run, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from edgecnn.data import Dataset
-from edgecnn.exporting import quantize
 from edgecnn.exporting.describe import describe
-from edgecnn.exporting.schemes import S8S8, U8S8, Int8
+from edgecnn.quantizing.reduced import dynamic, float16
+from edgecnn.quantizing.schemes import S8S8, U8S8, Int8
+from edgecnn.quantizing.static import calibrate, quantize_static
 
 SIZE, CHANNELS, FILTERS, CLASSES = 12, 4, 8, 3
 
@@ -109,23 +110,21 @@ def test_positions_and_sizes_are_no_parameters() -> None:
 
 
 @pytest.mark.parametrize("form", [U8S8, S8S8])
-def test_static_int8_has_the_parameters_and_multiplications_of_its_source(form: Int8, tmp_path: Path) -> None:
-    source, images = odd.save(small_net(), tmp_path / "a.onnx"), np.ones((2, CHANNELS, SIZE, SIZE), np.float32)
-    quantize.static(source, tmp_path / "b.onnx", images, form)
-    described = describe(onnx.load(tmp_path / "b.onnx"))
+def test_static_int8_has_the_parameters_and_multiplications_of_its_source(form: Int8) -> None:
+    source, images = small_net(), np.ones((2, CHANNELS, SIZE, SIZE), np.float32)
+    described = describe(quantize_static(source, calibrate(source, images, "minmax"), form))
     assert described.operators["DequantizeLinear"] >= 4
     assert (described.parameters, described.macs) == (PARAMETERS, MACS)
 
 
-def test_dynamic_int8_has_the_parameters_and_multiplications_of_its_source(tmp_path: Path) -> None:
-    quantize.dynamic(odd.save(small_net(), tmp_path / "a.onnx"), tmp_path / "b.onnx")
-    described = describe(onnx.load(tmp_path / "b.onnx"))
+def test_dynamic_int8_has_the_parameters_and_multiplications_of_its_source() -> None:
+    described = describe(dynamic(small_net()))
     assert described.operators["ConvInteger"] == described.operators["MatMulInteger"] == 1
     assert (described.parameters, described.macs) == (PARAMETERS, MACS)
 
 
 def test_float16_has_the_parameters_and_multiplications_of_its_source(tiny: Path, tmp_path: Path) -> None:
-    quantize.float16(tiny, tmp_path / "b.onnx")
+    onnx.save(float16(onnx.load(tiny)), tmp_path / "b.onnx")
     source, described = describe(onnx.load(tiny)), describe(onnx.load(tmp_path / "b.onnx"))
     assert described.operators["Cast"] == source.operators["Cast"] + 1
     assert (described.parameters, described.macs) == (source.parameters, source.macs)

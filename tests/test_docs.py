@@ -42,7 +42,10 @@ def test_help_in_the_readme_is_what_the_commands_print(readme: ModuleType, monke
 
 def test_tables_in_the_readme_are_the_committed_results(readme: ModuleType) -> None:
     tables = blocks(readme, "table")
-    assert set(tables) == {"bench-edge", "bench-adventures", "peers", "harness", "published", "targets"}
+    assert set(tables) == {
+        *("bench-edge", "bench-adventures", "peers", "harness", "published", "targets"),
+        *("quantization", "quantization-targets"),
+    }
     for name, content in tables.items():
         assert readme.table(name) == content, f"{name}: run make readme"
 

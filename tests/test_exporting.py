@@ -13,9 +13,7 @@ import pytest
 from edgecnn.data import Dataset
 from edgecnn.errors import DataError, ExportError, InputError, ModelError, VerificationError
 from edgecnn.exporting import verify
-from edgecnn.exporting.quantize import has_vnni, int8_for
-from edgecnn.exporting.schemes import S8S8, U8S8, U8S8_REDUCED
-from edgecnn.exporting.stage import CALIBRATION_IMAGES, export, quantize
+from edgecnn.exporting.stage import export
 from edgecnn.folder import ModelFolder, sha256
 from edgecnn.recipes import RECIPES
 from edgecnn.runtime import Classifier
@@ -145,7 +143,7 @@ def test_the_file_describes_itself(exported: ModelFolder) -> None:
     assert metadata["recipe"] == "edge"
     assert {"tensorflow", "tf2onnx", "onnx", "onnxruntime"} <= set(json.loads(metadata["versions"]))
     calibration = json.loads(metadata["quantization"])["calibration"]
-    assert (calibration["images"], calibration["split"]) == (CALIBRATION_IMAGES, "train")
+    assert (calibration["images"], calibration["split"]) == (512, "train")
     record = card.exports["model.int8.onnx"]
     assert record.accuracy is not None
     assert json.loads(metadata["accuracy"])["correct"] == record.accuracy.correct
@@ -221,22 +219,6 @@ def test_a_float_model_is_given_the_pixel_scale_that_scores_best(layers: Any, he
         assert export(name).card.input_scale == pytest.approx(1 / scale)
 
 
-def test_quantising_a_foreign_model_takes_its_own_images(layers: Any, here: Path) -> None:
-    settle_batch_norms(residual(layers)).save("mine.keras")
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (600, 32, 32, 3), np.uint8), np.arange(600) % 5
-    np.savez("mine.npz", x_train=images, y_train=labels, x_test=images[:200], y_test=labels[:200])
-    done = export("mine.keras", data="mine.npz")
-    assert done.verified_on == "200 test images of mine.npz"
-    with pytest.raises(ExportError, match="give --data"):
-        quantize(done.path)
-    quantized = quantize(done.path, data="mine.npz")
-    assert quantized.record.quantization["calibration"]["data"] == "mine.npz"
-    assert "QuantizeLinear" in operators(quantized.path)
-    small = quantize(done.path, scheme="float16", data="mine.npz")
-    onnx.checker.check_model(small.path, full_check=True)  # float input too leaves the nodes in order
-
-
 def test_images_of_another_form_are_refused(exported: ModelFolder, here: Path) -> None:
     images, labels = np.zeros((20, 16, 16), np.uint8), np.arange(20) % 10
     np.savez("small.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
@@ -247,71 +229,6 @@ def test_images_of_another_form_are_refused(exported: ModelFolder, here: Path) -
     with pytest.raises(DataError, match="has 3 classes, the model 10"):
         export(exported.path, data="three.npz", out=here / "out")
     assert not (here / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("target", "activations", "reduced"),
-    [("x86-64", "uint8", True), ("arm64", "int8", False), ("any", "uint8", True)],
-)
-def test_the_target_decides_the_form_of_int8(
-    target: Any, activations: str, reduced: bool, exported: ModelFolder, tmp_path: Path
-) -> None:
-    done = quantize(exported.onnx("float32"), target=target, out=tmp_path)
-    details = done.record.quantization
-    assert (details["activations"], details["weights"], details["reduce_range"]) == (activations, "int8", reduced)
-    model = onnx.load(done.path)
-    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    weights = [
-        stored[node.input[0]]
-        for node in model.graph.node
-        if node.op_type == "DequantizeLinear" and node.input[0] in stored
-    ]
-    kernels = [array for array in weights if array.ndim == 4]
-    assert len(kernels) == 3
-    assert {array.dtype for array in kernels} == {np.dtype(np.int8)}
-    assert max(int(np.abs(array.astype(int)).max()) for array in kernels) == (64 if reduced else 127)
-    assert model.ir_version == 8
-
-
-def test_weights_have_a_scale_for_each_channel(exported: ModelFolder) -> None:
-    model = onnx.load(exported.onnx("int8"))
-    sizes = {tensor.dims[0] for tensor in model.graph.initializer if tensor.name.endswith("_scale") and tensor.dims}
-    assert {16, 32, 64, 10} <= sizes
-
-
-@pytest.mark.parametrize(
-    ("flags", "expected"), [("sse4 avx512_vnni", True), ("avx avx_vnni", True), ("avx2 avx512f", False)]
-)
-def test_vnni_is_read_from_the_cpu_flags(flags: str, expected: bool, tmp_path: Path) -> None:
-    (tmp_path / "cpuinfo").write_text(f"model name : some CPU\nflags : {flags}\n")
-    assert has_vnni(tmp_path / "cpuinfo") is expected
-    assert has_vnni(tmp_path / "missing") is False
-
-
-def test_named_targets_do_not_depend_on_this_machine() -> None:
-    assert [int8_for(name) for name in ("x86-64", "arm64", "any")] == [U8S8_REDUCED, S8S8, U8S8_REDUCED]
-    assert int8_for("host") in (U8S8, U8S8_REDUCED, S8S8)
-
-
-@pytest.mark.parametrize(("scheme", "name", "operator"), [
-    ("dynamic", "model.dynamic.onnx", "ConvInteger"),
-    ("float16", "model.fp16.onnx", "Conv"),
-])  # fmt: skip
-def test_other_schemes_are_smaller_and_as_accurate(
-    scheme: Any, name: str, operator: str, exported: ModelFolder, tmp_path: Path
-) -> None:
-    done = quantize(exported.onnx("float32"), scheme=scheme, out=tmp_path)
-    assert done.path == tmp_path / name
-    assert operator in operators(done.path)
-    assert done.record.bytes < 0.6 * done.bytes_before
-    assert done.after.value > done.before.value - 0.003
-    assert Classifier(done.path).labels == Classifier(exported.onnx("float32")).labels
-    assert Classifier(done.path).input.dtype == "uint8"
-
-
-def test_calibration_is_the_same_each_time(exported: ModelFolder, tmp_path: Path) -> None:
-    again = quantize(exported.onnx("float32"), out=tmp_path)
-    assert sha256(again.path) == sha256(exported.onnx("int8"))
 
 
 @pytest.mark.parametrize("opset", [13, 15, 18])
@@ -327,34 +244,6 @@ def test_a_model_that_answers_otherwise_is_refused() -> None:
     for wrong in (reference + np.float32(2e-5), reference[:, ::-1], reference * np.nan):
         with pytest.raises(VerificationError, match=r"model\.onnx differs from the original.*nothing was written"):
             verify.require_equal(verify.compare(wrong, reference), "model.onnx")
-
-
-def test_a_drop_of_more_than_three_tenths_of_a_point_is_refused() -> None:
-    before = Accuracy("test", 9900, 10_000)
-    verify.require_accuracy(Accuracy("test", 9870, 10_000), before, "model.int8.onnx")
-    with pytest.raises(VerificationError, match=r"from 99\.00% to 98\.69%.*--scheme dynamic"):
-        verify.require_accuracy(Accuracy("test", 9869, 10_000), before, "model.int8.onnx")
-
-
-def test_a_failed_quantisation_leaves_the_earlier_file(exported: ModelFolder, tmp_path: Path, mnist: Dataset) -> None:
-    """Weights that int8 cannot hold: one huge weight in each output channel, on a pixel that is always 0."""
-    folder = ModelFolder(tmp_path)
-    spoilt = onnx.load(exported.onnx("float32"))
-    gemm = next(tensor for tensor in spoilt.graph.initializer if tensor.name == "gemm1_weight")
-    array = onnx.numpy_helper.to_array(gemm).copy()
-    conv = next(tensor for tensor in spoilt.graph.initializer if tensor.name == "conv3_bias")
-    bias = onnx.numpy_helper.to_array(conv).copy()
-    kernel = next(tensor for tensor in spoilt.graph.initializer if tensor.name == "conv3_weight")
-    weights = onnx.numpy_helper.to_array(kernel).copy()
-    weights[0], bias[0], array[:9] = 0, 0, 1e4  # channel 0 is always 0, so its rows of the Gemm are never used
-    for tensor, value in ((gemm, array), (conv, bias), (kernel, weights)):
-        tensor.CopyFrom(onnx.numpy_helper.from_array(value, tensor.name))
-    onnx.save(spoilt, folder.onnx("float32"))
-    folder.onnx("int8").write_bytes(b"earlier")
-    with pytest.raises(VerificationError, match=r"model\.int8\.onnx would fall from"):
-        quantize(folder.onnx("float32"))
-    assert folder.onnx("int8").read_bytes() == b"earlier"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.int8.onnx", "model.onnx"]
 
 
 def test_a_failed_export_leaves_the_earlier_file(layers: Any, here: Path) -> None:
@@ -416,11 +305,9 @@ def test_models_of_another_form_are_refused(layers: Any, here: Path) -> None:
             export(name)
 
 
-def test_onnx_files_are_quantised_but_not_exported(exported: ModelFolder) -> None:
+def test_onnx_files_are_not_exported(exported: ModelFolder) -> None:
     with pytest.raises(ExportError, match="is ONNX already: add --quantize"):
         export(exported.onnx("float32"))
-    with pytest.raises(ExportError, match="is quantised already"):
-        quantize(exported.onnx("int8"))
 
 
 def test_data_that_has_changed_since_training_is_refused(exported: ModelFolder, tmp_path: Path) -> None:

@@ -27,10 +27,14 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def sample(self, size: int, seed: int) -> "Split":
-        """`size` images drawn without replacement (all, if there are fewer), in stored order; the same for a seed."""
+    def draw(self, size: int, seed: int) -> NDArray[np.int64]:
+        """The positions of `size` images without replacement (all, if there are fewer), in order; one draw a seed."""
         size = min(size, len(self))
-        chosen = np.sort(np.random.default_rng(seed).choice(len(self), size, replace=False))
+        return np.sort(np.random.default_rng(seed).choice(len(self), size, replace=False))
+
+    def sample(self, size: int, seed: int) -> "Split":
+        """The images that `draw` picks."""
+        chosen = self.draw(size, seed)
         return Split(self.name, self.images[chosen], self.labels[chosen])
 
 

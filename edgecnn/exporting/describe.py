@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -81,18 +82,22 @@ def _stored(graph: Graph, name: str) -> Any | None:
 
 
 def _macs(graph: Graph) -> int | None:
-    """Multiply-accumulates of convolutions and matrix products for one image: outputs × values summed for each."""
+    counted = [macs for _, macs in weighted(graph)]
+    return None if None in counted else sum(map(int, counted))  # type: ignore[arg-type]
+
+
+def weighted(graph: Graph) -> Iterator[tuple[Any, int | None]]:
+    """Each convolution and matrix product with its multiply-accumulates for one image, None where shapes are open.
+
+    They are its outputs × the values summed for each.
+    """
     shapes = graph.shapes(1)
-    total = 0
     for node in graph.nodes:
-        if node.op_type not in WEIGHTED:
-            continue
-        weights = shapes.get(_values(node)[1], ())
-        outputs = shapes.get(node.output[0], ())
-        if not weights or not outputs or None in weights or None in outputs:
-            return None
-        total += math.prod(map(int, outputs)) * _summed(node, weights)  # type: ignore[arg-type]
-    return total
+        if node.op_type in WEIGHTED:
+            weights = shapes.get(_values(node)[1], ())
+            outputs = shapes.get(node.output[0], ())
+            is_open = not weights or not outputs or None in weights or None in outputs
+            yield node, None if is_open else math.prod(map(int, outputs)) * _summed(node, weights)  # type: ignore[arg-type]
 
 
 def _summed(node: Any, weights: tuple[int | None, ...]) -> int:

@@ -67,10 +67,18 @@ class Graph:
 
     def add_constant(self, value: Array) -> str:
         """A new constant; its name is made readable by `rename`."""
-        self._made += 1
-        name = f"edgecnn_constant_{self._made}"
+        name = self._new_name("constant")
         self.proto.initializer.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
+
+    def _new_name(self, kind: str) -> str:
+        """One that no tensor and no node has: an earlier Graph may have named some of this model's."""
+        values = [*self.proto.initializer, *self.proto.input, *self.proto.node]
+        taken = {value.name for value in values} | {name for node in self.proto.node for name in node.output}
+        while True:
+            self._made += 1
+            if (name := f"edgecnn_{kind}_{self._made}") not in taken:
+                return name
 
     def producer(self, name: str) -> Any | None:
         """The node that computes `name`, or None for inputs and constants."""
@@ -93,6 +101,14 @@ class Graph:
         position = next(at for at, item in enumerate(self.proto.node) if item is old or item == old)
         self.proto.node.remove(old)
         self.proto.node.insert(position, node)
+
+    def insert_before(self, node: Any, op: str, inputs: list[str], **values: Any) -> str:
+        """Put a new node of type `op` before `node`; returns its result's name."""
+        made = self.onnx.helper.make_node(op, inputs, [self._new_name(op.lower())], **values)
+        made.name = made.output[0]
+        position = next(at for at, item in enumerate(self.proto.node) if item is node or item == node)
+        self.proto.node.insert(position, made)
+        return str(made.output[0])
 
     def bypass(self, node: Any, source: str) -> None:
         """Remove a node whose result is `source` itself, keeping a graph output's name."""
@@ -145,21 +161,27 @@ class Graph:
     def rename(self, input_name: str, output_name: str) -> None:
         """Give every node and tensor a short name by its place: conv1, conv1_weight, conv1_bias, relu1, …"""
         names = {self.proto.input[0].name: input_name, self.proto.output[0].name: output_name}
+        ends = (input_name, output_name)
         counts: dict[str, int] = {}
         for node in self.proto.node:
             kind = node.op_type.lower()
             counts[kind] = counts.get(kind, 0) + 1
             node.name = f"{kind}{counts[kind]}"
             for at, name in enumerate(node.output):
-                names.setdefault(name, f"{node.name}_{at}" if at else node.name)
+                if name:  # of a result that is left out there is none, as of an input that is
+                    names.setdefault(name, _unlike(ends, f"{node.name}_{at}" if at else node.name))
             for at, name in enumerate(node.input):
                 if self.constant(name) is not None:
-                    names.setdefault(name, f"{node.name}_{_role(node, at)}")
+                    names.setdefault(name, _unlike(ends, f"{node.name}_{_role(node, at)}"))
         for node in self.proto.node:  # all at once, so that no new name can meet an old one
             node.input[:] = [names.get(name, name) for name in node.input]
             node.output[:] = [names.get(name, name) for name in node.output]
         for value in [*self.proto.initializer, *self.proto.input, *self.proto.output]:
             value.name = names.get(value.name, value.name)
+
+
+def _unlike(taken: tuple[str, ...], name: str) -> str:
+    return f"{name}_" if name in taken else name
 
 
 def _role(node: Any, at: int) -> str:

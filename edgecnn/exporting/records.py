@@ -80,9 +80,8 @@ def record_of(
     opset: int,
     score: Accuracy | None,
     comparison: Comparison,
-    quantization: dict[str, Any] | None = None,
 ) -> ExportRecord:
-    """The card\'s record of the ONNX file at `path`."""
+    """The card's record of the ONNX file at `path`."""
     return ExportRecord(
         precision=precision,
         bytes=path.stat().st_size,
@@ -91,5 +90,4 @@ def record_of(
         max_difference=comparison.max_difference,
         agreement=comparison.agreement,
         accuracy=score,
-        quantization=quantization or {},
     )

@@ -31,11 +31,21 @@ def clean(model: Any, input_name: str, output_name: str) -> None:
 
 def constants_to_initializers(graph: Graph) -> bool:
     for node in graph.nodes:
-        if node.op_type == "Constant" and "value" in (values := attributes(node)):
-            name = graph.add_constant(graph.onnx.numpy_helper.to_array(values["value"]))
-            graph.bypass(node, name)
+        value = _value_of(graph, node) if node.op_type == "Constant" else None
+        if value is not None:
+            graph.bypass(node, graph.add_constant(value))
             return True
     return False
+
+
+def _value_of(graph: Graph, node: Any) -> Array | None:
+    """What a Constant holds, or None for text and sparse tensors."""
+    [(form, value)] = attributes(node).items()
+    if form == "value":
+        array: Array = graph.onnx.numpy_helper.to_array(value)
+        return array
+    types = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+    return np.array(value, types[form]) if form in types else None
 
 
 def drop_neutral(graph: Graph) -> bool:
@@ -78,8 +88,8 @@ def transposed_flatten_to_gemm(graph: Graph) -> bool:
         if transpose.op_type != "Transpose" or attributes(transpose).get("perm") != TO_NHWC:
             continue
         flatten = graph.only_consumer(transpose)
-        product = flatten and _is_flatten(graph, flatten) and graph.only_consumer(flatten)
-        shape = _known(graph.shapes(2).get(transpose.output[0], ())[1:])
+        product = flatten and is_flatten(graph, flatten) and graph.only_consumer(flatten)
+        shape = sizes_known(graph.shapes(2).get(transpose.output[0], ())[1:])
         if not product or product.op_type not in ("MatMul", "Gemm") or not shape:
             continue
         weights = graph.constant(product.input[1])
@@ -93,7 +103,7 @@ def transposed_flatten_to_gemm(graph: Graph) -> bool:
     return False
 
 
-def _known(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+def sizes_known(shape: tuple[int | None, ...]) -> tuple[int, ...]:
     """A shape without open dimensions, else ()."""
     return tuple(size for size in shape if size is not None) if None not in shape else ()
 
@@ -128,13 +138,13 @@ def bias_to_gemm(graph: Graph) -> bool:
 
 def reshape_to_flatten(graph: Graph) -> bool:
     for node in graph.nodes:
-        if node.op_type == "Reshape" and _is_flatten(graph, node):
+        if node.op_type == "Reshape" and is_flatten(graph, node):
             graph.replace(node, "Flatten", [node.input[0]], axis=1)
             return True
     return False
 
 
-def _is_flatten(graph: Graph, node: Any) -> bool:
+def is_flatten(graph: Graph, node: Any) -> bool:
     """Whether a node keeps the first dimension and joins all others."""
     if node.op_type == "Flatten":
         return bool(attributes(node).get("axis", 1) == 1)

@@ -1,10 +1,7 @@
 """[onnx; TensorFlow for `export` only] The stage: model folder in, verified ONNX files and an updated card out."""
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +10,8 @@ from edgecnn import folder as folders
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import ExportError
 from edgecnn.exporting import records
-from edgecnn.exporting.graph import metadata, onnx_module
 from edgecnn.exporting.keras_to_onnx import Original, convert, load_original
-from edgecnn.exporting.quantize import dynamic, float16, int8_for, static
-from edgecnn.exporting.schemes import Scheme, Target
-from edgecnn.exporting.verify import Comparison, compare, require_accuracy, require_equal
+from edgecnn.exporting.verify import Comparison, compare, require_equal
 from edgecnn.folder import Card, ExportRecord, ModelFolder
 from edgecnn.interface import InputSpec
 from edgecnn.origin import find_dataset, origin_of
@@ -26,10 +20,8 @@ from edgecnn.score import Accuracy, accuracy
 
 DEFAULT_OPSET = 17
 VERIFICATION_IMAGES = 1000
-CALIBRATION_IMAGES = 512
-SEED = 0  # of the draw of verification and calibration images
+SEED = 0  # of the draw of verification images
 SCALES = (1 / 255, 1.0)  # what a foreign float model's pixels may be multiplied by
-PRECISION = {"static": "int8", "dynamic": "dynamic", "float16": "float16"}
 
 
 @dataclass(frozen=True)
@@ -44,18 +36,6 @@ class Exported:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Quantized:
-    """A smaller ONNX file beside its float32 source, both scored on the test split."""
-
-    path: Path
-    card: Card
-    record: ExportRecord
-    before: Accuracy
-    after: Accuracy
-    bytes_before: int
-
-
 def export(
     model: str | Path, *, out: Path | None = None, data: str | Path | None = None, opset: int = DEFAULT_OPSET
 ) -> Exported:
@@ -65,7 +45,7 @@ def export(
     ExportError, VerificationError, DataError, MissingDependencyError, OutputError; then nothing is written.
     """
     source = _original_in(folders.find(model))
-    folder = _folder_for(model, source, out)
+    folder = folder_for(model, source, out)
     card = ModelFolder(source.parent).card() if source.name in folders.ORIGINAL_NAMES else None
     original = load_original(source)
     dataset = find_dataset(origin_of(card), data, original.input, original.classes)
@@ -81,87 +61,13 @@ def export(
         candidate = Classifier(temporary)
         comparison = compare(candidate.predict(images), original.predict(images))
         require_equal(comparison, path.name)
-        score = _score(candidate.predict(dataset.test.images), dataset.test) if dataset else None
+        score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
         records.save(proto, temporary, entries | records.scored(score))
         record = records.record_of(temporary, "float32", opset, score, comparison)
-    _copy_source(source, folder)
+    copy_source(source, folder)
     card = card.with_export(path.name, record)
     folder.write_card(card)
     return Exported(path, card, record, comparison, verified_on, _notes(original, dataset))
-
-
-def quantize(
-    model: str | Path,
-    *,
-    scheme: Scheme = "auto",
-    target: Target = "host",
-    out: Path | None = None,
-    data: str | Path | None = None,
-) -> Quantized:
-    """Write a smaller precision of a float32 ONNX file beside it, if its accuracy holds.
-
-    Calibration takes CALIBRATION_IMAGES training images; the test split scores the result. Raises ModelError,
-    ExportError, VerificationError, DataError, MissingDependencyError, OutputError; then nothing is written.
-    """
-    onnx_module()
-    source = folders.find_onnx(model)
-    folder = _folder_for(model, source, out)
-    card = ModelFolder(source.parent).card()
-    original = Classifier(source)
-    if original.metadata.get("quantization"):
-        raise ExportError(f"{source} is quantised already: give the float32 file, {folders.ONNX_NAMES['float32']}")
-    dataset = find_dataset(origin_of(card, original.metadata), data, original.input, len(original.labels))
-    if dataset is None:
-        raise ExportError(f"quantising {source} needs images like those it was trained with: give --data PATH")
-    kind = "static" if scheme == "auto" else scheme
-    path = folder.onnx(PRECISION[kind])
-    with folders.atomic(path) as temporary:
-        details = _quantize(kind, source, temporary, original.input, dataset, target)
-        reference = original.predict(dataset.test.images)
-        answers = Classifier(temporary).predict(dataset.test.images)
-        before, after = _score(reference, dataset.test), _score(answers, dataset.test)
-        require_accuracy(after, before, path.name)
-        proto = onnx_module().load(temporary)
-        records.save(proto, temporary, metadata(proto) | {"quantization": json.dumps(details)} | records.scored(after))
-        opset = next(item.version for item in proto.opset_import if item.domain == "")
-        record = records.record_of(temporary, PRECISION[kind], opset, after, compare(answers, reference), details)
-    _copy_source(source, folder)
-    card = records.card_in(folder, source, card or records.card_of_onnx(folder.path.name, original, proto))
-    card = card.with_export(path.name, record)
-    folder.write_card(card)
-    return Quantized(path, card, record, before, after, source.stat().st_size)
-
-
-def _quantize(
-    kind: str, source: Path, output: Path, spec: InputSpec, dataset: Dataset, target: Target
-) -> dict[str, Any]:
-    """Run one scheme and say what was done, as the metadata and card hold it."""
-    if kind == "dynamic":
-        dynamic(source, output)
-        return {"scheme": "dynamic", "weights": "uint8"}
-    if kind == "float16":
-        float16(source, output)
-        return {"scheme": "float16"}
-    form = int8_for(target)
-    sample = dataset.train.sample(CALIBRATION_IMAGES, SEED)
-    images = spec.prepare(sample.images)
-    static(source, output, images, form)
-    return {
-        "scheme": "static",
-        "target": target,
-        "activations": form.activations,
-        "weights": form.weights,
-        "per_channel": True,
-        "reduce_range": form.reduce_range,
-        "calibration": {
-            "data": dataset.source,
-            "split": "train",
-            "images": len(sample),
-            "seed": SEED,
-            "method": "minmax",
-            "sha256": hashlib.sha256(np.ascontiguousarray(sample.images).data).hexdigest(),
-        },
-    }
 
 
 def _original_in(path: Path) -> Path:
@@ -176,7 +82,7 @@ def _original_in(path: Path) -> Path:
     return original
 
 
-def _folder_for(model: str | Path, source: Path, out: Path | None) -> ModelFolder:
+def folder_for(model: str | Path, source: Path, out: Path | None) -> ModelFolder:
     """Where the result goes: `out`, the model's own folder, or for a foreign file `models/<its name>` here."""
     if out is not None:
         return ModelFolder(out)
@@ -223,11 +129,11 @@ def _notes(original: Original, dataset: Dataset | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _score(probabilities: NDArray[np.float32], split: Split) -> Accuracy:
+def score_of(probabilities: NDArray[np.float32], split: Split) -> Accuracy:
     return accuracy(split.name, probabilities.argmax(axis=1), split.labels)
 
 
-def _copy_source(source: Path, folder: ModelFolder) -> None:
+def copy_source(source: Path, folder: ModelFolder) -> None:
     """Keep the source beside what was made from it, so that the folder can be compared with it."""
     if folder.path.resolve() == source.parent.resolve():
         return

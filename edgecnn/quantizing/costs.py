@@ -1,0 +1,147 @@
+"""[onnx] What each part of a graph costs in float32 and in int8 on this machine, from onnxruntime's profile."""
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.exporting.graph import Graph, onnx_module
+from edgecnn.exporting.rewrites import TO_NHWC
+from edgecnn.quantizing.assignment import NEVER, Costs
+from edgecnn.quantizing.space_to_depth import ELEMENTWISE
+from edgecnn.quantizing.static import quantizable
+from edgecnn.quantizing.timing import turn
+from edgecnn.runtime import Classifier, profile
+
+PROFILED_SECONDS = 0.3
+PROFILED_RUNS = (30, 400)  # at least and at most: the profile's file grows with each
+BORDER_SIZES = (1_000, 50_000)  # values of a tensor that changes its precision: a small and a large one
+# How a unit is called while it is profiled, and found again in the names that onnxruntime makes of it.
+UNIT = re.compile(r"\bunit(\d+)_")
+CONVERSIONS = ("QuantizeLinear", "DequantizeLinear")
+
+Quantizer = Callable[[Any], Any]
+
+
+def measure(model: Any, quantize: Quantizer, image: NDArray[Any]) -> Costs:
+    """The costs of a float32 ModelProto's units, on one image [1, …], where `quantize` makes it int8 as a whole.
+
+    A unit is a node with the activation that follows it, by the node's name.
+    """
+    units = units_of(Graph(model))
+    renamed = _renamed(model, units)
+    names = list(dict.fromkeys(units.values()))
+    float32 = _costs_of_units(renamed, names, image)
+    int8 = _costs_of_units(quantize(renamed), names, image)
+    able = quantizable() | {"Cast"}  # which int8 has no need of: the image goes straight in
+    kinds = {node.name: node.op_type for node in model.graph.node}
+    return Costs(
+        {name: (float32[name], int8[name] if kinds[name] in able else NEVER) for name in names},
+        _borders(model, units),
+    )
+
+
+def units_of(graph: Graph) -> dict[str, str]:
+    """The unit that each node belongs to, by name: its own, or that of the node whose activation it is."""
+    units: dict[str, str] = {}
+    for node in graph.nodes:
+        maker = graph.producer(node.input[0]) if node.input else None
+        joins = node.op_type in ELEMENTWISE and maker is not None and graph.only_consumer(maker) is not None
+        units[node.name] = units[maker.name] if joins and maker is not None else node.name
+    return units
+
+
+def _renamed(model: Any, units: Mapping[str, str]) -> Any:
+    """A copy whose nodes and tensors carry their unit's number, for onnxruntime names a fused node by either."""
+    copy = type(model)()
+    copy.CopyFrom(model)
+    number = {name: at for at, name in enumerate(dict.fromkeys(units.values()))}
+    outputs = {output.name for output in copy.graph.output}
+    tensors: dict[str, str] = {}
+    for node in copy.graph.node:
+        prefix = f"unit{number[units[node.name]]}_"
+        own = [name for name in node.output if name and name not in outputs]
+        tensors |= {name: f"{prefix}{len(tensors) + at}" for at, name in enumerate(own)}
+        node.name = f"{prefix}{node.op_type}_{len(tensors)}_"
+    for node in copy.graph.node:
+        node.input[:] = [tensors.get(name, name) for name in node.input]
+        node.output[:] = [tensors.get(name, name) for name in node.output]
+    del copy.graph.value_info[:]
+    return copy
+
+
+def _costs_of_units(model: Any, names: list[str], image: NDArray[Any]) -> dict[str, float]:
+    """Microseconds of each unit; what borders and layouts cost is no unit's."""
+    costs = dict.fromkeys(names, 0.0)
+    for node, (operator, time) in _costs_of_nodes(model, image).items():
+        found = UNIT.search(node)
+        if found and operator not in CONVERSIONS:
+            costs[names[int(found[1])]] += time
+    return costs
+
+
+def _costs_of_nodes(model: Any, image: NDArray[Any]) -> dict[str, tuple[str, float]]:
+    """Operator and microseconds of each node as it runs, without what the profiler adds."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.onnx"
+        onnx_module().save(model, path)
+        classifier = Classifier(path, threads=1)
+        latency = turn(lambda: classifier.run(image))
+        nodes = profile(path, image, int(np.clip(PROFILED_SECONDS * 1e6 / latency, *PROFILED_RUNS)))
+    added = max(0.0, (sum(time for _, time in nodes.values()) - latency) / len(nodes))
+    return {name: (operator, max(time - added, 0.0)) for name, (operator, time) in nodes.items()}
+
+
+def _borders(model: Any, units: Mapping[str, str]) -> dict[tuple[str, str], float]:
+    """The cost of changing the precision between each two units, by the number of values that pass."""
+    graph = Graph(model)
+    shapes = graph.shapes(1)
+    fixed, each = _conversion()
+    borders: dict[tuple[str, str], float] = {}
+    for node in graph.nodes:
+        for name in node.input:
+            maker = graph.producer(name)
+            if maker is not None and units[maker.name] != units[node.name]:
+                values = prod(size or 1 for size in shapes.get(name, ()))
+                pair = (units[maker.name], units[node.name])
+                borders[pair] = borders.get(pair, 0.0) + fixed + each * values
+    return borders
+
+
+def _conversion() -> tuple[float, float]:
+    """Microseconds to change a tensor's precision and layout: for any tensor, and for each of its values."""
+    small, large = (_conversion_of(size) for size in BORDER_SIZES)
+    each = max(large - small, 0.0) / (BORDER_SIZES[1] - BORDER_SIZES[0])
+    return max(small - each * BORDER_SIZES[0], 0.0), each
+
+
+def _conversion_of(size: int) -> float:
+    """Half of what a Quantize, a Dequantize and a change of layout cost for `size` values."""
+    shape = [1, 8, 5, size // 40]
+    costs = _costs_of_nodes(_converter(shape), np.zeros(shape, np.float32))
+    return sum(cost for _, cost in costs.values()) / 2
+
+
+def _converter(shape: list[int]) -> Any:
+    """A model that quantises what it is given, puts it in another order, and dequantises it."""
+    onnx = onnx_module()
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["quantized"]),
+        helper.make_node("Transpose", ["quantized"], ["moved"], perm=TO_NHWC),
+        helper.make_node("Flatten", ["moved"], ["flat"]),
+        helper.make_node("DequantizeLinear", ["flat", "scale", "zero"], ["y"]),
+    ]
+    constants = {"scale": np.array(1, np.float32), "zero": np.array(0, np.uint8)}
+    given, returned = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sizes)
+        for name, sizes in (("x", shape), ("y", [1, prod(shape)]))
+    )
+    tensors = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "converter", [given], [returned], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
