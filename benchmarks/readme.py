@@ -4,6 +4,7 @@ Blocks between `<!-- run: COMMAND -->` and `<!-- end -->` hold a command's real 
 folder build/readme (a training, so a few minutes). Blocks after `<!-- table: NAME -->` come from benchmarks/results.
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,9 +13,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import arm64
 import harness
 import peers
 import published
+import quantization
 import targets
 
 from edgecnn.bench import report
@@ -51,11 +54,14 @@ def plain_terminal() -> dict[str, str]:
 
 def table(name: str) -> str:
     tables: dict[str, Callable[[], str]] = {
+        "arm64": lambda: arm64.table(json.loads(arm64.RESULTS.read_text(encoding="utf-8"))),
         "bench-edge": lambda: bench_table("edge"),
         "bench-adventures": lambda: bench_table("adventures"),
         "harness": harness.table,
         "peers": lambda: peers.table(peers.summaries()),
         "published": published_table,
+        "quantization": quantization.table,
+        "quantization-targets": quantization.targets_table,
         "targets": targets.markdown,
     }
     return tables[name]()

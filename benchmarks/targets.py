@@ -1,24 +1,16 @@
 """What the project set out to reach and what was measured, from the committed results: python benchmarks/targets.py"""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+import goals
 import peers
 import published
+from goals import Target
 
 from edgecnn.bench import report
 
 FUNCTION, FULL, SMALL = "tf-function", "onnx-float32", "onnx-int8"
-
-
-@dataclass(frozen=True)
-class Target:
-    """A goal, the figure measured for it, and whether that reaches it."""
-
-    goal: str
-    measured: str
-    met: bool
 
 
 def results(name: str) -> Any:
@@ -104,8 +96,7 @@ def _startup() -> Target:
 
 
 def markdown() -> str:
-    lines = ["| target | measured | met |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {t.goal} | {t.measured} | {'yes' if t.met else 'no'} |" for t in targets())]) + "\n"
+    return goals.table(targets())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,139 @@
+"""What a Raspberry Pi answers beside this machine: python benchmarks/arm64.py [MODEL ...]
+
+Each MODEL is an ONNX file, or a folder with some; without any, every network of quantization.py is quantised for ARM64
+and taken. The first 1,000 validation images of its own data (data.npz beside the file, or else MNIST) are labelled by
+the same file here and on emulator.py's Cortex-A72 (Pi 4) and Cortex-A76 (Pi 5). The labels, and how far they agree, go
+to benchmarks/results/arm64.json, the file's other models being kept. Emulated, 1,000 images take seconds to minutes: of
+speed this says nothing.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import emulator
+import numpy as np
+import published
+import quantization
+from numpy.typing import NDArray
+
+import edgecnn
+from edgecnn.data import MNIST, load
+from edgecnn.folder import atomic, sha256
+from edgecnn.host import this_host
+from edgecnn.runtime import Classifier
+
+RESULTS = published.RESULTS.with_name("arm64.json")
+IMAGES = 1000
+EMULATED = """\
+import json, sys
+import numpy as np
+from edgecnn.host import this_host
+from edgecnn.runtime import Classifier
+model, images, answers = sys.argv[1:]
+np.save(answers, Classifier(model, threads=1).predict(np.load(images)))
+host = this_host()
+print(json.dumps({"instruction_sets": host.instruction_sets, "python": host.python, "versions": host.versions}))
+"""
+
+Floats = NDArray[np.float32]
+
+
+def main(arguments: list[str]) -> None:
+    models = found(arguments) or quantised()
+    emulator.prepare()
+    with tempfile.TemporaryDirectory() as scratch:
+        for model in models:
+            np.save(Path(scratch) / "images.npy", load(data_of(model)).validation.images[:IMAGES])
+            store(measure(model, Path(scratch)))
+            print(model.parent.name, flush=True)
+    print(table(json.loads(RESULTS.read_text(encoding="utf-8"))), end="")
+
+
+def quantised() -> list[Path]:
+    """The ARM64 variants of quantization.py's networks, made anew."""
+    folders = [quantization.source_of(name).folder for name in quantization.NAMES]
+    return [edgecnn.quantize(folder.path, target="arm64", data=data_of(folder.keras)).path for folder in folders]
+
+
+def data_of(model: Path) -> Path | str:
+    own = model.with_name("data.npz")
+    return own if own.exists() else MNIST
+
+
+def found(arguments: list[str]) -> list[Path]:
+    """The ONNX files that are meant."""
+    given = [Path(argument).resolve() for argument in arguments]
+    return [file for path in given for file in (sorted(path.glob("model*.onnx")) if path.is_dir() else [path])]
+
+
+def measure(model: Path, scratch: Path) -> dict[str, Any]:
+    """One model's answers here and on each emulated CPU to the images in the scratch folder."""
+    host = this_host()
+    here = Classifier(model, threads=1).predict(np.load(scratch / "images.npy"))
+    return {
+        "model": model.parent.name,
+        "file": model.name,
+        "sha256": sha256(model),
+        "split": "validation",
+        "images": len(here),
+        "host": str(host),
+        "versions": host.versions,
+        "emulator": emulator.versions(),
+        "labels": digits(here),
+        "emulated": {cpu: emulated(model, cpu, here, scratch) for cpu in emulator.CPUS},
+    }
+
+
+def emulated(model: Path, cpu: str, here: Floats, scratch: Path) -> dict[str, Any]:
+    """One model's answers on one CPU, and how they differ from those here; `seconds` is the whole process's time."""
+    files = [str(path) for path in (model, scratch / "images.npy", scratch / "answers.npy")]
+    command = [str(emulator.python(cpu)), "-c", EMULATED, *files]
+    started = time.perf_counter()
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    seconds = time.perf_counter() - started
+    there = np.load(scratch / "answers.npy")
+    return {**compared(here, there), "seconds": round(seconds, 1), **json.loads(done.stdout), "labels": digits(there)}
+
+
+def compared(here: Floats, there: Floats) -> dict[str, Any]:
+    """How far two rows of probabilities for each image agree: in the likeliest class, and in the figures."""
+    same = here.argmax(1) == there.argmax(1)
+    return {
+        "agreement": float(same.mean()),
+        "differ": int((~same).sum()),
+        "max_difference": float(np.abs(here - there).max()),
+    }
+
+
+def digits(probabilities: Floats) -> str:
+    """The likeliest class of each image, one digit after the other."""
+    return "".join(map(str, probabilities.argmax(1)))
+
+
+def store(row: dict[str, Any]) -> None:
+    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["models"] if RESULTS.exists() else []
+    rows = [row, *(old for old in rows if (old["model"], old["file"]) != (row["model"], row["file"]))]
+    rows.sort(key=lambda item: (item["model"], item["file"]))
+    with atomic(RESULTS) as path:
+        path.write_text(json.dumps({"models": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def table(results: dict[str, Any]) -> str:
+    """What `arm64.json` holds, in Markdown."""
+    lines = ["| model | file | emulated CPU | same label | differ | largest difference of a probability |"]
+    lines.append("|---|---|---|---|---|---|")
+    for row in results["models"]:
+        for cpu, answers in row["emulated"].items():
+            share = f"{answers['agreement']:.2%} of {row['images']:,}"
+            figures = f"{share} | {answers['differ']} | {answers['max_difference']:.2g}"
+            lines.append(f"| `{row['model']}` | `{row['file']}` | {cpu} | {figures} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,183 @@
+"""Owns the emulated Raspberry Pi under build/arm64: python benchmarks/emulator.py
+
+That is Debian bookworm for arm64 with its Python 3.11, the aarch64 wheels of what edgecnn needs to run and to quantise,
+and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, no dot product) or a Pi 5's (Cortex-A76).
+It shows what a program answers there, not how fast. /proc/cpuinfo is that of the emulated CPU; memory, disk and the
+number of cores are this machine's.
+
+Debian's archive is where apt has it on this machine. debootstrap needs root, and is installed if it is missing. About a
+minute and 500 MB; what was prepared is kept until constraints.txt or the dependencies change.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from edgecnn.folder import atomic
+
+ROOT = Path(__file__).parent.parent
+WORK = ROOT / "build" / "arm64"
+SYSTEM, WHEELS, QEMU, MARKER = WORK / "system", WORK / "wheels", WORK / "qemu-aarch64", WORK / "ready.txt"
+CPUS = ("cortex-a72", "cortex-a76")
+DEBIAN, PYTHON, GLIBC_MINOR = "bookworm", "3.11", 36
+QEMU_DEBIAN = "trixie"  # bookworm's qemu 7.2 crashes when onnxruntime is imported
+QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# The scratch folder is closed to the user by whom apt downloads otherwise; and what could not be fetched is an error.
+APT = ("-oAPT::Sandbox::User=root", "-oAPT::Update::Error-Mode=any", "-oAcquire::Languages=none")
+# Whatever starts it, also edgecnn for a process of its own, gets the emulated Python. qemu hands its environment on.
+LAUNCHER = """\
+#!/bin/sh
+work=$(cd "$(dirname "$0")/.." && pwd)
+unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONDONTWRITEBYTECODE
+export PYTHONPATH="${work%/build/arm64}:$work/wheels" PYTHONPYCACHEPREFIX="$work/pycache" PYTHONNOUSERSITE=1
+exec "$work/qemu-aarch64" -cpu CPU -0 "$work/CPU/python3" -L "$work/system" "$work/system/usr/bin/python3" "$@"
+"""
+
+
+class EmulatorError(Exception):
+    """The emulated Pi cannot be prepared; says which step failed, and why."""
+
+
+def main() -> None:
+    try:
+        print(prepare())
+    except EmulatorError as error:
+        sys.exit(f"error: {error}")
+
+
+def prepare() -> Path:
+    """Make what is missing, and return the folder. Raises EmulatorError."""
+    if not ready():
+        MARKER.unlink(missing_ok=True)
+        shutil.rmtree(WHEELS, ignore_errors=True)
+        for path, make in ((QEMU, _unpack_qemu), (SYSTEM, _unpack_debian), (WHEELS, _install_wheels)):
+            _make_whole(path, make)
+        for cpu in CPUS:
+            _write_launcher(cpu)
+        with atomic(MARKER) as path:
+            path.write_text(_wanted(), encoding="utf-8")
+    return WORK
+
+
+def ready() -> bool:
+    """Whether all is there, with the packages that are asked for today."""
+    return MARKER.exists() and MARKER.read_text(encoding="utf-8") == _wanted()
+
+
+def python(cpu: str) -> Path:
+    """The program that is that Pi's python3, with edgecnn and what it needs. It sees this machine's files."""
+    return WORK / cpu / "python3"
+
+
+def run(
+    arguments: Sequence[str | Path], cpu: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`edgecnn ARGUMENTS` as on a Pi with that CPU, whatever its exit code."""
+    command = [python(cpu), "-m", "edgecnn", *arguments]
+    variables = {**os.environ, **(environment or {})}
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=variables, check=False)
+
+
+def versions() -> dict[str, str]:
+    """What is emulated with what: qemu's version and Debian's name."""
+    return {"qemu": _output(str(QEMU), "--version").split()[2], "debian": DEBIAN}
+
+
+def _wanted() -> str:
+    """What the wheels are chosen by."""
+    return "\n".join([*_requirements(), (ROOT / "constraints.txt").read_text(encoding="utf-8")])
+
+
+def _requirements() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["quantize"]]
+
+
+def _make_whole(path: Path, make: Callable[[Path, Path], None]) -> None:
+    """Have `path` made in a scratch folder beside its place: an interrupted run leaves nothing that looks complete."""
+    if path.exists():
+        return
+    print(f"preparing {path.relative_to(ROOT)}", file=sys.stderr, flush=True)
+    WORK.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=WORK) as scratch:
+        unfinished = Path(scratch) / path.name
+        make(unfinished, Path(scratch))
+        unfinished.rename(path)
+
+
+def _unpack_qemu(path: Path, scratch: Path) -> None:
+    """Of Debian's package the one program, which is static. apt checks the signatures."""
+    sources = scratch / "sources.list"
+    sources.write_text(f"deb [signed-by={KEYRING}] {archive()} {QEMU_DEBIAN} main\n", encoding="utf-8")
+    lists = scratch / "lists"  # what apt does not know there it removes
+    (lists / "partial").mkdir(parents=True)
+    places = {"Etc::SourceList": sources, "Etc::SourceParts": "/dev/null", "State::Lists": lists, "Cache": scratch}
+    apt = ["apt-get", *APT, *(f"-oDir::{name}={place}" for name, place in places.items())]
+    _output(*apt, "update")
+    _output(*apt, "download", "qemu-user", cwd=scratch)
+    _output("dpkg", "-x", str(next(scratch.glob("qemu-user_*.deb"))), str(scratch / "package"))
+    (scratch / "package/usr/bin/qemu-aarch64").rename(path)
+
+
+def _unpack_debian(path: Path, _: Path) -> None:
+    """The files of a small Debian; nothing in it is configured, for Python runs without."""
+    _require_debootstrap()
+    chosen = ["--arch=arm64", "--variant=minbase", "--include=python3"]
+    _output("debootstrap", "--foreign", *chosen, DEBIAN, str(path), archive())
+    archives = path / "var/cache/apt/archives"
+    for package in sorted(archives.glob("*.deb")):
+        _output("dpkg", "-x", str(package), str(path))
+    shutil.rmtree(archives)
+
+
+def _require_debootstrap() -> None:
+    if os.geteuid() != 0:
+        raise EmulatorError("debootstrap has to be run by root: run this script with sudo, or in a container")
+    if shutil.which("debootstrap") is None:
+        _output("apt-get", "update")
+        _output("apt-get", "install", "-y", "--no-install-recommends", "debootstrap")
+
+
+def archive() -> str:
+    """The address of Debian's archive in this machine's apt configuration. Raises EmulatorError."""
+    lines = _output("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Identifier: Packages").split("\n")
+    found = [line.split()[1] for line in lines if line and "-" not in line.split()[0]]  # no bookworm-security
+    if not found:
+        raise EmulatorError("apt knows no archive of Debian on this machine: add one under /etc/apt/sources.list.d")
+    return found[0]
+
+
+def _install_wheels(path: Path, _: Path) -> None:
+    tags = ["manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, GLIBC_MINOR + 1))]
+    platforms = [f"--platform={tag}" for tag in tags]
+    python = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp"]
+    pinned = ["-c", str(ROOT / "constraints.txt"), *_requirements()]
+    _output(sys.executable, "-m", "pip", "install", "--quiet", f"--target={path}", *platforms, *python, *pinned)
+
+
+def _write_launcher(cpu: str) -> None:
+    with atomic(python(cpu)) as path:
+        path.write_text(LAUNCHER.replace("CPU", cpu), encoding="utf-8")
+        path.chmod(0o755)
+
+
+def _output(*command: str, cwd: Path | None = None) -> str:
+    """What a command prints. Raises EmulatorError with its last words if it fails or is not there."""
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True, env={**os.environ, **QUIET})
+    except FileNotFoundError:
+        raise EmulatorError(f"{command[0]} is not installed: prepare the emulator on Debian") from None
+    except subprocess.CalledProcessError as error:
+        words = (error.stderr or error.stdout).strip().splitlines()[-1:]
+        raise EmulatorError(f"{Path(command[0]).name} failed: {''.join(words) or error.returncode}") from None
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()

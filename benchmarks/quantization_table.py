@@ -1,0 +1,224 @@
+"""What quantization.py found, as plain data that goes to JSON and back, and what it says. Pure: nothing is measured."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from statistics import fmean
+
+import msgspec
+from goals import Target
+
+from edgecnn.bench import stats
+from edgecnn.bench.report import NOTHING, number, ratio
+from edgecnn.bench.stats import Estimate
+
+FLOAT32, DYNAMIC, STATIC, OURS = "float32", "naive dynamic", "naive static", "ours"
+LITERT, FUNCTION = "LiteRT int8", "tf.function"
+RIVALS = (FLOAT32, STATIC, DYNAMIC)  # what a user of onnxruntime has without us
+NO_SLOWER = 1.02  # where the interval of our time over the fastest rival's may end: two runs of one file differ so much
+MOST_LOST = 0.1  # points
+NOT_MEASURED = "not measured"
+SHOWN = ("edgecnn", "onnxruntime", "onnx", "ai-edge-litert", "tensorflow")  # versions that figures depend on
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to run a network, measured in the same rounds as the others.
+
+    `round_medians_us` are in the order of the rounds, which all contenders took in turn. Of the `images`, `correct`
+    were labelled right, `only_float32` by the float32 file alone of the two, and `only_this` by this one alone.
+    `failure` says why there is no more.
+    """
+
+    file_bytes: int = 0
+    p50_us: float | None = None
+    round_medians_us: tuple[float, ...] = ()
+    correct: int = 0
+    images: int = 0
+    only_float32: int = 0
+    only_this: int = 0
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Ours:
+    """What `edgecnn.quantize` shipped, in so many seconds: the `chosen` candidate, None where float32 was kept.
+
+    `is_float32` tells that the file is the float32 one, byte for byte; it is then not measured a second time.
+    """
+
+    file: str
+    chosen: str | None
+    why: str
+    is_float32: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Network:
+    """One interleaved run and its conditions; `doubts` say why its figures may not hold."""
+
+    started: str
+    host: str
+    versions: dict[str, str]
+    rounds: int
+    threads: int
+    data: str
+    data_sha256: str
+    parameters: int
+    ours: Ours
+    contenders: dict[str, Contender]
+    doubts: tuple[str, ...] = ()
+
+    def measured(self, name: str) -> Contender | None:
+        """None for a contender that was not entered or failed."""
+        found = self.contenders.get(FLOAT32 if name == OURS and self.ours.is_float32 else name)
+        return found if found and found.round_medians_us else None
+
+    def ratio(self, name: str, other: str) -> Estimate | None:
+        """The time of `name` over that of `other`, round by round; None where one was not measured."""
+        first, second = self.measured(name), self.measured(other)
+        return stats.ratio(first.round_medians_us, second.round_medians_us) if first and second else None
+
+    def change(self, name: str) -> float | None:
+        """Of accuracy, in points, against the float32 file on the same images."""
+        found = self.measured(name)
+        return 100 * (found.only_this - found.only_float32) / found.images if found and found.images else None
+
+    @property
+    def fastest_rival(self) -> str:
+        """By the mean that ratios are made of."""
+        paces = {name: fmean(map(log, found.round_medians_us)) for name in RIVALS if (found := self.measured(name))}
+        return min(paces, key=lambda name: paces[name], default=FLOAT32)
+
+
+Results = dict[str, Network]  # by the network's name
+
+
+def read(path: Path) -> Results:
+    return msgspec.json.decode(path.read_bytes(), type=Results) if path.exists() else {}
+
+
+def to_json(results: Results) -> str:
+    return msgspec.json.format(msgspec.json.encode(results), indent=1).decode() + "\n"
+
+
+def table(results: Results) -> str:
+    """A row a network; what is measured is said below the table, with the conditions."""
+    lines = ["| " + " | ".join(title for title, _ in COLUMNS) + " |", "|---" + "|---:" * (len(COLUMNS) - 1) + "|"]
+    lines += [row(name, found) for name, found in results.items()]
+    return "\n".join([*lines, "", *(f"{line}  " for line in conditions(results))]) + "\n"
+
+
+def row(name: str, network: Network) -> str:
+    return "| " + " | ".join(cell(name, network) for _, cell in COLUMNS) + " |"
+
+
+def conditions(results: Results) -> list[str]:
+    """How to read the table, where and how it was measured, and what to doubt in it."""
+    lines = [
+        "Each way: how many times faster than the float32 file, with the 95 % interval; then the change of accuracy in "
+        "points, and what McNemar's test says of it where it says anything."
+    ]
+    for network in results.values():
+        versions = ", ".join(f"{name} {network.versions[name]}" for name in SHOWN if name in network.versions)
+        threads = f"{network.threads} thread{'s' * (network.threads > 1)}"
+        lines.append(f"{network.host}; {versions}; batch 1, {threads}, {network.rounds} interleaved rounds")
+    lines += [f"`{name}` UNSTABLE: {doubt}" for name, network in results.items() for doubt in network.doubts]
+    return list(dict.fromkeys(lines))
+
+
+def targets(results: Results) -> list[Target]:
+    """The goals of quantising, each judged by what was measured; one that was not measured is not met."""
+    return [
+        *(_no_slower(name, network) for name, network in results.items()),
+        *(_accurate(name, network) for name, network in results.items()),
+        _faster(results, "adventures", 3, FLOAT32),
+        _faster(results, "adventures", 6, FUNCTION),
+        _within(results, "adventures", 1.3, LITERT),
+        _within(results, "edge", 2, LITERT),
+    ]
+
+
+def _no_slower(name: str, network: Network) -> Target:
+    goal = f"`{name}`: ours no slower than the fastest of {', '.join(RIVALS)} (interval up to {NO_SLOWER})"
+    found = network.ratio(OURS, network.fastest_rival)
+    if found is None:
+        return Target(goal, NOT_MEASURED, False)
+    return Target(goal, _against_rival(name, network), found.high is not None and found.high <= NO_SLOWER)
+
+
+def _accurate(name: str, network: Network) -> Target:
+    goal, change = f"`{name}`: ours loses at most {MOST_LOST} points of accuracy", network.change(OURS)
+    if change is None:
+        return Target(goal, NOT_MEASURED, False)
+    return Target(goal, f"{_signed(change)} points", round(change, 6) >= -MOST_LOST)
+
+
+def _faster(results: Results, name: str, least: float, than: str) -> Target:
+    goal, found = f"`{name}`: ours at least {least:g}× faster than {than}", _ratio(results, name, than, OURS)
+    return Target(goal, ratio(found), found.value >= least) if found else Target(goal, NOT_MEASURED, False)
+
+
+def _within(results: Results, name: str, most: float, of: str) -> Target:
+    goal, found = f"`{name}`: ours within {most:g}× of {of}", _ratio(results, name, OURS, of)
+    return Target(goal, ratio(found), found.value <= most) if found else Target(goal, NOT_MEASURED, False)
+
+
+def _ratio(results: Results, name: str, slow: str, fast: str) -> Estimate | None:
+    return results[name].ratio(slow, fast) if name in results else None
+
+
+def _signed(points: float) -> str:
+    return f"{points:+.2f}".replace("-", "−") if round(points, 2) else "0.00"
+
+
+def _name(name: str, network: Network) -> str:
+    return f"`{name}`{' (unstable)' if network.doubts else ''}"
+
+
+def _float32(_: str, network: Network) -> str:
+    found = network.measured(FLOAT32)
+    return number(found.p50_us if found else None) or NOTHING
+
+
+def _way(way: str) -> Callable[[str, Network], str]:
+    """Speed-up and change of accuracy."""
+
+    def cell(_: str, network: Network) -> str:
+        speedup, change, found = network.ratio(FLOAT32, way), network.change(way), network.measured(way)
+        if speedup is None or change is None or found is None:
+            return "fails" if way in network.contenders else NOTHING
+        verdict = stats.accuracy_verdict(found.only_float32, found.only_this)
+        said = "" if verdict == "no difference shown" else f", {verdict}"
+        return f"{ratio(speedup)}; {_signed(change)}{said}"
+
+    return cell
+
+
+def _chosen(_: str, network: Network) -> str:
+    return network.ours.chosen or "float32, kept"
+
+
+def _against_rival(_: str, network: Network) -> str:
+    rival = network.fastest_rival
+    if network.ours.is_float32 and rival == FLOAT32:
+        return "float32's own file, the fastest"
+    found = network.ratio(OURS, rival)
+    return f"{ratio(found)} of {rival}" if found else NOTHING
+
+
+def _against_litert(_: str, network: Network) -> str:
+    found = network.ratio(OURS, LITERT)
+    return ratio(found) if found else NOTHING
+
+
+COLUMNS: Sequence[tuple[str, Callable[[str, Network], str]]] = (
+    ("network", _name),
+    ("float32, p50 µs", _float32),
+    *((way, _way(way)) for way in (DYNAMIC, STATIC, OURS, LITERT)),
+    ("ours is", _chosen),
+    ("ours, time against the fastest other ONNX file", _against_rival),
+    ("ours, time against LiteRT int8", _against_litert),
+)
