@@ -164,7 +164,8 @@ def test_info_prints_interface_graph_and_origin(edgecnn: Run, exported: ModelFol
     covered = json.loads(edgecnn("info", exported.onnx("int8"), "--json").stdout)[0]["coverage"]
     assert list(covered) == ["onnxruntime", "machine", "nodes", "leftovers", "int8_macs", "convolutions"]
     assert list(covered["nodes"][0]) == ["name", "operator", "precision", "macs"]
-    assert list(covered["leftovers"][0]) == ["name", "operator", "after", "before"]
+    # Whether a pair is left over depends on which scales the trained weights happen to share.
+    assert all(list(left) == ["name", "operator", "after", "before"] for left in covered["leftovers"])
 
 
 def test_info_without_onnx_says_how_to_get_the_coverage(pi: Run, exported: ModelFolder) -> None:
