@@ -29,7 +29,7 @@ def refusal(train: tuple[Array, Array], test: tuple[Array, Array], limit: int | 
 
 @pytest.fixture
 def digits(mnist: Dataset) -> tuple[Array, Array]:
-    return mnist.test.images[:50], mnist.test.labels[:50]
+    return mnist.test.images[:50], np.arange(50) % 10  # every class, so that labels are indices as they are
 
 
 @settings(deadline=None)
@@ -67,10 +67,26 @@ def test_2_to_1000_classes_are_named_by_their_numbers(classes: int) -> None:
     assert dataset.labels == tuple(str(number) for number in range(classes))
 
 
-@pytest.mark.parametrize(("labels", "span"), [([0, 0], "0 to 0"), ([0, 1000], "0 to 1000"), ([-1, 1], "-1 to 1")])
-def test_other_label_ranges_are_refused(labels: list[int], span: str) -> None:
-    pair = np.zeros((2, 1, 1), np.uint8), np.array(labels)
-    assert f"labels go from {span}; they must be 0 to classes - 1, with 2 to 1,000 classes" in refusal(pair, pair)
+@pytest.mark.parametrize(
+    ("labels", "fault"),
+    [
+        (np.zeros(1002, int), "every image is labelled 0; there must be 2 to 1,000 classes"),
+        (np.full(1002, 7), "every image is labelled 7"),
+        (np.arange(1002), "there are 1,002 classes; there must be 2 to 1,000 classes"),
+        (np.arange(1002) % 5 - 1, "there is a label -1; labels are numbers from 0 up"),
+    ],
+)
+def test_labels_that_make_no_classes_are_refused(labels: Array, fault: str) -> None:
+    pair = np.zeros((1002, 1, 1), np.uint8), labels
+    assert fault in refusal(pair, pair)
+
+
+def test_labels_that_skip_numbers_become_indices_and_the_names_are_the_map() -> None:
+    images = np.zeros((24, 1, 1), np.uint8)
+    dataset = make_dataset("gaps", (images, np.tile([40, 3, 7], 8)), (images[:3], np.array([7, 9, 3])))
+    assert dataset.labels == ("3", "7", "9", "40")
+    assert dataset.test.labels.tolist() == [1, 2, 0]
+    assert [dataset.labels[label] for label in dataset.validation.labels] == ["40", "40"]
 
 
 def test_a_class_that_only_the_test_images_have_is_a_class() -> None:

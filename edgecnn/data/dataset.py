@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,9 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three splits of one form. `labels` are the classes' names; `sha256` is of all pixels and labels as stored.
+    """Three splits of one form. `labels` are the classes' names, by index: where stored labels skip numbers, the map.
+
+    `sha256` is of all pixels and labels as stored.
 
     The test split is for reporting only: nothing is chosen by it.
     """
@@ -76,9 +78,11 @@ def make_dataset(
             f"{source}: training images are {_shape(train_split)} and test images {_shape(test_split)}; "
             "they must be of one shape"
         )
-    names = names or _names(source, train_split, test_split)
+    digest = _digest(train_split, test_split)
+    if names is None:
+        names, train_split, test_split = _counted(source, train_split, test_split)
     kept, validation = _part(source, train_split, limit)
-    return Dataset(source, _digest(train_split, test_split), names, kept, validation, test_split)
+    return Dataset(source, digest, names, kept, validation, test_split)
 
 
 def _split(source: str, name: str, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Split:
@@ -108,15 +112,16 @@ def _split(source: str, name: str, images: NDArray[np.uint8], labels: NDArray[np
     return Split(name, images, labels.astype(np.int64))
 
 
-def _names(source: str, *splits: Split) -> tuple[str, ...]:
-    """Classes named by their numbers, "0" up to the highest label."""
-    lowest, highest = min(s.labels.min() for s in splits), max(s.labels.max() for s in splits)
-    if lowest < 0 or not 1 <= highest < MOST_CLASSES:
-        raise DataError(
-            f"{source}: labels go from {lowest} to {highest}; they must be 0 to classes - 1, with 2 to "
-            f"{MOST_CLASSES:,} classes"
-        )
-    return tuple(str(number) for number in range(int(highest) + 1))
+def _counted(source: str, train: Split, test: Split) -> tuple[tuple[str, ...], Split, Split]:
+    """Classes named by the numbers that label them, and the splits with class indices: 1, 3, 7 become 0, 1, 2."""
+    numbers = np.unique(np.concatenate([train.labels, test.labels]))
+    if numbers[0] < 0:
+        raise DataError(f"{source}: there is a label {numbers[0]}; labels are numbers from 0 up")
+    if not 2 <= len(numbers) <= MOST_CLASSES:
+        found = f"every image is labelled {numbers[0]}" if len(numbers) == 1 else f"there are {len(numbers):,} classes"
+        raise DataError(f"{source}: {found}; there must be 2 to {MOST_CLASSES:,} classes")
+    indexed = (replace(split, labels=np.searchsorted(numbers, split.labels)) for split in (train, test))
+    return tuple(map(str, numbers)), *indexed
 
 
 def _part(source: str, split: Split, limit: int | None) -> tuple[Split, Split]:
