@@ -46,7 +46,10 @@ class DataRecord:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """How a model was trained; `seconds` is the time of the epochs, evaluation included."""
+    """How a model was trained.
+
+    `seconds` is the time of the epochs, evaluation included; `temperature` is what its logits were divided by.
+    """
 
     recipe: str
     epochs: int
@@ -55,6 +58,8 @@ class TrainingRecord:
     limit: int | None
     seconds: float
     machine: str
+    augmented: bool = False
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,21 @@ class ModelFolder:
     @property
     def curves(self) -> Path:
         return self.path / "training.png"
+
+    @property
+    def confusion(self) -> Path:
+        """Which labels were taken for which, drawn."""
+        return self.path / "confusion.png"
+
+    @property
+    def errors(self) -> Path:
+        """The test images that were labelled wrong."""
+        return self.path / "errors.png"
+
+    @property
+    def filters(self) -> Path:
+        """The first convolution's kernels, and what each layer makes of one image."""
+        return self.path / "filters.png"
 
     @property
     def checkpoint(self) -> Path:

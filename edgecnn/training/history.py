@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from edgecnn.errors import MissingDependencyError, OutputError
+from edgecnn.errors import OutputError
 from edgecnn.folder import ModelFolder, atomic
+from edgecnn.training import drawing
 from edgecnn.training.backend import tensorflow
 
 
@@ -41,13 +42,10 @@ def write(folder: ModelFolder, epochs: Sequence[Epoch], title: str) -> None:
 
 
 def _draw(path: Path, epochs: Sequence[Epoch], title: str) -> None:
-    try:
-        from matplotlib.figure import Figure  # without pyplot there is no display to find and nothing to close
-        from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
-    except ImportError:
-        raise MissingDependencyError("matplotlib", "train", "drawing the training curves") from None
+    figure = drawing.figure((10, 4), "drawing the training curves")
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+
     numbers = [epoch.number for epoch in epochs]
-    figure = Figure(figsize=(10, 4), layout="constrained")
     figure.suptitle(
         f"{title}: {epochs[-1].validation_accuracy:.2%} of the validation images after {numbers[-1]} epochs"
     )
@@ -67,7 +65,7 @@ def _draw(path: Path, epochs: Sequence[Epoch], title: str) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path, dpi=120)
+    drawing.save(figure, path)
 
 
 @contextmanager
