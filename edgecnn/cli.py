@@ -51,6 +51,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Default: the recipe's own.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
     limit: Annotated[int | None, typer.Option(min=2, help="Use so many training images.", show_default=False)] = None,
+    no_augment: Annotated[bool, typer.Option("--no-augment", help="Take the images as they are, undistorted.")] = False,
     out: OutOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last complete epoch.")] = False,
     tensorboard: Annotated[
@@ -78,6 +79,7 @@ def train(
             epochs=epochs,
             seed=seed,
             limit=limit,
+            augment=not no_augment,
             resume=resume,
             tensorboard=tensorboard,
             progress=progress,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from edgecnn.quantizing.report import QuantizationReport
     from edgecnn.quantizing.search import Progress as Search
     from edgecnn.recipes import Recipe
-    from edgecnn.training.fit import Progress, Trained
+    from edgecnn.training.fit import Trained
+    from edgecnn.training.fitter import Progress
 
 DEFAULT_MODEL = "models/edge"
 
@@ -140,7 +141,10 @@ def print_trained(trained: "Trained") -> None:
     )
     typer.echo(f"validation  {card.validation}")
     typer.echo(f"test        {card.test}")
-    written = (folder.keras, folder.card_path, folder.history, folder.curves)
+    for number, mistake in enumerate(trained.confusion.worst()):
+        typer.echo(f"{'' if number else 'confused':<12}{mistake}")
+    pictures = (folder.curves, folder.confusion, folder.errors, folder.filters)
+    written = (folder.keras, folder.card_path, folder.history, *pictures)
     typer.echo(f"wrote       {folder.path}: {', '.join(path.name for path in written)}")
     if trained.removed:
         say(f"removed {', '.join(path.name for path in trained.removed)}: exports of the earlier model")

@@ -8,6 +8,7 @@
     ├── ModelError               a model file is missing, damaged, unsafe or of another form
     │   └── InputError           images were handed to a model that takes others
     ├── TrainingError            training cannot start, or cannot be resumed
+    │   ├── TrainingDiverged     the loss is no number any more; the model of the last good epoch is kept
     │   └── TrainingInterrupted  stopped by Ctrl-C; the last complete epoch is kept
     ├── ExportError              a model cannot be converted or quantised
     │   └── VerificationError    the converted model does not do what the original does
@@ -52,6 +53,10 @@ class InputError(ModelError):
 
 class TrainingError(EdgecnnError):
     """Training cannot start, or cannot be resumed."""
+
+
+class TrainingDiverged(TrainingError):  # noqa: N818 (named for what happened, as its neighbour)
+    """The loss is no number any more; the model of the last good epoch is kept."""
 
 
 class TrainingInterrupted(TrainingError):  # noqa: N818 (it is no fault)

@@ -14,14 +14,15 @@ from PIL import Image
 
 from edgecnn.data import Dataset, load
 from edgecnn.data.dataset import make_dataset
-from edgecnn.errors import DataError, TrainingError, TrainingInterrupted
+from edgecnn.errors import DataError, TrainingDiverged, TrainingError, TrainingInterrupted
 from edgecnn.folder import ModelFolder
 from edgecnn.recipes import RECIPES, Affine, Conv, Dense, Output, Pool, find_recipe
-from edgecnn.training import networks
+from edgecnn.training import fitter, networks, temperature
 from edgecnn.training.augment import distort
 from edgecnn.training.backend import keras, tensorflow
 from edgecnn.training.checkpoint import Run
-from edgecnn.training.fit import Fitter, Progress, train
+from edgecnn.training.fit import train
+from edgecnn.training.fitter import Fitter, Progress, mean_cross_entropy
 from edgecnn.training.schedule import learning_rate
 
 
@@ -115,6 +116,62 @@ def test_resume_of_another_run_is_refused(few: Dataset, tmp_path: Path) -> None:
         train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, seed=2, resume=True)
 
 
+def test_resume_names_the_recipe_and_the_data_of_both(few: Dataset, tmp_path: Path) -> None:
+    """`notebook-3x3` has other arrays than `edge`: the checkpoint must not be taken for a damaged one."""
+    interrupt_after_one_epoch(few, tmp_path, seed=1)
+    other = replace(few, source="other", sha256="ab")
+    for recipe, data, told in (
+        ("notebook-3x3", few, "recipe was edge, now notebook-3x3"),
+        ("edge", other, "source was mnist, now other, data_sha256 was .*, now ab"),
+    ):
+        with pytest.raises(TrainingError, match=rf"is of another training: {told}; give the same, or no --resume"):
+            train(find_recipe(recipe), data, ModelFolder(tmp_path), epochs=2, seed=1, resume=True)
+    with pytest.raises(TrainingError, match="augment was True, now False"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, seed=1, augment=False, resume=True)
+
+
+def test_no_epochs_are_refused(few: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="0 epochs train nothing"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path / "model"), epochs=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_diverges_at_once_keeps_nothing(few: Dataset, tmp_path: Path) -> None:
+    wild = replace(find_recipe("edge"), learning_rate=1e30, schedule="constant")
+    with pytest.raises(TrainingDiverged, match=r"the loss of step 2 of epoch 1 is (nan|inf): .* nothing was kept; try"):
+        train(wild, few, ModelFolder(tmp_path), epochs=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_diverges_keeps_the_last_good_epoch(
+    few: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, steps = ModelFolder(tmp_path), 3
+    monkeypatch.setattr(fitter, "learning_rate", lambda *at: 1e30 if at[2] >= 2 * steps else 1e-3)
+    with pytest.raises(TrainingDiverged, match=r"of epoch 3 is (nan|inf): .* holds the model of epoch 2; try another"):
+        train(find_recipe("edge"), few, folder, epochs=4)
+    card = folder.card()
+    assert card is not None
+    assert card.training is not None
+    assert card.training.epochs == 2
+    assert all(np.isfinite(array).all() for array in weights(folder))
+    assert not folder.checkpoint.exists()
+
+
+def test_fewer_images_than_a_batch_train(few: Dataset, tmp_path: Path) -> None:
+    tiny = load(limit=24)
+    trained = train(find_recipe("edge"), replace(tiny, test=few.test), ModelFolder(tmp_path), epochs=2)
+    assert trained.card.training is not None
+    assert trained.card.training.batch_size == 22
+
+
+def test_labels_that_skip_numbers_train_and_are_named_in_the_model(few: Dataset, tmp_path: Path) -> None:
+    pair = few.train.images, few.train.labels % 3 * 10 + 5
+    trained = train(find_recipe("edge"), make_dataset("gaps", pair, pair), ModelFolder(tmp_path), epochs=1)
+    assert trained.card.labels == ("5", "15", "25")
+    assert trained.confusion.counts.shape == (3, 3)
+
+
 def test_a_damaged_checkpoint_is_refused(few: Dataset, tmp_path: Path) -> None:
     folder = interrupt_after_one_epoch(few, tmp_path, seed=1)
     folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:5000])
@@ -198,7 +255,7 @@ def test_colour_images_and_many_classes_train(tmp_path: Path) -> None:
 
 def test_distortion_without_bounds_changes_nothing_and_is_the_same_for_a_seed(mnist: Dataset) -> None:
     images = tensorflow("a test").constant(mnist.test.images[:16])
-    none, some = Affine(0.0, 0.0, 0.0), Affine(0.2, 0.12, 2.0)
+    none, some = Affine(0.0, 0.0, 0.0), Affine(0.2, 0.12, 2 / 28)
     assert np.array_equal(distort(images, none, [0, 1]), images)
     first = np.asarray(distort(images, some, [0, 1]))
     assert first.dtype == np.uint8
@@ -209,7 +266,7 @@ def test_distortion_without_bounds_changes_nothing_and_is_the_same_for_a_seed(mn
 def test_distortion_moves_a_dot_within_its_bounds() -> None:
     dots = np.zeros((200, 28, 28), np.uint8)
     dots[:, 13:15, 13:15] = 255  # about the centre, which rotation and scale leave in place
-    moved = np.asarray(distort(tensorflow("a test").constant(dots), Affine(0.2, 0.12, 2.0), [0, 0]), np.float64)
+    moved = np.asarray(distort(tensorflow("a test").constant(dots), Affine(0.2, 0.12, 2 / 28), [0, 0]), np.float64)
     rows, columns = np.mgrid[:28, :28]
     total = moved.sum(axis=(1, 2))
     shifts = [(moved * axis).sum(axis=(1, 2)) / total - 13.5 for axis in (rows, columns)]
@@ -218,10 +275,32 @@ def test_distortion_moves_a_dot_within_its_bounds() -> None:
         assert abs(shift.mean()) < 0.3
 
 
+def test_shear_moves_what_is_above_against_what_is_below() -> None:
+    bars = np.zeros((200, 28, 28), np.uint8)
+    bars[:, :, 13:15] = 255
+    moved = np.asarray(distort(tensorflow("a test").constant(bars), Affine(0, 0, 0, shear=0.2), [0, 0]), np.float64)
+    middle = (moved * np.arange(28)).sum(axis=2) / moved.sum(axis=2) - 13.5
+    assert 0.18 * 20 < np.abs(middle[:, 23] - middle[:, 3]).max() <= 0.2 * 20
+    np.testing.assert_allclose(middle[:, 3], -middle[:, 24], atol=0.02)
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride"), [(28, 5, 2), (32, 5, 2), (20, 5, 1), (8, 5, 1), (96, 15, 7)])
+def test_our_recipes_fit_their_stem_to_the_images(size: int, kernel: int, stride: int) -> None:
+    model = networks.build(find_recipe("edge"), (size, size + 4, 3), 7)
+    stem = next(layer for layer in model.layers if "conv" in layer.name)
+    assert (stem.kernel_size[0], stem.strides[0]) == (kernel, stride)
+    assert model.count_params() < 60_000
+
+
+def test_a_published_recipe_keeps_its_stem() -> None:
+    recipe = find_recipe("adventures")
+    assert recipe.layers_for((96, 96)) == recipe.layers
+
+
 def test_validation_loss_is_the_mean_cross_entropy(few: Dataset) -> None:
-    fitter = Fitter(find_recipe("edge"), few, Run("edge", "mnist", "", 1, 0, 360))
-    loss, score = fitter._score(few.test)
-    probabilities = np.asarray(fitter.model(few.test.images), np.float64)
+    untrained = Fitter(find_recipe("edge"), few, Run("edge", "mnist", "", 1, 0, 360))
+    loss, score = mean_cross_entropy(untrained.evaluate(few.test), few.test)
+    probabilities = np.asarray(untrained.finished()(few.test.images), np.float64)
     assert loss == pytest.approx(-np.log(probabilities[np.arange(500), few.test.labels]).mean(), rel=1e-4)
     assert score.correct == (probabilities.argmax(axis=1) == few.test.labels).sum()
 
@@ -238,3 +317,32 @@ def test_one_cycle_rises_to_its_peak_then_falls_to_zero() -> None:
 
 def test_a_constant_rate_stays() -> None:
     assert {learning_rate("constant", 0.1, step, 10) for step in range(10)} == {0.1}
+
+
+def test_the_fused_norm_trains_as_kerass_own_does(few: Dataset) -> None:
+    """The same statistics move the same way, up to float32's rounding and the variance's n - 1."""
+    images, outputs, weights = few.train.images[:64], [], []
+    for batch_norm in (None, networks.fused_batch_norm()):
+        keras("a test").utils.set_random_seed(3)
+        model = networks.build(find_recipe("edge"), (28, 28), 10, batch_norm=batch_norm)
+        outputs.append(np.asarray(networks.logits_of(model)(images, training=True)))
+        weights.append(model.get_weights())
+    np.testing.assert_allclose(*outputs, rtol=1e-3, atol=1e-3)
+    for plain, fused in zip(*weights, strict=True):
+        np.testing.assert_allclose(plain, fused, rtol=1e-3, atol=1e-4)
+
+
+def test_the_temperature_is_the_one_that_the_logits_were_multiplied_by() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, 10))
+    odds = np.exp(logits)
+    labels = (rng.random((20_000, 1)) > np.cumsum(odds / odds.sum(1, keepdims=True), axis=1)).sum(axis=1)
+    assert temperature.fitted(3 * logits, labels) == pytest.approx(3, rel=0.04)
+    assert temperature.fitted(logits / 2, labels) == pytest.approx(0.5, rel=0.04)
+
+
+def test_a_folded_temperature_divides_the_logits_and_changes_no_label(few: Dataset) -> None:
+    model = networks.build(find_recipe("edge"), (28, 28), 10)
+    before = np.asarray(networks.logits_of(model)(few.test.images[:50]))
+    temperature.fold(model, 2.0)
+    np.testing.assert_allclose(networks.logits_of(model)(few.test.images[:50]), before / 2, rtol=1e-5, atol=1e-6)

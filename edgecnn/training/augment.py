@@ -7,9 +7,10 @@ from edgecnn.training.backend import tensorflow
 
 
 def distort(images: Any, affine: Affine, seed: Any) -> Any:
-    """Rotate, scale and shift each of `images`, uint8 [n, height, width] or [n, height, width, 3], by its own draw.
+    """Rotate, scale, shear and shift each of `images`, uint8 [n, height, width] or [n, height, width, 3], by its own draw.
 
-    `seed` is an int32 [2] tensor; pixels from outside are 0. Returns uint8 of the same shape.
+    `seed` is an int32 [2] tensor. Pixels from outside are the nearest of the edge, for not every background is 0.
+    Returns uint8 of the same shape.
     """
     tf = tensorflow("training")
     grey = images.shape.rank == 3
@@ -21,7 +22,7 @@ def distort(images: Any, affine: Affine, seed: Any) -> Any:
         output_shape=[height, width],
         fill_value=0.0,
         interpolation="BILINEAR",
-        fill_mode="CONSTANT",
+        fill_mode="NEAREST",
     )
     return distorted[..., 0] if grey else distorted
 
@@ -29,14 +30,16 @@ def distort(images: Any, affine: Affine, seed: Any) -> Any:
 def _transforms(affine: Affine, count: Any, height: int, width: int, seed: Any) -> Any:
     """Rows of 8 that send output to input coordinates, as ImageProjectiveTransformV3 takes them: float32 [count, 8].
 
-    Input = A (output - centre - shift) + centre, with A = rotation / scale.
+    Input = A (output - centre - shift) + centre, with A = shear · rotation / scale.
     """
     tf = tensorflow("training")
-    draws = tf.random.stateless_uniform((count, 4), seed, -1.0, 1.0)
-    angle, scale = affine.rotation * draws[:, 0], 1 + affine.scale * draws[:, 1]
+    draws = tf.random.stateless_uniform((count, 5), seed, -1.0, 1.0)
+    angle, scale, shear = affine.rotation * draws[:, 0], 1 + affine.scale * draws[:, 1], affine.shear * draws[:, 4]
     x, y = (width - 1) / 2, (height - 1) / 2
-    moved_x, moved_y = x + affine.shift * draws[:, 2], y + affine.shift * draws[:, 3]
+    moved_x, moved_y = x + affine.shift * width * draws[:, 2], y + affine.shift * height * draws[:, 3]
     cos, sin, zero = tf.cos(angle) / scale, tf.sin(angle) / scale, tf.zeros(count)
+    across, down = cos + shear * sin, shear * cos - sin
     return tf.stack(
-        [cos, -sin, x - cos * moved_x + sin * moved_y, sin, cos, y - sin * moved_x - cos * moved_y, zero, zero], axis=1
+        [across, down, x - across * moved_x - down * moved_y, sin, cos, y - sin * moved_x - cos * moved_y, zero, zero],
+        axis=1,
     )

@@ -1,9 +1,10 @@
 """The one place that imports TensorFlow, quietly, and says how to get it where it is missing."""
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from edgecnn.data import chunks
 from edgecnn.errors import MissingDependencyError
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's numbers for mallopt(3)
 EVALUATION_CHUNK = 500  # images: `three-conv` then takes about 200 MB of activations, whatever the data set's size
 
 
@@ -54,3 +56,13 @@ def keras(purpose: str) -> Any:
 def in_chunks(forward: Callable[[Any], Any], images: NDArray[Any]) -> NDArray[np.float32]:
     """`forward`'s float32 [n, classes] for any number of images, with memory bounded by EVALUATION_CHUNK."""
     return np.concatenate([np.asarray(forward(chunk), np.float32) for chunk in chunks(images, EVALUATION_CHUNK)])
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed: it would hand a step's activations, megabytes each, back to the kernel and have them
+    faulted in again, page by page, at the next step. With another C library nothing happens.
+    """
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**25)  # the most it takes
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

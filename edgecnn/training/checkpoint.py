@@ -23,6 +23,7 @@ class Run:
     epochs: int
     seed: int
     limit: int | None
+    augment: bool = True
 
 
 def save(folder: ModelFolder, run: Run, done: Sequence[Epoch], variables: Sequence[Any]) -> None:
@@ -44,12 +45,14 @@ def load(folder: ModelFolder, run: Run, variables: Sequence[Any]) -> tuple[Epoch
     try:
         with np.load(path, allow_pickle=False) as archive:
             state = json.loads(str(archive["state"]))
+            saved, epochs = Run(**state["run"]), tuple(Epoch(**epoch) for epoch in state["epochs"])
+            if saved != run:
+                raise TrainingError(
+                    f"{path} is of another training: {_differences(saved, run)}; give the same, or no --resume"
+                )
             arrays = [archive[f"variable_{number}"] for number in range(len(variables))]
-        saved, epochs = Run(**state["run"]), tuple(Epoch(**epoch) for epoch in state["epochs"])
     except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise TrainingError(f"{path} is damaged ({error}): remove it and train anew") from None
-    if saved != run:
-        raise TrainingError(f"{path} is of another training: {_differences(saved, run)}; give the same, or no --resume")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return epochs
