@@ -1,0 +1,132 @@
+"""What our own recipes reach, whatever the seed: python benchmarks/seeds.py [RECIPE | RECIPE-SEED ...]
+
+Each recipe is trained in full with three seeds by the command that a user runs, under build/seeds/RECIPE-SEED, exported
+and quantised. The test images are read once a training. Rows go to benchmarks/results/seeds.json as they come, beside
+the others. Half an hour a recipe at most, but `accurate` an hour.
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import goals
+import published
+from goals import Target
+
+from edgecnn.folder import ModelFolder, atomic, versions
+from edgecnn.host import this_host
+from edgecnn.recipes import RECIPES
+
+RESULTS = published.RESULTS.with_name("seeds.json")
+WORK = published.ROOT / "build" / "seeds"
+SEEDS = (0, 1, 2)
+OWN = tuple(name for name, recipe in RECIPES.items() if recipe.source == "edgecnn")
+INT8_LOSS = 0.05  # points
+
+
+def main(arguments: Sequence[str]) -> None:
+    for recipe, seed in asked(arguments):
+        print(f"== {recipe}, seed {seed}", flush=True)
+        row = measured(recipe, seed)
+        store(row)
+        print(f"{row['test']['value']:.2%} test, {row['seconds']:.0f} s, int8 {row['int8']['value']:.2%}", flush=True)
+    print(table(), goals.table(targets()), sep="\n")
+
+
+def asked(arguments: Sequence[str]) -> list[tuple[str, int]]:
+    """`edge` stands for all its seeds, `edge-1` for one."""
+    every = [(recipe, seed) for recipe in OWN for seed in SEEDS]
+    return [each for each in every if not arguments or {each[0], f"{each[0]}-{each[1]}"} & set(arguments)]
+
+
+def measured(recipe: str, seed: int) -> dict[str, Any]:
+    """Train what is not there yet, export and quantise it by rule, for any x86-64: what does not depend on timing."""
+    folder = ModelFolder(WORK / f"{recipe}-{seed}")
+    if not folder.keras.exists():
+        published.run("train", "--recipe", recipe, "--seed", str(seed), "--out", str(folder.path))
+    published.run("export", str(folder.path), "--quantize", "--target", "any")
+    card = json.loads(folder.card_path.read_text(encoding="utf-8"))
+    return {
+        "recipe": recipe,
+        "seed": seed,
+        "parameters": card["parameters"],
+        "epochs": card["training"]["epochs"],
+        "seconds": card["training"]["seconds"],
+        "temperature": card["training"]["temperature"],
+        "validation": card["validation"],
+        "test": card["test"],
+        "int8": card["exports"]["model.int8.onnx"]["accuracy"],
+    }
+
+
+def store(row: dict[str, Any]) -> None:
+    rows = read()["trainings"] if RESULTS.exists() else []
+    rows = [row, *(old for old in rows if (old["recipe"], old["seed"]) != (row["recipe"], row["seed"]))]
+    rows.sort(key=lambda item: (OWN.index(item["recipe"]), item["seed"]))
+    packages = versions("edgecnn", "tensorflow", "keras", "onnxruntime")
+    with atomic(RESULTS) as path:
+        results = {"host": str(this_host()), "versions": packages, "trainings": rows}
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def read() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return found
+
+
+def by_recipe() -> dict[str, list[dict[str, Any]]]:
+    rows = read()["trainings"]
+    return {name: found for name in OWN if (found := [row for row in rows if row["recipe"] == name])}
+
+
+def table() -> str:
+    """What `seeds.json` holds, in Markdown."""
+    lines = ["| recipe | parameters | test accuracy, mean (each seed) | int8 | validation | training, s | seeds |"]
+    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+    for name, rows in by_recipe().items():
+        cells = [
+            f"{rows[0]['parameters']:,}",
+            _each(rows, "test"),
+            _each(rows, "int8"),
+            f"{mean(rows, 'validation'):.2%}",
+        ]
+        seconds = statistics.median(row["seconds"] for row in rows)
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {seconds:.0f} | {len(rows)} |")
+    return "\n".join([*lines, "", f"10,000 test images, read once a seed; {read()['host']}"]) + "\n"
+
+
+def mean(rows: list[dict[str, Any]], split: str) -> float:
+    return statistics.mean(row[split]["value"] for row in rows)
+
+
+def _each(rows: list[dict[str, Any]], split: str) -> str:
+    return f"{mean(rows, split):.3%} ({', '.join(f'{row[split]["value"]:.2%}' for row in rows)})"
+
+
+def targets() -> list[Target]:
+    return [target for name, rows in by_recipe().items() for target in (*_reached(name, rows), _int8(name, rows))]
+
+
+def _reached(name: str, rows: list[dict[str, Any]]) -> list[Target]:
+    accuracy, parameters = {"nano": (0.994, 8_000), "edge": (0.9955, 30_000), "accurate": (0.997, 1_000_000)}[name]
+    found, size = mean(rows, "test"), rows[0]["parameters"]
+    return [
+        Target(
+            f"`{name}`: at least {accuracy:.2%}, the mean of 3 seeds",
+            f"{found:.3%} of {len(rows)}",
+            found >= accuracy and len(rows) >= 3,
+        ),
+        Target(f"`{name}`: at most {parameters:,} parameters", f"{size:,}", size <= parameters),
+    ]
+
+
+def _int8(name: str, rows: list[dict[str, Any]]) -> Target:
+    worst = max(100 * (row["test"]["value"] - row["int8"]["value"]) for row in rows)
+    goal = f"`{name}`: int8 loses at most {INT8_LOSS} points of the test images with any seed"
+    return Target(goal, f"{worst:.2f} points", round(worst, 2) <= INT8_LOSS)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

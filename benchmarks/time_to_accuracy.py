@@ -1,0 +1,139 @@
+"""How soon a training reaches an accuracy: python benchmarks/time_to_accuracy.py [SEED ...]
+
+`adventures` as published against `edge` on a short schedule of its own, each in a process of its own, seed after seed,
+turn about on one machine: the wall time from building the network to the end of the first epoch whose model has 98.85 %
+(and 99.0 %) of the test images right. The time of scoring the test images, which a training does not need, is left out;
+validation is in. No choice hangs on the test images here: the schedules were fixed before. Rows go to
+benchmarks/results/time_to_accuracy.json as they come, beside those of other seeds. About ten minutes a seed.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import goals
+import published
+from goals import Target
+
+from edgecnn.folder import atomic, versions
+from edgecnn.host import this_host
+
+RESULTS = published.RESULTS.with_name("time_to_accuracy.json")
+SLOW, FAST = "adventures", "edge"
+EPOCHS = {SLOW: None, FAST: 2}  # None: the recipe's own
+ACCURACIES = (0.9885, 0.99)
+SEEDS = (0, 1, 2)
+LEAST = 15  # times sooner
+
+
+def main(arguments: list[str]) -> None:
+    if len(arguments) > 1 and arguments[0] == "--one":
+        print(json.dumps(list(epochs(arguments[1], int(arguments[2])))))
+        return
+    for seed in map(int, arguments or SEEDS):
+        for recipe in EPOCHS:
+            store(measured(recipe, seed))
+    print(table(), goals.table(targets()), sep="\n")
+
+
+def measured(recipe: str, seed: int) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--one", recipe, str(seed)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return {"recipe": recipe, "seed": seed, "epochs": json.loads(done.stdout.splitlines()[-1])}
+
+
+def epochs(name: str, seed: int) -> Iterator[dict[str, Any]]:
+    """Each epoch's end until the highest accuracy is reached: seconds since the start, and the test images right."""
+    from edgecnn.data import load
+    from edgecnn.recipes import RECIPES
+    from edgecnn.training.backend import tensorflow
+    from edgecnn.training.checkpoint import Run
+    from edgecnn.training.fitter import Fitter, mean_cross_entropy
+
+    recipe, dataset = RECIPES[name], load()
+    count = EPOCHS[name] or recipe.epochs
+    tensorflow("training")  # its import is the same for both
+    started, scoring, done = time.perf_counter(), 0.0, []
+    fitter = Fitter(recipe, dataset, Run(name, dataset.source, dataset.sha256, count, seed, None))
+    while len(done) < count:
+        done.append(fitter.epoch(done, lambda _: None))
+        ended = time.perf_counter()
+        test = mean_cross_entropy(fitter.evaluate(dataset.test), dataset.test)[1]
+        row = {"seconds": round(ended - started - scoring, 2), "correct": test.correct, "images": test.images}
+        scoring += time.perf_counter() - ended
+        yield row
+        if test.value >= max(ACCURACIES):
+            return
+
+
+def store(row: dict[str, Any]) -> None:
+    rows = read()["trainings"] if RESULTS.exists() else []
+    rows = [row, *(old for old in rows if (old["recipe"], old["seed"]) != (row["recipe"], row["seed"]))]
+    rows.sort(key=lambda item: (item["recipe"], item["seed"]))
+    results = {"host": str(this_host()), "versions": versions("edgecnn", "tensorflow", "keras"), "trainings": rows}
+    with atomic(RESULTS) as path:
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def read() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return found
+
+
+def reached(training: dict[str, Any], accuracy: float) -> tuple[float, bool]:
+    """The seconds to an accuracy and True; where it was not reached, all the training's seconds and False."""
+    for epoch in training["epochs"]:
+        if epoch["correct"] >= accuracy * epoch["images"]:
+            return epoch["seconds"], True
+    return training["epochs"][-1]["seconds"], False
+
+
+def times(trainings: list[dict[str, Any]], recipe: str, accuracy: float) -> tuple[list[float], bool]:
+    """A recipe's seconds to an accuracy, a seed each, and whether all reached it."""
+    found = [reached(training, accuracy) for training in trainings if training["recipe"] == recipe]
+    return [seconds for seconds, _ in found], all(whether for _, whether in found)
+
+
+def table() -> str:
+    """What `time_to_accuracy.json` holds, in Markdown."""
+    results = read()
+    lines = ["| recipe | schedule | seeds | " + " | ".join(f"seconds to {a:.2%}" for a in ACCURACIES) + " |"]
+    lines.append("|---|---:|---:|" + "---:|" * len(ACCURACIES))
+    for recipe in EPOCHS:
+        cells = [_cell(*times(results["trainings"], recipe, accuracy)) for accuracy in ACCURACIES]
+        seeds = sum(training["recipe"] == recipe for training in results["trainings"])
+        lines.append(f"| `{recipe}` | {_schedule(recipe)} epochs | {seeds} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"Median over the seeds (range); {results['host']}"]) + "\n"
+
+
+def _schedule(recipe: str) -> int:
+    from edgecnn.recipes import RECIPES
+
+    return EPOCHS[recipe] or RECIPES[recipe].epochs
+
+
+def _cell(seconds: list[float], all_reached: bool) -> str:
+    spread = f"{statistics.median(seconds):.1f} ({min(seconds):.1f}–{max(seconds):.1f})"
+    return spread if all_reached else f"not reached by every seed in {spread}"
+
+
+def targets() -> list[Target]:
+    trainings = read()["trainings"]
+    found = []
+    for accuracy in ACCURACIES:
+        (slow, slow_all), (fast, fast_all) = (times(trainings, recipe, accuracy) for recipe in (SLOW, FAST))
+        ratio = statistics.median(slow) / statistics.median(fast)
+        figure = (
+            f"{'' if slow_all else 'more than '}{ratio:.1f}×{'' if fast_all else f', `{FAST}` not with every seed'}"
+        )
+        goal = f"`{FAST}` reaches {accuracy:.2%} at least {LEAST}× sooner than `{SLOW}` as published"
+        found.append(Target(goal, figure, fast_all and ratio >= LEAST))
+    return found
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
