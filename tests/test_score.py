@@ -1,4 +1,4 @@
-"""Counts, shares and Wilson's interval against published and independent values."""
+"""Counts, shares, Wilson's interval, calibration and rejection against published, independent and worked-out values."""
 
 from math import sqrt
 from statistics import NormalDist
@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edgecnn.data import Dataset
-from edgecnn.score import Accuracy, accuracy, agreement
+from edgecnn.score import Accuracy, accuracy, agreement, expected_calibration_error, threshold_keeping
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,69 @@ def test_accuracy_counts_the_right_answers(mnist: Dataset, wrong: int) -> None:
 @pytest.mark.parametrize(("answers", "share"), [([1, 2, 3, 4], 1.0), ([1, 2, 3, 0], 0.75), ([4, 3, 2, 1], 0.0)])
 def test_agreement_is_the_share_of_equal_labels(answers: list[int], share: float) -> None:
     assert agreement(np.array(answers), np.array([1, 2, 3, 4])) == share
+
+
+def two_classes(first: list[float]) -> NDArray[np.float32]:
+    """Probabilities of two classes, of which `first` are the first's."""
+    return np.array([[one, 1 - one] for one in first], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("first", "labels", "error"),
+    [
+        ([1, 1, 0, 0], [0, 0, 1, 1], 0),  # sure and right
+        ([1, 1, 0, 0], [1, 1, 0, 0], 1),  # sure and wrong
+        ([0.75] * 4, [0, 0, 0, 1], 0),  # three quarters sure, three quarters right
+        ([0.75] * 4, [0, 0, 0, 0], 0.25),
+        ([0.75] * 4, [1, 1, 1, 1], 0.75),
+        ([0.95, 0.97], [0, 1], 0.46),  # of one bin: right half the time, 96 % sure
+        ([0.6, 0.9], [1, 0], 0.35),  # of two bins: gaps of 60 and 10 points
+        ([0.6, 0.6, 0.6, 0.9], [1, 1, 1, 0], 0.475),  # a gap counts for its images
+    ],
+)
+def test_calibration_error_is_the_mean_gap_between_confidence_and_accuracy(
+    first: list[float], labels: list[int], error: float
+) -> None:
+    assert expected_calibration_error(two_classes(first), np.array(labels)) == pytest.approx(error, abs=1e-6)
+
+
+def test_a_bins_upper_end_belongs_to_it() -> None:
+    """Of 15 bins the ninth ends at 0.6 and the tenth begins there: gaps of 60 and -39 points add up in one bin only."""
+    below, above = 0.6, 0.61
+    apart = expected_calibration_error(np.array([[below, 0.4], [above, 0.39]]), np.array([1, 0]))
+    together = expected_calibration_error(np.array([[0.601, 0.399], [above, 0.39]]), np.array([1, 0]))
+    assert apart == pytest.approx((0.6 + 0.39) / 2)
+    assert together == pytest.approx((0.601 - 0.39) / 2)
+
+
+def test_answers_drawn_by_the_probabilities_are_calibrated() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.full(10, 0.2), 50_000)
+    labels = (probabilities.cumsum(axis=1) > rng.random((50_000, 1))).argmax(axis=1)
+    assert expected_calibration_error(probabilities, labels) < 0.01
+    sharpened = probabilities**3 / (probabilities**3).sum(axis=1, keepdims=True)
+    assert expected_calibration_error(sharpened, labels) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("share", "threshold"), [(1, 0.55), (0.9, 0.6), (0.85, 0.6), (0.8, 0.65), (0.5, 0.8), (0.1, 1.0), (0.001, 1.0)]
+)
+def test_threshold_is_the_highest_that_the_share_reaches(share: float, threshold: float) -> None:
+    confidence = np.linspace(0.55, 1, 10)
+    shuffled = two_classes(np.random.default_rng(0).permutation(confidence).tolist())
+    assert threshold_keeping(share, shuffled) == pytest.approx(threshold)
+
+
+def test_threshold_counts_the_likeliest_class_whichever_it_is_and_keeps_ties() -> None:
+    probabilities = two_classes([0.1, 0.9, 0.9, 0.2])
+    assert threshold_keeping(0.25, probabilities) == pytest.approx(0.9)
+    assert threshold_keeping(0.75, probabilities) == pytest.approx(0.9)
+    assert threshold_keeping(1, probabilities) == pytest.approx(0.8)
+
+
+@given(st.integers(1, 1000), st.floats(0.01, 1))
+def test_at_least_the_share_is_kept_and_no_threshold_above_keeps_it(images: int, share: float) -> None:
+    probabilities = np.random.default_rng(images).dirichlet(np.ones(10), images).astype(np.float32)
+    confidence, threshold = probabilities.max(axis=1), threshold_keeping(share, probabilities)
+    assert np.mean(confidence >= threshold) >= share - 1e-12
+    assert np.mean(confidence > threshold) < share
