@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ import emulator
 import numpy as np
 import published
 import quantization
+import stored
 from numpy.typing import NDArray
 
 import edgecnn
 from edgecnn.data import MNIST, load
-from edgecnn.folder import atomic, sha256
+from edgecnn.folder import sha256
 from edgecnn.host import this_host
 from edgecnn.runtime import Classifier
 
@@ -51,7 +53,7 @@ def main(arguments: list[str]) -> None:
             np.save(Path(scratch) / "images.npy", load(data_of(model)).validation.images[:IMAGES])
             store(measure(model, Path(scratch)))
             print(model.parent.name, flush=True)
-    print(table(json.loads(RESULTS.read_text(encoding="utf-8"))), end="")
+    print(table(stored.read(RESULTS)), end="")
 
 
 def quantised() -> list[Path]:
@@ -116,11 +118,8 @@ def digits(probabilities: Floats) -> str:
 
 
 def store(row: dict[str, Any]) -> None:
-    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["models"] if RESULTS.exists() else []
-    rows = [row, *(old for old in rows if (old["model"], old["file"]) != (row["model"], row["file"]))]
-    rows.sort(key=lambda item: (item["model"], item["file"]))
-    with atomic(RESULTS) as path:
-        path.write_text(json.dumps({"models": rows}, indent=1) + "\n", encoding="utf-8")
+    keys = ("model", "file")
+    stored.replace_row(RESULTS, "models", row, keys, itemgetter(*keys))
 
 
 def table(results: dict[str, Any]) -> str:

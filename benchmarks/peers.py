@@ -1,4 +1,4 @@
-"""Bench every runtime on every recipe that published.py has trained: python benchmarks/peers.py [RECIPE ...]
+"""Bench every runtime on `edge` and every published recipe: python benchmarks/peers.py [RECIPE ...]
 
 TensorFlow's four ways, onnxruntime, OpenVINO and LiteRT, float32 and int8, as `edgecnn bench` measures them. Each
 recipe's run becomes benchmarks/results/bench-<recipe>.json, with raw samples, and .md; bench-edge.png is what Chromium
@@ -20,17 +20,17 @@ from edgecnn.bench.document import read
 from edgecnn.bench.figures import Row, Summary, summarise
 from edgecnn.bench.report import number
 from edgecnn.folder import ModelFolder, atomic
-from edgecnn.recipes import RECIPES
 
+NAMES = ("edge", *published.NAMES)
 PICTURED = "edge"  # the recipe whose page the README shows
 
 
 def main(names: Sequence[str]) -> None:
     os.chdir(published.ROOT)  # so that the results name the models by paths that mean something elsewhere
-    for name in names or RECIPES:
+    for name in names or NAMES:
         folder = ModelFolder(published.WORK.relative_to(published.ROOT) / name)
         if not folder.onnx("int8").exists():
-            published.store(published.measure(RECIPES[name]))
+            published.make(name)
         outcome = stage.bench([folder.path])
         stage.write_report(outcome, "json", published.RESULTS.with_name(f"bench-{name}.json"))
         stage.write_report(outcome, "markdown", published.RESULTS.with_name(f"bench-{name}.md"))
@@ -54,7 +54,7 @@ def photograph(page: str, picture: Path) -> None:
 
 def summaries() -> dict[str, Summary]:
     """The committed runs by recipe."""
-    files = {name: published.RESULTS.with_name(f"bench-{name}.json") for name in RECIPES}
+    files = {name: published.RESULTS.with_name(f"bench-{name}.json") for name in NAMES}
     return {name: summarise(read(path)) for name, path in files.items() if path.exists()}
 
 

@@ -1,6 +1,6 @@
 """What quantising does to latency and accuracy, ours and others': python benchmarks/quantization.py [NETWORK ...]
 
-For every recipe and the networks of foreign.py: the float32 file, `quantize_dynamic` and `quantize_static` of
+For `edge`, every published recipe and the networks of foreign.py: the float32 file, `quantize_dynamic` and `quantize_static` of
 onnxruntime with nothing but their defaults, `edgecnn.quantize`, LiteRT's full int8 and, where a target says something
 of it, `tf.function`, in one interleaved run a network. Each run's figures go to benchmarks/results/quantization.json
 when it is done, beside the other networks'; the table and the targets are printed. A network that is not yet under
@@ -31,10 +31,9 @@ from edgecnn.bench.results import Bench, Measurement, Plan
 from edgecnn.bench.terms import Runtime
 from edgecnn.data import MNIST, load
 from edgecnn.folder import ModelFolder, atomic
-from edgecnn.recipes import RECIPES
 
 RESULTS = published.RESULTS.with_name("quantization.json")
-NAMES = (*RECIPES, *foreign.NETWORKS)
+NAMES = ("edge", *published.NAMES, *foreign.NETWORKS)
 AGAINST_TENSORFLOW = ("edge", "adventures")
 PLAN = Plan(rounds=10, duration=3.0)
 

@@ -13,16 +13,17 @@ from typing import Any
 
 import goals
 import published
+import stored
 from goals import Target
 
-from edgecnn.folder import ModelFolder, atomic, versions
+from edgecnn.folder import ModelFolder, versions
 from edgecnn.host import this_host
 from edgecnn.recipes import RECIPES
 
 RESULTS = published.RESULTS.with_name("seeds.json")
 WORK = published.ROOT / "build" / "seeds"
 SEEDS = (0, 1, 2)
-OWN = tuple(name for name, recipe in RECIPES.items() if recipe.source == "edgecnn")
+OWN = tuple(name for name, recipe in RECIPES.items() if recipe.ours)
 INT8_LOSS = 0.05  # points
 
 
@@ -62,22 +63,16 @@ def measured(recipe: str, seed: int) -> dict[str, Any]:
 
 
 def store(row: dict[str, Any]) -> None:
-    rows = read()["trainings"] if RESULTS.exists() else []
-    rows = [row, *(old for old in rows if (old["recipe"], old["seed"]) != (row["recipe"], row["seed"]))]
-    rows.sort(key=lambda item: (OWN.index(item["recipe"]), item["seed"]))
     packages = versions("edgecnn", "tensorflow", "keras", "onnxruntime")
-    with atomic(RESULTS) as path:
-        results = {"host": str(this_host()), "versions": packages, "trainings": rows}
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    stored.replace_row(RESULTS, "trainings", row, ("recipe", "seed"), _place, host=str(this_host()), versions=packages)
 
 
-def read() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return found
+def _place(row: dict[str, Any]) -> tuple[int, int]:
+    return OWN.index(row["recipe"]), row["seed"]
 
 
 def by_recipe() -> dict[str, list[dict[str, Any]]]:
-    rows = read()["trainings"]
+    rows = stored.read(RESULTS).get("trainings", [])
     return {name: found for name in OWN if (found := [row for row in rows if row["recipe"] == name])}
 
 
@@ -94,7 +89,7 @@ def table() -> str:
         ]
         seconds = statistics.median(row["seconds"] for row in rows)
         lines.append(f"| `{name}` | {' | '.join(cells)} | {seconds:.0f} | {len(rows)} |")
-    return "\n".join([*lines, "", f"10,000 test images, read once a seed; {read()['host']}"]) + "\n"
+    return "\n".join([*lines, "", f"10,000 test images, read once a seed; {stored.read(RESULTS)['host']}"]) + "\n"
 
 
 def mean(rows: list[dict[str, Any]], split: str) -> float:
@@ -102,7 +97,8 @@ def mean(rows: list[dict[str, Any]], split: str) -> float:
 
 
 def _each(rows: list[dict[str, Any]], split: str) -> str:
-    return f"{mean(rows, split):.3%} ({', '.join(f'{row[split]["value"]:.2%}' for row in rows)})"
+    each = ", ".join(f"{row[split]['value']:.2%}" for row in rows)
+    return f"{mean(rows, split):.3%} ({each})"
 
 
 def targets() -> list[Target]:

@@ -13,13 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import goals
 import published
+import stored
 from goals import Target
 
-from edgecnn.folder import atomic, versions
+from edgecnn.folder import versions
 from edgecnn.host import this_host
 
 RESULTS = published.RESULTS.with_name("time_to_accuracy.json")
@@ -71,17 +73,9 @@ def epochs(name: str, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def store(row: dict[str, Any]) -> None:
-    rows = read()["trainings"] if RESULTS.exists() else []
-    rows = [row, *(old for old in rows if (old["recipe"], old["seed"]) != (row["recipe"], row["seed"]))]
-    rows.sort(key=lambda item: (item["recipe"], item["seed"]))
-    results = {"host": str(this_host()), "versions": versions("edgecnn", "tensorflow", "keras"), "trainings": rows}
-    with atomic(RESULTS) as path:
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-def read() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return found
+    packages = versions("edgecnn", "tensorflow", "keras")
+    keys = ("recipe", "seed")
+    stored.replace_row(RESULTS, "trainings", row, keys, itemgetter(*keys), host=str(this_host()), versions=packages)
 
 
 def reached(training: dict[str, Any], accuracy: float) -> tuple[float, bool]:
@@ -100,7 +94,7 @@ def times(trainings: list[dict[str, Any]], recipe: str, accuracy: float) -> tupl
 
 def table() -> str:
     """What `time_to_accuracy.json` holds, in Markdown."""
-    results = read()
+    results = stored.read(RESULTS)
     lines = ["| recipe | schedule | seeds | " + " | ".join(f"seconds to {a:.2%}" for a in ACCURACIES) + " |"]
     lines.append("|---|---:|---:|" + "---:|" * len(ACCURACIES))
     for recipe in EPOCHS:
@@ -122,7 +116,7 @@ def _cell(seconds: list[float], all_reached: bool) -> str:
 
 
 def targets() -> list[Target]:
-    trainings = read()["trainings"]
+    trainings = stored.read(RESULTS)["trainings"]
     found = []
     for accuracy in ACCURACIES:
         (slow, slow_all), (fast, fast_all) = (times(trainings, recipe, accuracy) for recipe in (SLOW, FAST))

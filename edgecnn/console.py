@@ -240,9 +240,11 @@ def _plainly(value: Any) -> str:
 
 
 def print_recipe(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
-    published = ", ".join(f"{item.accuracy:.2%} ({item.source})" for item in recipe.published) or "none stated"
-    reached = f"{measured['test']['value']:.2%} in {measured['seconds']:.0f} s" if measured else "not measured"
-    typer.echo(f"{recipe.name}\n  {recipe.summary}\n  published {published}; reproduced {reached}")
+    typer.echo(f"{recipe.name}\n  {recipe.summary}")
+    seeds = f", mean of {measured['seeds']} seeds" if measured and "seeds" in measured else ""
+    reached = f"{measured['test']['value']:.2%} in {measured['seconds']:.0f} s{seeds}" if measured else "not measured"
+    stated = ", ".join(f"{item.accuracy:.2%} ({item.source})" for item in recipe.published) or "none stated"
+    typer.echo(f"  test accuracy {reached}" if recipe.ours else f"  published {stated}; reproduced {reached}")
 
 
 def print_lint(linted: "Lint") -> None:

@@ -31,6 +31,7 @@ _PACKAGE = Path(__file__).parent
 SHIPPED = _PACKAGE / "shipped" if (_PACKAGE / "shipped").is_dir() else _PACKAGE.parent
 PUBLISHED_MODELS = SHIPPED / "models"
 PUBLISHED_RESULTS = SHIPPED / "benchmarks" / "results" / "published.json"
+SEEDS_RESULTS = PUBLISHED_RESULTS.with_name("seeds.json")
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, median
 from types import MappingProxyType
 from typing import Any, Literal
 
 from edgecnn.errors import RecipeError
-from edgecnn.folder import PUBLISHED_RESULTS
+from edgecnn.folder import PUBLISHED_RESULTS, SEEDS_RESULTS
 
+OWN = "edgecnn"
 Padding = Literal["same", "valid"]
 Activation = Literal["relu", "linear"]
 
@@ -72,13 +75,19 @@ Layer = Conv | Pool | Dropout | Dense | Output
 
 
 @dataclass(frozen=True)
-class Affine:
-    """Random distortion of training images, each value uniform within ± its bound. Nothing is mirrored."""
+class Augmentation:
+    """Random changes of training images. The first four are uniform within ± their bound; nothing is mirrored.
 
-    rotation: float  # radians
-    scale: float  # share of the size
-    shift: float  # share of the size, along each axis
+    The others are the share of the images that are changed so, by an amount of their own.
+    """
+
+    rotation: float = 0.0  # radians
+    scale: float = 0.0  # share of the size
+    shift: float = 0.0  # share of the size, along each axis
     shear: float = 0.0  # columns that a row moves for each row above or below the middle
+    blur: float = 0.0
+    light: float = 0.0
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,10 +117,15 @@ class Recipe:
     epochs: int
     schedule: Literal["constant", "one-cycle"] = "constant"
     weight_decay: float = 0.0
-    augmentation: Affine | None = None
+    augmentation: Augmentation | None = None
     image_size: int | None = None
     calibrated: bool = False
     published: tuple[Published, ...] = ()
+
+    @property
+    def ours(self) -> bool:
+        """Whether it was drawn for this project; the others are as their sources published them."""
+        return self.source == OWN
 
     def layers_for(self, image_shape: tuple[int, ...]) -> tuple[Layer, ...]:
         """The layers for images [height, width] or [height, width, 3].
@@ -136,7 +150,7 @@ _WIDE = Normal(1.0)
 _EDGE = Recipe(
     name="edge",
     summary="small and accurate: strided 5×5, three 3×3, batch norm, distorted images, one-cycle AdamW",
-    source="edgecnn",
+    source=OWN,
     layers=(
         Conv(16, 5, stride=2, batch_norm=True),
         Conv(24, 3, batch_norm=True),
@@ -151,7 +165,7 @@ _EDGE = Recipe(
     epochs=20,
     schedule="one-cycle",
     weight_decay=0.05,
-    augmentation=Affine(rotation=0.2, scale=0.12, shift=0.07),
+    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.07),
     image_size=28,
     calibrated=True,
 )
@@ -187,7 +201,7 @@ _ACCURATE = replace(
     ),
     learning_rate=8e-3,
     epochs=18,
-    augmentation=Affine(rotation=0.2, scale=0.12, shift=0.09, shear=0.2),
+    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.09, shear=0.2),
 )
 
 _TABLE = (
@@ -291,8 +305,21 @@ def find_recipe(name: str) -> Recipe:
 
 
 def reproduced() -> dict[str, dict[str, Any]]:
-    """What benchmarks/published.py measured, by recipe name; empty before its first run."""
-    if not PUBLISHED_RESULTS.exists():
-        return {}
-    results = json.loads(PUBLISHED_RESULTS.read_text(encoding="utf-8"))
-    return {row["recipe"]: row for row in results["recipes"]}
+    """What was measured, by recipe name: of the published ones one training (benchmarks/published.py), of ours the mean
+    accuracy and median seconds of several seeds (benchmarks/seeds.py). Without the ones not measured yet.
+    """
+    published = {row["recipe"]: row for row in _rows(PUBLISHED_RESULTS, "recipes")}
+    trainings = _rows(SEEDS_RESULTS, "trainings")
+    names = dict.fromkeys(row["recipe"] for row in trainings)
+    return published | {name: _over_seeds([row for row in trainings if row["recipe"] == name]) for name in names}
+
+
+def _rows(path: Path, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))[name] if path.exists() else []
+    return found
+
+
+def _over_seeds(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    first = {key: rows[0][key] for key in ("recipe", "parameters", "epochs")}
+    test = {"split": "test", "images": rows[0]["test"]["images"], "value": mean(row["test"]["value"] for row in rows)}
+    return {**first, "seeds": len(rows), "seconds": median(row["seconds"] for row in rows), "test": test}

@@ -20,8 +20,9 @@ from edgecnn.recipes import (
     reproduced,
 )
 
-NAMES = ["edge", "adventures", "opengenus", "notebook-3x3", "notebook-5x5", "three-conv"]
-PUBLISHED = NAMES[1:]
+OWN = ["edge", "nano", "accurate"]
+NAMES = [*OWN, "adventures", "opengenus", "notebook-3x3", "notebook-5x5", "three-conv"]
+PUBLISHED = NAMES[len(OWN) :]
 
 every_recipe = pytest.mark.parametrize("name", NAMES)
 
@@ -38,8 +39,9 @@ def in_words(recipe: Recipe) -> str:
     return ", ".join(words[type(layer)](layer) for layer in recipe.layers)
 
 
-def test_there_are_six_recipes() -> None:
+def test_there_are_our_three_recipes_and_five_published() -> None:
     assert list(RECIPES) == NAMES
+    assert [recipe.name for recipe in RECIPES.values() if recipe.ours] == OWN
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,8 @@ def test_a_name_like_no_other_gets_all_of_them_listed(typed: str) -> None:
 
 def test_reproduced_results_are_of_known_recipes_at_their_own_number_of_epochs() -> None:
     results = reproduced()
-    assert set(results) <= set(NAMES)
+    assert set(PUBLISHED) <= set(results) <= set(NAMES)
     for name, row in results.items():
         assert row["epochs"] == RECIPES[name].epochs
         assert row["test"]["images"] == 10_000
+        assert ("seeds" in row) == RECIPES[name].ours

@@ -16,9 +16,9 @@ from edgecnn.data import Dataset, load
 from edgecnn.data.dataset import make_dataset
 from edgecnn.errors import DataError, TrainingDiverged, TrainingError, TrainingInterrupted
 from edgecnn.folder import ModelFolder
-from edgecnn.recipes import RECIPES, Affine, Conv, Dense, Output, Pool, find_recipe
+from edgecnn.recipes import RECIPES, Augmentation, Conv, Dense, Output, Pool, find_recipe
 from edgecnn.training import fitter, networks, temperature
-from edgecnn.training.augment import distort
+from edgecnn.training.augment import augment
 from edgecnn.training.backend import keras, tensorflow
 from edgecnn.training.checkpoint import Run
 from edgecnn.training.fit import train
@@ -47,7 +47,7 @@ def test_a_short_training_learns(exported: ModelFolder) -> None:
     assert card.test is not None
     assert card.test.images == 10_000
     assert card.test.value > 0.8
-    assert card.parameters == 29_658
+    assert card.parameters == 29_402
 
 
 def test_the_folder_holds_model_card_history_and_curves(exported: ModelFolder) -> None:
@@ -255,18 +255,20 @@ def test_colour_images_and_many_classes_train(tmp_path: Path) -> None:
 
 def test_distortion_without_bounds_changes_nothing_and_is_the_same_for_a_seed(mnist: Dataset) -> None:
     images = tensorflow("a test").constant(mnist.test.images[:16])
-    none, some = Affine(0.0, 0.0, 0.0), Affine(0.2, 0.12, 2 / 28)
-    assert np.array_equal(distort(images, none, [0, 1]), images)
-    first = np.asarray(distort(images, some, [0, 1]))
+    none, some = Augmentation(), Augmentation(0.2, 0.12, 2 / 28, 0.1, blur=0.5, light=0.5, noise=0.5)
+    assert np.array_equal(augment(images, none, [0, 1]), images)
+    first = np.asarray(augment(images, some, [0, 1]))
     assert first.dtype == np.uint8
-    assert np.array_equal(first, distort(images, some, [0, 1]))
-    assert not np.array_equal(first, distort(images, some, [0, 2]))
+    assert np.array_equal(first, augment(images, some, [0, 1]))
+    assert not np.array_equal(first, augment(images, some, [0, 2]))
 
 
 def test_distortion_moves_a_dot_within_its_bounds() -> None:
     dots = np.zeros((200, 28, 28), np.uint8)
     dots[:, 13:15, 13:15] = 255  # about the centre, which rotation and scale leave in place
-    moved = np.asarray(distort(tensorflow("a test").constant(dots), Affine(0.2, 0.12, 2 / 28), [0, 0]), np.float64)
+    moved = np.asarray(
+        augment(tensorflow("a test").constant(dots), Augmentation(0.2, 0.12, 2 / 28), [0, 0]), np.float64
+    )
     rows, columns = np.mgrid[:28, :28]
     total = moved.sum(axis=(1, 2))
     shifts = [(moved * axis).sum(axis=(1, 2)) / total - 13.5 for axis in (rows, columns)]
@@ -275,10 +277,37 @@ def test_distortion_moves_a_dot_within_its_bounds() -> None:
         assert abs(shift.mean()) < 0.3
 
 
+def test_light_leaves_a_tenth_of_the_contrast_at_least_and_nothing_out_of_range() -> None:
+    images = np.zeros((500, 8, 8), np.uint8)
+    images[:, 4:] = 255
+    lit = np.asarray(augment(tensorflow("a test").constant(images), Augmentation(light=0.6), [0, 0]), np.float64)
+    changed = (lit != images).any(axis=(1, 2))
+    assert 0.5 < changed.mean() < 0.7
+    contrast = (lit[:, 4] - lit[:, 3]).mean(axis=1)
+    assert 5 < contrast.min() < 80  # an uneven ground may fall where the ink rises
+    grounds = lit[changed, 0].mean(axis=1)
+    assert (grounds.min() < 20, grounds.max() > 150) == (True, True)
+
+
+def test_noise_and_blur_change_their_share_of_the_images(mnist: Dataset) -> None:
+    images = mnist.test.images[:400]
+    for how in (Augmentation(noise=0.25), Augmentation(blur=0.25)):
+        changed = np.asarray(augment(tensorflow("a test").constant(images), how, [0, 3])) != images
+        assert 0.18 < changed.any(axis=(1, 2)).mean() < 0.32
+
+
+def test_blur_keeps_the_ink_and_spreads_it() -> None:
+    dots = np.zeros((200, 28, 28), np.uint8)
+    dots[:, 14, 14] = 255
+    blurred = np.asarray(augment(tensorflow("a test").constant(dots), Augmentation(blur=1.0), [0, 0]), np.float64)
+    assert blurred[:, 14, 14].min() < 40
+    np.testing.assert_allclose(blurred.sum(axis=(1, 2)), 255, atol=45)  # rounding, of 81 pixels
+
+
 def test_shear_moves_what_is_above_against_what_is_below() -> None:
     bars = np.zeros((200, 28, 28), np.uint8)
     bars[:, :, 13:15] = 255
-    moved = np.asarray(distort(tensorflow("a test").constant(bars), Affine(0, 0, 0, shear=0.2), [0, 0]), np.float64)
+    moved = np.asarray(augment(tensorflow("a test").constant(bars), Augmentation(shear=0.2), [0, 0]), np.float64)
     middle = (moved * np.arange(28)).sum(axis=2) / moved.sum(axis=2) - 13.5
     assert 0.18 * 20 < np.abs(middle[:, 23] - middle[:, 3]).max() <= 0.2 * 20
     np.testing.assert_allclose(middle[:, 3], -middle[:, 24], atol=0.02)

@@ -1,45 +1,102 @@
-"""[TensorFlow] Distorts training images at random, the same for the same seed."""
+"""[TensorFlow] Changes training images at random, a batch at a time; the same for the same seed."""
 
 from typing import Any
 
-from edgecnn.recipes import Affine
+import numpy as np
+
+from edgecnn.recipes import Augmentation
 from edgecnn.training.backend import tensorflow
 
+FULL = 255.0
+BLUR_SIGMA, BLUR_REACH = 2.0, 4  # pixels; mixed with the image as it was, so that lesser blurs come too
+PALEST = 0.1  # of the contrast is left at least
+PATCHES = 3  # by 3 values, interpolated, are an uneven light
+LOUDEST = 0.3  # of the range: noise's standard deviation at most
 
-def distort(images: Any, affine: Affine, seed: Any) -> Any:
-    """Rotate, scale, shear and shift each of `images`, uint8 [n, height, width] or [n, height, width, 3], by its own draw.
 
-    `seed` is an int32 [2] tensor. Pixels from outside are the nearest of the edge, for not every background is 0.
-    Returns uint8 of the same shape.
+def augment(images: Any, how: Augmentation, seed: Any) -> Any:
+    """Change each of `images`, uint8 [n, height, width] or [n, height, width, 3], by its own draw.
+
+    `seed` is an int32 [2] tensor. Returns uint8 of the same shape.
     """
     tf = tensorflow("training")
+    seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(4)]
     grey = images.shape.rank == 3
-    batch = images[..., None] if grey else images
-    height, width = batch.shape[1], batch.shape[2]
-    distorted = tf.raw_ops.ImageProjectiveTransformV3(
-        images=batch,
-        transforms=_transforms(affine, tf.shape(batch)[0], height, width, seed),
+    pixels = tf.cast(images[..., None] if grey else images, tf.float32)
+    pixels = _distort(pixels, how, seeds[0])
+    if how.blur:
+        pixels = _blur(pixels, how.blur, seeds[1])
+    if how.light:
+        pixels = _relight(pixels, how.light, seeds[2])
+    if how.noise:
+        pixels = _add_noise(pixels, how.noise, seeds[3])
+    changed = tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, FULL)), tf.uint8)
+    return changed[..., 0] if grey else changed
+
+
+def _distort(pixels: Any, how: Augmentation, seed: Any) -> Any:
+    """Rotate, scale, shear and shift. Pixels from outside are the nearest of the edge: not every background is 0."""
+    tf = tensorflow("training")
+    height, width = pixels.shape[1], pixels.shape[2]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=pixels,
+        transforms=_transforms(how, tf.shape(pixels)[0], height, width, seed),
         output_shape=[height, width],
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="NEAREST",
     )
-    return distorted[..., 0] if grey else distorted
 
 
-def _transforms(affine: Affine, count: Any, height: int, width: int, seed: Any) -> Any:
+def _transforms(how: Augmentation, count: Any, height: int, width: int, seed: Any) -> Any:
     """Rows of 8 that send output to input coordinates, as ImageProjectiveTransformV3 takes them: float32 [count, 8].
 
     Input = A (output - centre - shift) + centre, with A = shear · rotation / scale.
     """
     tf = tensorflow("training")
     draws = tf.random.stateless_uniform((count, 5), seed, -1.0, 1.0)
-    angle, scale, shear = affine.rotation * draws[:, 0], 1 + affine.scale * draws[:, 1], affine.shear * draws[:, 4]
+    angle, scale, shear = how.rotation * draws[:, 0], 1 + how.scale * draws[:, 1], how.shear * draws[:, 4]
     x, y = (width - 1) / 2, (height - 1) / 2
-    moved_x, moved_y = x + affine.shift * width * draws[:, 2], y + affine.shift * height * draws[:, 3]
+    moved_x, moved_y = x + how.shift * width * draws[:, 2], y + how.shift * height * draws[:, 3]
     cos, sin, zero = tf.cos(angle) / scale, tf.sin(angle) / scale, tf.zeros(count)
     across, down = cos + shear * sin, shear * cos - sin
     return tf.stack(
         [across, down, x - across * moved_x - down * moved_y, sin, cos, y - sin * moved_x - cos * moved_y, zero, zero],
         axis=1,
     )
+
+
+def _blur(pixels: Any, share: float, seed: Any) -> Any:
+    """Mix a share of the images with what a Gaussian makes of them."""
+    tf = tensorflow("training")
+    bell = np.exp(-0.5 * (np.arange(-BLUR_REACH, BLUR_REACH + 1) / BLUR_SIGMA) ** 2)
+    kernel = np.outer(bell, bell) / bell.sum() ** 2
+    depthwise = np.repeat(kernel[:, :, None, None], pixels.shape[3], axis=2).astype(np.float32)
+    blurred = tf.nn.depthwise_conv2d(pixels, depthwise, (1, 1, 1, 1), "SAME")
+    return pixels + _amounts(tf.shape(pixels)[0], share, seed) * (blurred - pixels)
+
+
+def _relight(pixels: Any, share: float, seed: Any) -> Any:
+    """Make a share of the images paler, over a ground that is anything from dark to bright, even or not."""
+    tf = tensorflow("training")
+    count = tf.shape(pixels)[0]
+    pale, even, uneven = (tf.random.experimental.stateless_fold_in(seed, number) for number in range(3))
+    lost = (1 - PALEST) * _amounts(count, share, pale)
+    level, mixed = tf.unstack(tf.random.stateless_uniform((2, count, 1, 1, 1), even))
+    patches = tf.random.stateless_uniform((count, PATCHES, PATCHES, 1), uneven)
+    light = tf.image.resize(patches, pixels.shape[1:3])
+    return pixels * (1 - lost) + FULL * lost * (level + mixed * (light - level))
+
+
+def _add_noise(pixels: Any, share: float, seed: Any) -> Any:
+    tf = tensorflow("training")
+    loud, noise = (tf.random.experimental.stateless_fold_in(seed, number) for number in range(2))
+    amounts = FULL * LOUDEST * _amounts(tf.shape(pixels)[0], share, loud)
+    return pixels + amounts * tf.random.stateless_normal(tf.shape(pixels), noise)
+
+
+def _amounts(count: Any, share: float, seed: Any) -> Any:
+    """For a share of the images a number from 0 to 1, for the others 0: float32 [count, 1, 1, 1]."""
+    tf = tensorflow("training")
+    chosen, amounts = tf.unstack(tf.random.stateless_uniform((2, count, 1, 1, 1), seed))
+    return tf.where(chosen < share, amounts, 0.0)

@@ -15,7 +15,7 @@ from edgecnn.folder import ModelFolder
 from edgecnn.recipes import Recipe
 from edgecnn.score import Accuracy, accuracy
 from edgecnn.training import checkpoint, networks
-from edgecnn.training.augment import distort
+from edgecnn.training.augment import augment
 from edgecnn.training.backend import in_chunks, keep_freed_memory, keras, tensorflow
 from edgecnn.training.checkpoint import Run
 from edgecnn.training.history import Epoch
@@ -125,7 +125,7 @@ class Fitter:
         tf = tensorflow(PURPOSE)
         images, labels = tf.gather(self.images, positions), tf.gather(self.labels, positions)
         if self.recipe.augmentation and self.run.augment:
-            images = distort(images, self.recipe.augmentation, seed)
+            images = augment(images, self.recipe.augmentation, seed)
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))

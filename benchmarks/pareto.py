@@ -1,0 +1,157 @@
+"""The search for small networks, and where the published ones stand: python benchmarks/pareto.py WHAT
+
+    train [NAME ...]  fits each candidate for EPOCHS epochs with each of SEEDS and counts the validation images right;
+                      the test images are not looked at. What is there is not trained again. A minute or two each.
+    time              times every network, untrained (latency does not hang on weights), float32 and int8 by rule, all
+                      in one interleaved run at batch 1. Three minutes, in which nothing else should run.
+    draw              writes benchmarks/results/pareto.png and prints the table.
+
+All goes to benchmarks/results/pareto.json as it comes.
+"""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pareto_figure
+import published
+import stored
+
+from edgecnn.folder import ModelFolder, atomic, versions
+from edgecnn.host import this_host
+from edgecnn.recipes import RECIPES, Conv, Dense, Layer, Output, Pool, Recipe
+
+RESULTS = published.RESULTS.with_name("pareto.json")
+PICTURE = published.RESULTS.with_name("pareto.png")
+EPOCHS, SEEDS = 12, (0, 1)
+ROUNDS, SECONDS = 8, 1.0
+
+
+def network(text: str) -> tuple[Layer, ...]:
+    """Layers from "5-16/2 3-32 pool": kernel-filters/stride, each normalised; the output comes by itself."""
+    return (*map(_layer, text.split()), Output())
+
+
+def _layer(word: str) -> Layer:
+    if word == "pool":
+        return Pool()
+    kernel, _, rest = word.partition("-")
+    filters, _, stride = rest.partition("/")
+    return Conv(int(filters), int(kernel), stride=int(stride or 1), batch_norm=True)
+
+
+# Each differs from a neighbour in one thing: depth, width, stem, stride in a pool's place, where the channels are.
+CANDIDATES = {
+    name: replace(RECIPES["edge"], name=name, layers=network(text), epochs=EPOCHS)
+    for name, text in {
+        "nano": "5-8/2 3-16 pool 3-16 3-16 pool",
+        "nano, stem 3×3": "3-8/2 3-16 pool 3-16 3-16 pool",
+        "nano, one layer less": "5-8/2 3-16 pool 3-24 pool",
+        "nano, strides": "5-8/2 3-16/2 3-16 3-16/2",
+        "edge": "5-16/2 3-24 pool 3-32 3-48 pool",
+        "edge, 16s of channels": "5-16/2 3-32 pool 3-32 3-32 pool",
+        "edge, one layer less": "5-16/2 3-32 pool 3-64 pool",
+        "edge, strides": "5-16/2 3-24/2 3-32 3-48/2",
+        "edge, one layer more": "5-16/2 3-20 3-24 pool 3-32 3-40 pool",
+        "edge, full size": "3-8 pool 3-24 3-24 pool 3-32 3-48 pool",
+    }.items()
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    match arguments:
+        case ["train", *names]:
+            train(names)
+        case ["time"]:
+            stored.update(
+                RESULTS, latency=latencies(), host=str(this_host()), versions=versions("edgecnn", "onnxruntime")
+            )
+        case ["draw"]:
+            points = pareto_figure.points(stored.read(RESULTS), EPOCHS)
+            pareto_figure.draw(points, PICTURE)
+            print(pareto_figure.table(points, stored.read(RESULTS)["host"]), end="")
+        case _:
+            raise SystemExit(__doc__)
+
+
+def train(names: Sequence[str]) -> None:
+    for seed in SEEDS:
+        for name in names or CANDIDATES:
+            found = stored.read(RESULTS).get("trainings", {})
+            if str(seed) not in found.get(name, {}):
+                runs = found.get(name, {}) | {str(seed): trained(name, seed)}
+                stored.update(RESULTS, trainings=found | {name: runs})
+
+
+def trained(name: str, seed: int) -> dict[str, Any]:
+    from edgecnn.data import load
+    from edgecnn.training.checkpoint import Run
+    from edgecnn.training.fitter import Fitter
+    from edgecnn.training.history import Epoch
+
+    dataset, done = load(), list[Epoch]()
+    fitter = Fitter(CANDIDATES[name], dataset, Run(name, dataset.source, dataset.sha256, EPOCHS, seed, None))
+    while len(done) < EPOCHS:
+        done.append(fitter.epoch(done, lambda _: None))
+    row = {
+        "correct": done[-1].validation_correct,
+        "images": done[-1].validation_images,
+        "loss": done[-1].validation_loss,
+    }
+    print(
+        f"{name}, seed {seed}: {row['correct'] / row['images']:.2%}, {sum(e.seconds for e in done):.0f} s", flush=True
+    )
+    return row
+
+
+def latencies() -> dict[str, Any]:
+    """By network: parameters, multiply-accumulates, and the median latency of each file in µs."""
+    from edgecnn.bench.figures import summarise
+    from edgecnn.bench.measure import measure
+    from edgecnn.bench.results import Plan
+
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
+        networks = {**CANDIDATES, **{name: plain(recipe) for name, recipe in RECIPES.items()}}
+        folders = {str(number): name for number, name in enumerate(networks)}
+        found = {name: untrained(networks[name], Path(scratch, number)) for number, name in folders.items()}
+        bench = measure(
+            [Path(scratch, number) for number in folders],
+            Plan(rounds=ROUNDS, duration=SECONDS),
+            runtimes=["onnxruntime"],
+        )
+    rows = {row.name: row.p50_us for row in summarise(bench).rows}
+    for item in bench.measurements:
+        file = Path(item.contender.model)
+        found[folders[file.parent.name]][item.contender.variant] = rows[item.contender.name]
+    return found
+
+
+def plain(recipe: Recipe) -> Recipe:
+    """With Keras's initial weights: those of a source may make logits that float32 cannot verify before training."""
+    layers = tuple(
+        replace(layer, weights=None, biases=None) if isinstance(layer, Conv | Dense | Output) else layer
+        for layer in recipe.layers
+    )
+    return replace(recipe, layers=layers)
+
+
+def untrained(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Export and quantise the network as it begins."""
+    import edgecnn
+    from edgecnn.info import inspect
+    from edgecnn.training import networks
+
+    model = networks.build(recipe, (28, 28), 10)
+    with atomic(ModelFolder(folder).keras) as path:
+        model.save(path)
+    exported = edgecnn.export(folder, data="mnist")
+    edgecnn.quantize(folder, scheme="static", target="any", data="mnist")
+    (float32,) = inspect(exported.path)
+    return {"parameters": float32.graph["parameters"], "macs": float32.graph["macs"]}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
