@@ -165,7 +165,7 @@ _EDGE = Recipe(
     epochs=20,
     schedule="one-cycle",
     weight_decay=0.05,
-    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.07),
+    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.07, blur=0.1, light=0.15, noise=0.1),
     image_size=28,
     calibrated=True,
 )
@@ -183,6 +183,7 @@ _NANO = replace(
         Output(),
     ),
     epochs=40,
+    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.07),  # too small to learn other light besides
 )
 _ACCURATE = replace(
     _EDGE,
@@ -201,7 +202,7 @@ _ACCURATE = replace(
     ),
     learning_rate=8e-3,
     epochs=18,
-    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.09, shear=0.2),
+    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.09, shear=0.2, blur=0.1, light=0.15, noise=0.1),
 )
 
 _TABLE = (
