@@ -36,7 +36,7 @@ def points(found: dict[str, Any], epochs: int) -> list[Point]:
 
 
 def faster(row: Point) -> float:
-    return min(row[key] for key in ("float32", "int8") if key in row)
+    return float(min(row[key] for key in ("float32", "int8") if key in row))
 
 
 def front(rows: Sequence[Point]) -> list[Point]:
@@ -50,7 +50,7 @@ def front(rows: Sequence[Point]) -> list[Point]:
 
 
 def error(row: Point) -> float:
-    return statistics.mean(row["errors"])
+    return float(statistics.mean(row["errors"]))
 
 
 def table(rows: Sequence[Point], host: str) -> str:

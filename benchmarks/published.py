@@ -3,8 +3,8 @@
     python benchmarks/published.py [RECIPE ...]
 
 Each recipe runs through the commands that a user runs, in processes of its own, under build/published/. Results are
-written after each one to benchmarks/results/published.json, the rest of the file being kept. All five take about half an
-hour on two cores. Our own recipes have seeds.py.
+written after each one to benchmarks/results/published.json, the rest of the file being kept. All five take about half
+an hour on two cores. Our own recipes have seeds.py.
 """
 
 import json

@@ -93,7 +93,7 @@ def table() -> str:
 
 
 def mean(rows: list[dict[str, Any]], split: str) -> float:
-    return statistics.mean(row[split]["value"] for row in rows)
+    return float(statistics.mean(row[split]["value"] for row in rows))
 
 
 def _each(rows: list[dict[str, Any]], split: str) -> str:

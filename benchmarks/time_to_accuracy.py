@@ -59,7 +59,8 @@ def epochs(name: str, seed: int) -> Iterator[dict[str, Any]]:
     recipe, dataset = RECIPES[name], load()
     count = EPOCHS[name] or recipe.epochs
     tensorflow("training")  # its import is the same for both
-    started, scoring, done = time.perf_counter(), 0.0, []
+    started, scoring = time.perf_counter(), 0.0
+    done: list[Any] = []
     fitter = Fitter(recipe, dataset, Run(name, dataset.source, dataset.sha256, count, seed, None))
     while len(done) < count:
         done.append(fitter.epoch(done, lambda _: None))

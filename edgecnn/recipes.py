@@ -102,10 +102,10 @@ class Published:
 class Recipe:
     """A network and how to train it.
 
-    `image_size` is the height or width, whichever is less, that the layers are drawn for: other images get another stem
-    (see `layers_for`). Without it the layers are what they are. `learning_rate` is the constant rate, or the peak of the "one-cycle" schedule. `weight_decay` above 0 makes Adam
-    AdamW. `calibrated` divides the logits by the temperature that suits the validation images best. `published` is empty
-    where no source states an accuracy.
+    `learning_rate` is the constant rate, or the peak of the "one-cycle" schedule. `weight_decay` above 0 makes Adam
+    AdamW. `image_size` is the height or width, whichever is less, that the layers are drawn for: other images get
+    another stem (see `layers_for`); without it the layers are what they are. `calibrated` divides the logits by the
+    temperature that suits the validation images best. `published` is empty where no source states an accuracy.
     """
 
     name: str
@@ -144,8 +144,8 @@ class Recipe:
 _SMALL, _ONE, _TINY = Normal(0.03, truncated=True), Normal(1.0, truncated=True), Normal(0.01, truncated=True)
 _WIDE = Normal(1.0)
 
-# Our own. All take a strided 5×5 stem (a map of a quarter of the pixels costs a quarter of the time), 3×3 convolutions in
-# fours and eights of channels (int8 kernels want no less), and two pools down to a 3×3 map that one dense layer reads.
+# Our own. All take a strided 5×5 stem (a map of a quarter of the pixels costs a quarter of the time), 3×3 convolutions
+# in eights of channels (int8 kernels want no less than fours), and two pools down to a 3×3 map for one dense layer.
 
 _EDGE = Recipe(
     name="edge",

@@ -356,7 +356,7 @@ def test_the_fused_norm_trains_as_kerass_own_does(few: Dataset) -> None:
         model = networks.build(find_recipe("edge"), (28, 28), 10, batch_norm=batch_norm)
         outputs.append(np.asarray(networks.logits_of(model)(images, training=True)))
         weights.append(model.get_weights())
-    np.testing.assert_allclose(*outputs, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-3, atol=1e-3)
     for plain, fused in zip(*weights, strict=True):
         np.testing.assert_allclose(plain, fused, rtol=1e-3, atol=1e-4)
 

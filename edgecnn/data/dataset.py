@@ -120,8 +120,8 @@ def _counted(source: str, train: Split, test: Split) -> tuple[tuple[str, ...], S
     if not 2 <= len(numbers) <= MOST_CLASSES:
         found = f"every image is labelled {numbers[0]}" if len(numbers) == 1 else f"there are {len(numbers):,} classes"
         raise DataError(f"{source}: {found}; there must be 2 to {MOST_CLASSES:,} classes")
-    indexed = (replace(split, labels=np.searchsorted(numbers, split.labels)) for split in (train, test))
-    return tuple(map(str, numbers)), *indexed
+    train, test = (replace(split, labels=np.searchsorted(numbers, split.labels)) for split in (train, test))
+    return tuple(map(str, numbers)), train, test
 
 
 def _part(source: str, split: Split, limit: int | None) -> tuple[Split, Split]:

@@ -59,8 +59,8 @@ def in_chunks(forward: Callable[[Any], Any], images: NDArray[Any]) -> NDArray[np
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what is freed: it would hand a step's activations, megabytes each, back to the kernel and have them
-    faulted in again, page by page, at the next step. With another C library nothing happens.
+    """Have glibc keep what is freed. It would hand a step's activations, megabytes each, back to the kernel and have
+    them faulted in again, page by page, at the next step. With another C library nothing happens.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL("libc.so.6").mallopt

@@ -4,7 +4,6 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,13 +17,13 @@ from edgecnn.score import Accuracy
 from edgecnn.training import checkpoint, gallery, history, temperature
 from edgecnn.training.backend import tensorflow
 from edgecnn.training.checkpoint import Run
-from edgecnn.training.fitter import PURPOSE, Fitter, Floats, Progress, log_softmax, mean_cross_entropy
+from edgecnn.training.fitter import PURPOSE, Fitter, Progress, log_softmax, mean_cross_entropy
 from edgecnn.training.history import Epoch
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: its folder's card, its epochs, which test images it confuses, and the stale exports removed."""
+    """A finished training: the folder's card, the epochs, which labels are confused, and the stale exports removed."""
 
     folder: ModelFolder
     card: Card
@@ -52,7 +51,8 @@ def train(
     `epochs` defaults to the recipe's own, and is always a whole schedule; `limit` is recorded (the data set has applied
     it); without `augment` the images are taken as they are. `summary` receives the network's description line by line.
     The same seed on the same machine gives the same weights, resumed or not. Raises MissingDependencyError,
-    TrainingError for no epochs or a checkpoint that does not fit, TrainingDiverged, TrainingInterrupted on Ctrl-C, and OutputError.
+    TrainingError for no epochs or a checkpoint that does not fit, TrainingDiverged, TrainingInterrupted on Ctrl-C, and
+    OutputError.
     """
     if epochs is not None and epochs < 1:
         raise TrainingError(f"{epochs} epochs train nothing: give 1 or more")

@@ -113,12 +113,11 @@ class Fitter:
         return in_chunks(self.forward, split.images).astype(np.float64)
 
     def _fit(self, positions: NDArray[np.int32], step: int) -> tuple[float, int]:
-        """The mean loss of the training images at `positions` before the step of that number, and how many are right."""
+        """Take the step of that number; the mean loss of the images at `positions` before it, and how many are right."""
         loss, right = self.step(positions, np.float32(self._rate(step)), np.array([self.run.seed, step], np.int32))
         if not isfinite(loss):
-            raise TrainingDiverged(
-                f"the loss of step {step % self.steps + 1} of epoch {step // self.steps + 1} is {loss}"
-            )
+            epoch, at = divmod(step, self.steps)
+            raise TrainingDiverged(f"the loss of step {at + 1} of epoch {epoch + 1} is {loss}")
         return float(loss), int(right)
 
     def _step(self, positions: Any, rate: Any, seed: Any) -> tuple[Any, Any]:
@@ -153,7 +152,8 @@ def mean_cross_entropy(logits: Floats, split: Split) -> tuple[float, Accuracy]:
 def log_softmax(logits: Floats) -> Floats:
     """The logarithms of the probabilities; both float64 [n, classes]."""
     below = logits - logits.max(axis=1, keepdims=True)
-    return below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    logs: Floats = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    return logs
 
 
 def _optimizer(recipe: Recipe) -> Any:

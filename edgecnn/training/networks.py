@@ -13,7 +13,8 @@ BATCH_NORM_MOMENTUM = 0.9
 def build(recipe: Recipe, image_shape: tuple[int, ...], classes: int, batch_norm: Any = None) -> Any:
     """An untrained keras.Model from `image`, uint8 [batch, *image_shape], to `probabilities`, float32 [batch, classes].
 
-    `batch_norm` is the layer class that normalises; Keras's own unless one is given. Raises DataError for images too small for the recipe's pools. Weights come from Keras's global seed.
+    `batch_norm` is the layer class that normalises; Keras's own unless one is given. Raises DataError for images too
+    small for the recipe's pools. Weights come from Keras's global seed.
     """
     layers = keras("training").layers
     image = layers.Input(shape=image_shape, dtype="uint8", name="image")
