@@ -2,9 +2,10 @@
 
 For `edge`, every published recipe and the networks of foreign.py: the float32 file, `quantize_dynamic` and
 `quantize_static` of onnxruntime with nothing but their defaults, `edgecnn.quantize`, LiteRT's full int8 and, where a
-target says something of it, `tf.function`, in one interleaved run a network. Each run's figures go to benchmarks/results/quantization.json
-when it is done, beside the other networks'; the table and the targets are printed. A network that is not yet under
-build/ is trained first. Two to three minutes a network, in which nothing else should run.
+target says something of it, `tf.function`, in one interleaved run a network. Each run's figures go to
+benchmarks/results/quantization.json when it is done, beside the other networks'; the table and the targets are printed.
+A network that is not yet under build/ is trained first. Two to three minutes a network, in which nothing else should
+run.
 """
 
 import os
