@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import goals
 import pareto_figure
 import published
 import stored
@@ -70,11 +71,20 @@ def main(arguments: Sequence[str]) -> None:
                 RESULTS, latency=latencies(), host=str(this_host()), versions=versions("edgecnn", "onnxruntime")
             )
         case ["draw"]:
-            points = pareto_figure.points(stored.read(RESULTS), EPOCHS)
-            pareto_figure.draw(points, PICTURE)
-            print(pareto_figure.table(points, stored.read(RESULTS)["host"]), end="")
+            pareto_figure.draw(pareto_figure.points(stored.read(RESULTS), EPOCHS), PICTURE)
+            print(table(), goals.table(targets()), sep="\n")
         case _:
             raise SystemExit(__doc__)
+
+
+def table() -> str:
+    """The committed figures, for the README."""
+    found = stored.read(RESULTS)
+    return pareto_figure.table(pareto_figure.points(found, EPOCHS), found["host"])
+
+
+def targets() -> list[goals.Target]:
+    return pareto_figure.targets(stored.read(RESULTS)["latency"])
 
 
 def train(names: Sequence[str]) -> None:
@@ -108,8 +118,8 @@ def trained(name: str, seed: int) -> dict[str, Any]:
 
 
 def latencies() -> dict[str, Any]:
-    """By network: parameters, multiply-accumulates, and the median latency of each file in µs."""
-    from edgecnn.bench.figures import summarise
+    """By network: parameters, multiply-accumulates, and of each file the median µs of every round."""
+    from edgecnn.bench.figures import paces
     from edgecnn.bench.measure import measure
     from edgecnn.bench.results import Plan
 
@@ -122,10 +132,9 @@ def latencies() -> dict[str, Any]:
             Plan(rounds=ROUNDS, duration=SECONDS),
             runtimes=["onnxruntime"],
         )
-    rows = {row.name: row.p50_us for row in summarise(bench).rows}
     for item in bench.measurements:
-        file = Path(item.contender.model)
-        found[folders[file.parent.name]][item.contender.variant] = rows[item.contender.name]
+        network = folders[Path(item.contender.model).parent.name]
+        found[network][item.contender.variant] = [round(ns / 1000, 3) for _, ns in sorted(paces(item).items())]
     return found
 
 

@@ -11,10 +11,14 @@ from typing import Any
 
 import published
 import seeds
+from goals import Target
 
+from edgecnn.bench import report, stats
 from edgecnn.folder import atomic
 
 Point = dict[str, Any]
+FILES = ("float32", "int8")
+TIMES = 12  # faster than `adventures` in float32: what `edge` is to be
 
 
 def points(found: dict[str, Any], epochs: int) -> list[Point]:
@@ -29,14 +33,16 @@ def points(found: dict[str, Any], epochs: int) -> list[Point]:
     theirs = {row["recipe"]: [1 - row["validation"]["value"]] for row in published.rows() if row["recipe"] not in full}
     groups = {f"candidate, {epochs} epochs": short, "ours, in full": full, "published, in full": theirs}
     return [
-        {"group": group, "name": name, "errors": errors, **found["latency"][name], "us": faster(found["latency"][name])}
+        {"group": group, "name": name, "errors": errors, **timed(found["latency"][name])}
         for group, rows in groups.items()
         for name, errors in rows.items()
     ]
 
 
-def faster(row: Point) -> float:
-    return float(min(row[key] for key in ("float32", "int8") if key in row))
+def timed(row: dict[str, Any]) -> Point:
+    """A network's row with the median of its rounds, and the better file's as `us`."""
+    found = row | {file: statistics.median(row[file]) for file in FILES if file in row}
+    return found | {"us": min(found[file] for file in FILES if file in row)}
 
 
 def front(rows: Sequence[Point]) -> list[Point]:
@@ -92,3 +98,12 @@ def draw(rows: Sequence[Point], picture: Path) -> None:
     axes.legend()
     with atomic(picture) as path:
         figure.savefig(path, dpi=110)
+
+
+def targets(latency: dict[str, Any]) -> list[Target]:
+    """Whether the better file of `edge` is fast enough; the rounds of both, in one run, give the interval."""
+    edge, theirs = latency["edge"], latency["adventures"]["float32"]
+    best = min((file for file in FILES if file in edge), key=lambda file: statistics.median(edge[file]))
+    found = stats.ratio(theirs, edge[best])
+    goal = f"`edge`: batch-1 latency ({best}) at most 1/{TIMES} of the float32 latency of `adventures`"
+    return [Target(goal, f"{report.ratio(found)} faster", found.value >= TIMES)]

@@ -4,7 +4,6 @@ Blocks between `<!-- run: COMMAND -->` and `<!-- end -->` hold a command's real 
 folder build/readme (a training, so a few minutes). Blocks after `<!-- table: NAME -->` come from benchmarks/results.
 """
 
-import json
 import os
 import re
 import shutil
@@ -15,10 +14,16 @@ from pathlib import Path
 
 import arm64
 import harness
+import pareto
 import peers
 import published
 import quantization
+import robustness
+import seeds
+import stored
 import targets
+import time_to_accuracy
+import training_speed
 
 from edgecnn.bench import report
 from edgecnn.folder import atomic
@@ -54,15 +59,21 @@ def plain_terminal() -> dict[str, str]:
 
 def table(name: str) -> str:
     tables: dict[str, Callable[[], str]] = {
-        "arm64": lambda: arm64.table(json.loads(arm64.RESULTS.read_text(encoding="utf-8"))),
+        "arm64": lambda: arm64.table(stored.read(arm64.RESULTS)),
         "bench-edge": lambda: bench_table("edge"),
         "bench-adventures": lambda: bench_table("adventures"),
         "harness": harness.table,
+        "pareto": pareto.table,
         "peers": lambda: peers.table(peers.summaries()),
         "published": published_table,
         "quantization": quantization.table,
         "quantization-targets": quantization.targets_table,
+        "recipe-targets": targets.recipe_markdown,
+        "robustness": robustness.table,
+        "seeds": seeds.table,
         "targets": targets.markdown,
+        "time-to-accuracy": time_to_accuracy.table,
+        "training-speed": training_speed.table,
     }
     return tables[name]()
 
@@ -87,9 +98,10 @@ def published_table() -> str:
     for row in targets.results("published.json")["recipes"]:
         claims = "<br>".join(f"{item['accuracy']:.2%}, {item['source']}" for item in row["published"]) or "none stated"
         low, high = row["test"]["interval"]
+        small = f"{row['int8']['accuracy']['value']:.2%}" if row["int8"] else "float32 pays more"
         lines.append(
             f"| `{row['recipe']}` | {claims} | {row['test']['value']:.2%} ({100 * low:.2f}–{100 * high:.2f}) "
-            f"| {row['int8']['accuracy']['value']:.2%} | {row['seconds']:.0f} s | {row['parameters']:,} |"
+            f"| {small} | {row['seconds']:.0f} s | {row['parameters']:,} |"
         )
     return "\n".join(lines) + "\n"
 

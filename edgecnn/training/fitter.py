@@ -113,7 +113,7 @@ class Fitter:
         return in_chunks(self.forward, split.images).astype(np.float64)
 
     def _fit(self, positions: NDArray[np.int32], step: int) -> tuple[float, int]:
-        """Take the step of that number; the mean loss of the images at `positions` before it, and how many are right."""
+        """Take the step of that number; the loss of the images at `positions` before it, and how many are right."""
         loss, right = self.step(positions, np.float32(self._rate(step)), np.array([self.run.seed, step], np.int32))
         if not isfinite(loss):
             epoch, at = divmod(step, self.steps)
