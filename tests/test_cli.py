@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -225,26 +226,43 @@ def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(edgecnn: Run, tmp_path: 
     assert len(folder.history.read_text().splitlines()) == 41
 
 
-@pytest.mark.parametrize("options", ["size=150k", "ro"])
-def test_a_full_or_read_only_folder_is_told_in_one_line(options: str, exported: ModelFolder, tmp_path: Path) -> None:
-    """On a real file system of that kind, in a mount namespace of its own."""
-    place = tmp_path / "place"
+def on_a_file_system(options: str, place: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of edgecnn where `place` is a real file system of that kind, then list the files that are on it.
+
+    It has a mount namespace of its own, which goes with the process.
+    """
     place.mkdir()
     mount = f"mount -t tmpfs -o {options} tmpfs {place}"
     if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True, check=False).returncode:
         pytest.skip("mounting a small file system needs root: run the tests with sudo")
-    command = f"{sys.executable} -m edgecnn export {exported.path} --out {place}/model"
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", f"{mount} && {command}; code=$?; find {place} -type f; exit $code"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    line = shlex.join([sys.executable, "-m", "edgecnn", *command])
+    script = f"{mount} && {line}; code=$?; find {place} -type f; exit $code"
+    return subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("options", ["size=150k", "ro"])
+def test_a_full_or_read_only_folder_is_told_in_one_line(options: str, exported: ModelFolder, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    done = on_a_file_system(options, place, "export", str(exported.path), "--out", f"{place}/model")
     assert done.returncode == 1
     reason = "Read-only file system" if options == "ro" else "No space left on device"
     assert re.search(rf"error: cannot write .*: {reason}; free space or choose another place", done.stderr)
     assert len(done.stderr.splitlines()) == 1
     assert not re.search(r"/\.\w+", done.stdout.replace(str(place), ""))  # no half-written file
+
+
+@pytest.mark.parametrize(("size", "left"), [("200k", []), ("500k", ["checkpoint.npz"])])
+def test_a_disk_that_fills_up_while_training_leaves_the_last_whole_epoch(
+    size: str, left: list[str], tmp_path: Path
+) -> None:
+    """A checkpoint of `edge` takes 366 kB: one fits on 500 kB, a second beside it does not."""
+    place = tmp_path / "place"
+    options = ("--limit", "240", "--epochs", "3", "--out", f"{place}/model")
+    done = on_a_file_system(f"size={size}", place, "train", *options)
+    assert done.returncode == 1
+    assert re.search(r"error: cannot write .*checkpoint.npz: No space left on device; free space", done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+    assert [Path(line).name for line in done.stdout.splitlines()] == left
 
 
 def test_json_of_train_and_export_is_the_card(edgecnn: Run, tmp_path: Path) -> None:

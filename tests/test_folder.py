@@ -134,8 +134,10 @@ def test_a_folder_in_the_cards_place_is_refused(tmp_path: Path) -> None:
 
 def test_a_model_folder_names_its_files(tmp_path: Path) -> None:
     model = ModelFolder(tmp_path)
-    names = {path.name for path in (model.keras, model.card_path, model.history, model.curves, model.checkpoint)}
-    assert names == {"model.keras", "card.json", "history.csv", "training.png", "checkpoint.npz"}
+    names = {path.name for path in (model.keras, model.card_path, model.history, model.checkpoint)}
+    assert names == {"model.keras", "card.json", "history.csv", "checkpoint.npz"}
+    pictures = {path.name for path in (model.curves, model.confusion, model.errors, model.filters)}
+    assert pictures == {"training.png", "confusion.png", "errors.png", "filters.png"}
     assert [model.onnx(name).name for name in ("float32", "int8", "float16")] == [
         "model.onnx",
         "model.int8.onnx",
