@@ -13,6 +13,11 @@ class Target:
     met: bool
 
 
+def unmeasured(goal: str) -> Target:
+    """A goal for which there is no figure yet: it counts as not reached."""
+    return Target(goal, "not measured", False)
+
+
 def table(targets: Sequence[Target]) -> str:
     lines = ["| target | measured | met |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {t.goal} | {t.measured} | {'yes' if t.met else 'no'} |" for t in targets)]) + "\n"

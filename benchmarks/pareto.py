@@ -84,7 +84,7 @@ def table() -> str:
 
 
 def targets() -> list[goals.Target]:
-    return pareto_figure.targets(stored.read(RESULTS)["latency"])
+    return pareto_figure.targets(stored.read(RESULTS).get("latency", {}))
 
 
 def train(names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 import msgspec
-from goals import Target
+from goals import Target, unmeasured
 
 from edgecnn.bench import stats
 from edgecnn.bench.report import NOTHING, number, ratio
@@ -18,7 +18,6 @@ LITERT, FUNCTION = "LiteRT int8", "tf.function"
 RIVALS = (FLOAT32, STATIC, DYNAMIC)  # what a user of onnxruntime has without us
 NO_SLOWER = 1.02  # where the interval of our time over the fastest rival's may end: two runs of one file differ so much
 MOST_LOST = 0.1  # points
-NOT_MEASURED = "not measured"
 SHOWN = ("edgecnn", "onnxruntime", "onnx", "ai-edge-litert", "tensorflow")  # versions that figures depend on
 
 
@@ -145,25 +144,25 @@ def _no_slower(name: str, network: Network) -> Target:
     goal = f"`{name}`: ours no slower than the fastest of {', '.join(RIVALS)} (interval up to {NO_SLOWER})"
     found = network.ratio(OURS, network.fastest_rival)
     if found is None:
-        return Target(goal, NOT_MEASURED, False)
+        return unmeasured(goal)
     return Target(goal, _against_rival(name, network), found.high is not None and found.high <= NO_SLOWER)
 
 
 def _accurate(name: str, network: Network) -> Target:
     goal, change = f"`{name}`: ours loses at most {MOST_LOST} points of accuracy", network.change(OURS)
     if change is None:
-        return Target(goal, NOT_MEASURED, False)
+        return unmeasured(goal)
     return Target(goal, f"{_signed(change)} points", round(change, 6) >= -MOST_LOST)
 
 
 def _faster(results: Results, name: str, least: float, than: str) -> Target:
     goal, found = f"`{name}`: ours at least {least:g}× faster than {than}", _ratio(results, name, than, OURS)
-    return Target(goal, ratio(found), found.value >= least) if found else Target(goal, NOT_MEASURED, False)
+    return Target(goal, ratio(found), found.value >= least) if found else unmeasured(goal)
 
 
 def _within(results: Results, name: str, most: float, of: str) -> Target:
     goal, found = f"`{name}`: ours within {most:g}× of {of}", _ratio(results, name, OURS, of)
-    return Target(goal, ratio(found), found.value <= most) if found else Target(goal, NOT_MEASURED, False)
+    return Target(goal, ratio(found), found.value <= most) if found else unmeasured(goal)
 
 
 def _ratio(results: Results, name: str, slow: str, fast: str) -> Estimate | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 import msgspec
-from goals import Target
+from goals import Target, unmeasured
 
 from edgecnn.bench.report import NOTHING
 from edgecnn.folder import ONNX_NAMES
@@ -18,7 +18,6 @@ AS_THEY_ARE = "no corruption"
 KEPT_SHARE = 0.99  # of the validation digits: what the probability that rejects is chosen by
 OURS, BASELINE = ("edge", "accurate"), "adventures"
 LEAST_GAIN = 3.0  # points
-NOT_MEASURED = "not measured"
 SHOWN = ("edgecnn", "onnxruntime", "numpy")  # versions that figures depend on
 
 
@@ -189,7 +188,7 @@ def _more_robust(recipes: Mapping[str, Sequence[Network]], name: str) -> Target:
     goal = f"`{name}`: at least {LEAST_GAIN:g} points better on corrupted digits, on average, than `{BASELINE}`"
     ours, theirs = recipes.get(name, ()), recipes.get(BASELINE, ())
     if not ours or not theirs:
-        return Target(goal, NOT_MEASURED, False)
+        return unmeasured(goal)
     if len({network.corrupted_sha256 for network in (*ours, *theirs)}) > 1:
         return Target(goal, "measured on different images", False)
     first, second = (fmean(network.files[FLOAT32].mean for network in seeds) for seeds in (ours, theirs))

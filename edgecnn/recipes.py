@@ -201,8 +201,8 @@ _ACCURATE = replace(
         Output(),
     ),
     learning_rate=8e-3,
-    epochs=18,
-    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.09, shear=0.2, blur=0.1, light=0.15, noise=0.1),
+    epochs=26,
+    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.09, shear=0.2, blur=0.03, light=0.05, noise=0.03),
 )
 
 _TABLE = (

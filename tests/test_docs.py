@@ -45,6 +45,7 @@ def test_tables_in_the_readme_are_the_committed_results(readme: ModuleType) -> N
     assert set(tables) == {
         *("bench-edge", "bench-adventures", "peers", "harness", "published", "targets"),
         *("quantization", "quantization-targets"),
+        *("seeds", "robustness", "recipe-targets"),
     }
     for name, content in tables.items():
         assert readme.table(name) == content, f"{name}: run make readme"
