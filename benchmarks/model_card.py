@@ -1,4 +1,4 @@
-"""What a published model's README.md says, from its card.json and the committed results: figures, limits, how to make it.
+"""What a published model's README.md says, from its card.json and the committed results.
 
 The headings follow "Model Cards for Model Reporting", Mitchell et al., FAT* 2019.
 """
@@ -6,6 +6,7 @@ The headings follow "Model Cards for Model Reporting", Mitchell et al., FAT* 201
 from typing import Any
 
 import pareto
+import pareto_figure
 import robustness
 import robustness_table
 import seeds
@@ -15,15 +16,16 @@ from edgecnn.folder import Card, ExportRecord, ModelFolder
 from edgecnn.recipes import Augmentation, Recipe, find_recipe
 
 TIMED = {"model.onnx": "float32", "model.int8.onnx": "int8"}
-LIMITS = """It knows MNIST's digits: one, bright on dark, centred, upright. `edgecnn predict` brings other pictures to that
-form first; what is no digit gets a digit all the same, so look at the probability. Accuracy was measured on MNIST's test
-images; writers, pens and cameras of yours may differ. Nothing that matters should hang on it unseen."""
+LIMITS = """It knows MNIST's digits: one, bright on dark, centred, upright. `edgecnn predict` brings other pictures
+to that form first; what is no digit gets a digit all the same, so look at the probability. Accuracy was measured on
+MNIST's test images; writers, pens and cameras of yours may differ. Nothing that matters should hang on it unseen."""
 
 
 def text(folder: ModelFolder) -> str:
     """The whole card. A published folder has been trained, so its card holds all that is read here."""
     card = folder.card()
-    assert card and card.training and card.data
+    assert card
+    assert card.training
     recipe = find_recipe(card.training.recipe)
     sections = {
         "What it is": what(card, recipe),
@@ -57,22 +59,24 @@ def files(card: Card) -> str:
 
 
 def _file(name: str, record: ExportRecord) -> str:
-    assert record.accuracy and record.agreement is not None
+    assert record.accuracy
+    assert record.agreement is not None
     low, high = record.accuracy.interval
     score = f"{record.accuracy.value:.2%} ({100 * low:.2f}–{100 * high:.2f})"
     return f"| `{name}` | {record.bytes:,} | `{record.sha256}` | {score} | {record.agreement:.2%} |"
 
 
 def training(card: Card, recipe: Recipe) -> str:
-    assert card.training and card.data
+    assert card.training
+    assert card.data
     made, data = card.training, card.data
     versions = ", ".join(f"{name} {number}" for name, number in card.versions.items())
     return (
-        f"MNIST: {data.train:,} images to train, {data.validation:,} of the training set to choose by, {data.test:,} to "
-        f"test, which chose nothing (SHA-256 of all `{data.sha256}`). {made.epochs} epochs in batches of "
-        f"{made.batch_size}, AdamW with one cycle of the learning rate up to {recipe.learning_rate:g} and a weight decay of "
-        f"{recipe.weight_decay:g}, seed {made.seed}. {distorted(recipe.augmentation)} The logits are divided by "
-        f"{made.temperature:.2f}, which suits the validation images best.\n\n"
+        f"MNIST: {data.train:,} images to train, {data.validation:,} of the training set to choose by, {data.test:,} "
+        f"to test, which chose nothing (SHA-256 of all `{data.sha256}`). {made.epochs} epochs in batches of "
+        f"{made.batch_size}, AdamW with one cycle of the learning rate up to {recipe.learning_rate:g} and a weight "
+        f"decay of {recipe.weight_decay:g}, seed {made.seed}. {distorted(recipe.augmentation)} The logits are divided "
+        f"by {made.temperature:.2f}, which suits the validation images best.\n\n"
         f"{made.seconds:.0f} s on {made.machine}; {versions}. Curves in `training.png`, every epoch in "
         "`history.csv`."
     )
@@ -94,11 +98,12 @@ def distorted(how: Augmentation | None) -> str:
 
 
 def figures(card: Card) -> str:
-    assert card.test and card.validation
+    assert card.test
+    assert card.validation
     lines = [f"Test: {card.test}. Validation: {card.validation}."]
     latency: dict[str, Any] = stored.read(pareto.RESULTS)
     if row := latency.get("latency", {}).get(card.name):
-        times = pareto.pareto_figure.timed(row)
+        times = pareto_figure.timed(row)
         each = ", ".join(f"`{name}` {times[file]:.1f} µs" for name, file in TIMED.items())
         lines.append(f"Latency at batch 1, one thread: {each}; {latency['host']}.")
     return " ".join(lines) + " `confusion.png` shows what was taken for what, `errors.png` every image it got wrong."
@@ -123,4 +128,5 @@ def robust(name: str) -> list[str]:
 
 
 def again(name: str) -> str:
-    return f"    edgecnn train --recipe {name} --seed 0\n\nor, with its exports and this page: `python benchmarks/publish.py {name}`."
+    by_script = f"python benchmarks/publish.py {name}"
+    return f"    edgecnn train --recipe {name} --seed 0\n\nor, with its exports and this page: `{by_script}`."

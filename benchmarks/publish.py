@@ -1,7 +1,7 @@
 """Make the published models anew: python benchmarks/publish.py [RECIPE ...] | --cards
 
-Each of our recipes' trainings of seed 0, the one that seeds.py counts (trained now if it is not there yet: up to half an
-hour), exported and quantised by rule for any x86-64 and for arm64, goes to models/RECIPE, and a README.md with it that
+Of each of our recipes the training of seed 0 that seeds.py counts (trained now if it is not there yet: up to half an
+hour), exported and quantised by rule for any x86-64 and for arm64, goes to models/RECIPE, and with it a README.md that
 model_card.py writes. `--cards` writes the README.md files only, after other results have changed.
 """
 
