@@ -14,16 +14,20 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import goals
 import pareto_figure
 import published
 import stored
 
+from edgecnn.data import Dataset, load
 from edgecnn.folder import ModelFolder, atomic, versions
 from edgecnn.host import this_host
 from edgecnn.recipes import RECIPES, Conv, Dense, Layer, Output, Pool, Recipe
+
+if TYPE_CHECKING:
+    from edgecnn.training.fitter import Fitter
 
 RESULTS = published.RESULTS.with_name("pareto.json")
 PICTURE = published.RESULTS.with_name("pareto.png")
@@ -97,24 +101,24 @@ def train(names: Sequence[str]) -> None:
 
 
 def trained(name: str, seed: int) -> dict[str, Any]:
-    from edgecnn.data import load
+    row, _ = fitted(CANDIDATES[name], EPOCHS, seed, load())
+    print(f"{name}, seed {seed}: {row['correct'] / row['images']:.2%}, {row['seconds']:.0f} s", flush=True)
+    return row
+
+
+def fitted(recipe: Recipe, epochs: int, seed: int, dataset: Dataset) -> "tuple[dict[str, Any], Fitter]":
+    """Train without files: what the last epoch scored on the validation images, and the fitter."""
     from edgecnn.training.checkpoint import Run
     from edgecnn.training.fitter import Fitter
     from edgecnn.training.history import Epoch
 
-    dataset, done = load(), list[Epoch]()
-    fitter = Fitter(CANDIDATES[name], dataset, Run(name, dataset.source, dataset.sha256, EPOCHS, seed, None))
-    while len(done) < EPOCHS:
+    done = list[Epoch]()
+    fitter = Fitter(recipe, dataset, Run(recipe.name, dataset.source, dataset.sha256, epochs, seed, None))
+    while len(done) < epochs:
         done.append(fitter.epoch(done, lambda _: None))
-    row = {
-        "correct": done[-1].validation_correct,
-        "images": done[-1].validation_images,
-        "loss": done[-1].validation_loss,
-    }
-    print(
-        f"{name}, seed {seed}: {row['correct'] / row['images']:.2%}, {sum(e.seconds for e in done):.0f} s", flush=True
-    )
-    return row
+    last, seconds = done[-1], round(sum(epoch.seconds for epoch in done), 1)
+    row = {"correct": last.validation_correct, "images": last.validation_images, "loss": last.validation_loss}
+    return row | {"seconds": seconds}, fitter
 
 
 def latencies() -> dict[str, Any]:

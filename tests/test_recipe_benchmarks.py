@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
+import ablation
 import pareto
 import pareto_figure
 import seeds
@@ -16,7 +17,7 @@ import stored
 import time_to_accuracy
 import training_speed
 
-from edgecnn.recipes import RECIPES, Conv, Output, Pool
+from edgecnn.recipes import RECIPES, Conv, Output, Pool, Recipe
 
 HOST = {"host": "a machine", "versions": {}}
 
@@ -161,3 +162,31 @@ def test_training_speed_compares_with_the_same_round(tmp_path: Path, monkeypatch
     monkeypatch.setattr(training_speed, "RESULTS", path)
     path.write_text(json.dumps({**HOST, "epoch_seconds": {"as it is": [4, 8, 5], "slower": [6, 12, 10]}}))
     assert "| slower | 10.00 | 1.50× |" in training_speed.table()
+
+
+# Ablation
+
+
+def test_what_was_fitted_is_not_fitted_again_and_means_are_over_the_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ablation, "RESULTS", tmp_path / "ablation.json")
+    asked: list[tuple[str, int]] = []
+
+    def trained(recipe: Recipe, seed: int) -> dict[str, Any]:
+        asked.append((str(recipe.augmentation), seed))
+        corrupted = {"fog": 400 + 200 * seed, "stripes": 500}
+        return {"correct": 4900 + 50 * seed, "images": 5000, "corrupted": corrupted, "corrupted_images": 1000}
+
+    monkeypatch.setattr(ablation, "trained", trained)
+    ablation.main(["without augmentation"])
+    ablation.main(["without augmentation"])
+    assert asked == [("None", 0), ("None", 1)]
+    assert "| without augmentation | 98.50% (98.00%, 99.00%) | 50.00% |" in ablation.table()
+    assert "without augmentation, seed 1: 99.00%" in capsys.readouterr().out
+
+
+def test_every_variant_differs_from_the_recipe() -> None:
+    recipes = list(ablation.VARIANTS.values())
+    assert recipes[0] == RECIPES["edge"]
+    assert len(set(map(str, recipes))) == len(recipes)
