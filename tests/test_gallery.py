@@ -15,7 +15,7 @@ from PIL import Image
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import MissingDependencyError, OutputError
 from edgecnn.folder import ModelFolder
-from edgecnn.recipes import Dense, Output, Recipe, find_recipe
+from edgecnn.recipes import Conv, Dense, Output, Pool, Recipe, find_recipe
 from edgecnn.training import drawing, filters, gallery, networks
 from edgecnn.training.backend import keras
 from edgecnn.training.feature_maps import first_kernels, views
@@ -23,6 +23,23 @@ from edgecnn.training.page import Page, fitted, magnitude
 
 DIGITS = tuple("0123456789")
 ODD = (r"$\frac$", "x_1", "$a$ or $b$", "a\nb", "a label of a good many words", "%", "日本語", "{}", "", "\\")
+# A network of their own: the recipes may change.
+CONVOLVED = Recipe(
+    "convolved",
+    "",
+    "",
+    (
+        Conv(16, 5, stride=2, batch_norm=True),
+        Conv(32, 3, batch_norm=True),
+        Pool(),
+        Conv(64, 3, batch_norm=True),
+        Pool(),
+        Output(),
+    ),
+    1e-3,
+    10,
+    1,
+)
 FLAT = Recipe("flat", "", "", (Dense(300), Dense(12), Output()), 1e-3, 10, 1)
 
 
@@ -67,9 +84,9 @@ def _no_warnings() -> Iterator[None]:
         yield
 
 
-def network(recipe: str, shape: tuple[int, ...] = (28, 28), classes: int = 10) -> Any:
+def network(recipe: str | Recipe, shape: tuple[int, ...] = (28, 28), classes: int = 10) -> Any:
     keras("a test").utils.set_random_seed(0)
-    return networks.build(find_recipe(recipe), shape, classes)
+    return networks.build(find_recipe(recipe) if isinstance(recipe, str) else recipe, shape, classes)
 
 
 def answered(labels: NDArray[np.int64], classes: int, wrong: int) -> NDArray[np.float32]:
@@ -178,7 +195,7 @@ def test_long_names_take_two_lines_and_do_not_reach_their_neighbours(hung: Hung,
 
 
 def test_layers_are_seen_with_what_finishes_them() -> None:
-    model = network("edge")
+    model = network(CONVOLVED)
     image = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     seen = views(model, image)
     assert [view.title for view in seen] == [
@@ -274,11 +291,11 @@ def test_notes_say_what_is_left_out_and_what_the_tones_mean(hung: Hung, tmp_path
     split = noise((28, 28), 30)
     filters.draw(
         tmp_path / "filters.png",
-        network("edge", classes=30),
+        network(CONVOLVED, classes=30),
         split,
         split.labels,
         tuple(map(str, range(30))),
-        "edge",
+        "convolved",
     )
     notes = dict(hung.headings)
     assert notes["first convolution: 16 kernels 5×5"].startswith("black up to −0.")
