@@ -91,6 +91,7 @@ def distorted(how: Augmentation | None) -> str:
         f"scaled by {how.scale:.0%}",
         f"shifted by {how.shift:.0%}",
         *([f"sheared by {how.shear:g}"] if how.shear else []),
+        *([f"bent by {how.elastic:.1%} of the size"] if how.elastic else []),
     ]
     shares = {"blurred": how.blur, "in other light": how.light, "noisy": how.noise}
     some = [f"{share:.0%} {name}" for name, share in shares.items() if share]

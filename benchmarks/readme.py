@@ -1,7 +1,8 @@
 """Run the README's commands again and write what they print, and the measured tables, into it: make readme
 
 Blocks between `<!-- run: COMMAND -->` and `<!-- end -->` hold a command's real output, run in README order in the empty
-folder build/readme (a training, so a few minutes). Blocks after `<!-- table: NAME -->` come from benchmarks/results.
+folder build/readme (a training, so a few minutes). Blocks after `<!-- table: NAME -->` come from benchmarks/results;
+`--tables` writes these only.
 """
 
 import os
@@ -9,9 +10,10 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import ablation
 import arm64
 import harness
 import pareto
@@ -59,6 +61,7 @@ def plain_terminal() -> dict[str, str]:
 
 def table(name: str) -> str:
     tables: dict[str, Callable[[], str]] = {
+        "ablation": ablation.table,
         "arm64": lambda: arm64.table(stored.read(arm64.RESULTS)),
         "bench-edge": lambda: bench_table("edge"),
         "bench-adventures": lambda: bench_table("adventures"),
@@ -106,20 +109,23 @@ def published_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def block(match: re.Match[str]) -> str:
+def block(match: re.Match[str], kinds: Sequence[str]) -> str:
     kind, name = match.groups()
+    if kind not in kinds:
+        return match.group()
     print(f"{kind}: {name}", flush=True)
     content = run(name) if kind == "run" else table(name)
     return f"<!-- {kind}: {name} -->\n{content}<!-- end -->"
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
-    text = BLOCK.sub(block, README.read_text(encoding="utf-8"))
+    kinds = ("table",) if arguments == ["--tables"] else ("run", "table")
+    text = BLOCK.sub(lambda match: block(match, kinds), README.read_text(encoding="utf-8"))
     with atomic(README) as path:
         path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

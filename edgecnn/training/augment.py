@@ -11,6 +11,7 @@ FULL = 255.0
 BLUR_SIGMA, BLUR_REACH = 2.0, 4  # pixels; mixed with the image as it was, so that lesser blurs come too
 PALEST = 0.1  # of the contrast is left at least
 PATCHES = 3  # by 3 values, interpolated, are an uneven light
+KNOTS = 5  # by 5 random shifts, interpolated, bend an image
 LOUDEST = 0.3  # of the range: noise's standard deviation at most
 
 
@@ -20,10 +21,12 @@ def augment(images: Any, how: Augmentation, seed: Any) -> Any:
     `seed` is an int32 [2] tensor. Returns uint8 of the same shape.
     """
     tf = tensorflow("training")
-    seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(4)]
+    seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(5)]
     grey = images.shape.rank == 3
     pixels = tf.cast(images[..., None] if grey else images, tf.float32)
     pixels = _distort(pixels, how, seeds[0])
+    if how.elastic:
+        pixels = _bend(pixels, how.elastic, seeds[4])
     if how.blur:
         pixels = _blur(pixels, how.blur, seeds[1])
     if how.light:
@@ -64,6 +67,30 @@ def _transforms(how: Augmentation, count: Any, height: int, width: int, seed: An
         [across, down, x - across * moved_x - down * moved_y, sin, cos, y - sin * moved_x - cos * moved_y, zero, zero],
         axis=1,
     )
+
+
+def _bend(pixels: Any, strength: float, seed: Any) -> Any:
+    """Move each pixel by a smooth random field whose knots have a standard deviation of `strength` of the size.
+
+    Source: P. Simard et al., "Best Practices for Convolutional Neural Networks", ICDAR 2003, with a spline for a field.
+    """
+    tf = tensorflow("training")
+    count, (height, width, channels) = tf.shape(pixels)[0], pixels.shape[1:]
+    knots = tf.random.stateless_normal((count, KNOTS, KNOTS, 2), seed) * (strength * height, strength * width)
+    field = tf.image.resize(knots, (height, width), method="bicubic")
+    y = tf.clip_by_value(tf.range(height, dtype=tf.float32)[:, None] + field[..., 0], 0.0, height - 1.0)
+    x = tf.clip_by_value(tf.range(width, dtype=tf.float32) + field[..., 1], 0.0, width - 1.0)
+    above, left = tf.floor(y), tf.floor(x)
+    flat = tf.reshape(pixels, (count, height * width, channels))
+
+    def at(rows: Any, columns: Any) -> Any:
+        places = tf.cast(tf.minimum(rows, height - 1.0) * width + tf.minimum(columns, width - 1.0), tf.int32)
+        return tf.gather(flat, places, batch_dims=1)
+
+    down, across = (y - above)[..., None], (x - left)[..., None]
+    upper = at(above, left) * (1 - across) + at(above, left + 1) * across
+    lower = at(above + 1, left) * (1 - across) + at(above + 1, left + 1) * across
+    return upper * (1 - down) + lower * down
 
 
 def _blur(pixels: Any, share: float, seed: Any) -> Any:
