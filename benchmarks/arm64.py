@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import emulator
+import goals
 import numpy as np
 import published
 import quantization
@@ -31,6 +32,8 @@ from edgecnn.runtime import Classifier
 
 RESULTS = published.RESULTS.with_name("arm64.json")
 IMAGES = 1000
+FILE = "model.int8.arm64.onnx"
+SAME = 0.999  # of the labels at least are to be those of this machine
 EMULATED = """\
 import json, sys
 import numpy as np
@@ -53,7 +56,7 @@ def main(arguments: list[str]) -> None:
             np.save(Path(scratch) / "images.npy", load(data_of(model)).validation.images[:IMAGES])
             store(measure(model, Path(scratch)))
             print(model.parent.name, flush=True)
-    print(table(stored.read(RESULTS)), end="")
+    print(table(stored.read(RESULTS)), goals.table(targets(stored.read(RESULTS))), sep="\n", end="")
 
 
 def quantised() -> list[Path]:
@@ -132,6 +135,21 @@ def table(results: dict[str, Any]) -> str:
             figures = f"{share} | {answers['differ']} | {answers['max_difference']:.2g}"
             lines.append(f"| `{row['model']}` | `{row['file']}` | {cpu} | {figures} |")
     return "\n".join(lines) + "\n"
+
+
+def targets(results: dict[str, Any]) -> list[goals.Target]:
+    """For each network whether its ARM64 file says the same on every emulated CPU."""
+    rows = {row["model"]: row for row in results.get("models", []) if row["file"] == FILE}
+    return [_same(name, rows.get(name)) for name in quantization.NAMES]
+
+
+def _same(name: str, row: dict[str, Any] | None) -> goals.Target:
+    goal = f"`{name}`: on emulated {' and '.join(emulator.CPUS)} at least {SAME:.1%} of {IMAGES:,} labels as on x86-64"
+    if row is None:
+        return goals.unmeasured(goal)
+    shares = {cpu: row["emulated"][cpu]["agreement"] for cpu in emulator.CPUS}
+    measured = " and ".join(f"{share:.1%}" for share in shares.values())
+    return goals.Target(goal, measured, min(shares.values()) >= SAME)
 
 
 if __name__ == "__main__":

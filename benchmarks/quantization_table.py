@@ -137,6 +137,7 @@ def targets(results: Results) -> list[Target]:
         _faster(results, "adventures", 6, FUNCTION),
         _within(results, "adventures", 1.3, LITERT),
         _within(results, "edge", 2, LITERT),
+        _soon(results, "edge", 60),
     ]
 
 
@@ -163,6 +164,14 @@ def _faster(results: Results, name: str, least: float, than: str) -> Target:
 def _within(results: Results, name: str, most: float, of: str) -> Target:
     goal, found = f"`{name}`: ours within {most:g}× of {of}", _ratio(results, name, OURS, of)
     return Target(goal, ratio(found), found.value <= most) if found else unmeasured(goal)
+
+
+def _soon(results: Results, name: str, most: float) -> Target:
+    goal = f"`{name}`: quantised in at most {most:g} s"
+    if name not in results:
+        return unmeasured(goal)
+    seconds = results[name].ours.seconds
+    return Target(goal, f"{seconds:.0f} s", seconds <= most)
 
 
 def _ratio(results: Results, name: str, slow: str, fast: str) -> Estimate | None:

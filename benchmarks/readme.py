@@ -70,7 +70,7 @@ def table(name: str) -> str:
         "peers": lambda: peers.table(peers.summaries()),
         "published": published_table,
         "quantization": quantization.table,
-        "quantization-targets": quantization.targets_table,
+        "quantization-targets": targets.quantization_markdown,
         "recipe-targets": targets.recipe_markdown,
         "robustness": robustness.table,
         "seeds": seeds.table,

@@ -3,13 +3,17 @@
 import json
 from typing import Any
 
+import arm64
 import goals
 import pareto
 import peers
 import published
+import quantization
+import quantization_table
 import robustness
 import robustness_table
 import seeds
+import stored
 import time_to_accuracy
 from goals import Target
 
@@ -25,6 +29,12 @@ def results(name: str) -> Any:
 def targets() -> list[Target]:
     recipes = {row["recipe"]: row for row in results("published.json")["recipes"]}
     return [*_published(recipes), _int8_loss(recipes), *_latency(), *_harness(), _startup()]
+
+
+def quantization_targets() -> list[Target]:
+    """What quantising set out to reach, here and on a Raspberry Pi."""
+    found = quantization_table.targets(quantization_table.read(quantization.RESULTS))
+    return [*found, *arm64.targets(stored.read(arm64.RESULTS))]
 
 
 def recipe_targets() -> list[Target]:
@@ -103,9 +113,13 @@ def markdown() -> str:
     return goals.table(targets())
 
 
+def quantization_markdown() -> str:
+    return goals.table(quantization_targets())
+
+
 def recipe_markdown() -> str:
     return goals.table(recipe_targets())
 
 
 if __name__ == "__main__":
-    print(markdown(), recipe_markdown(), sep="\n", end="")
+    print(markdown(), quantization_markdown(), recipe_markdown(), sep="\n", end="")

@@ -81,3 +81,15 @@ def test_models_are_files_or_folders_of_them(arm64: ModuleType, tmp_path: Path) 
         (tmp_path / name).touch()
     names = [path.name for path in arm64.found([str(tmp_path), str(tmp_path / "model.onnx")])]
     assert names == ["model.int8.onnx", "model.onnx", "model.onnx"]
+
+
+def test_a_network_is_judged_by_the_emulated_cpu_that_agrees_least(arm64: ModuleType) -> None:
+    def row(model: str, *shares: float) -> dict[str, object]:
+        emulated = {cpu: {"agreement": share} for cpu, share in zip(INSTRUCTION_SETS, shares, strict=True)}
+        return {"model": model, "file": "model.int8.arm64.onnx", "emulated": emulated}
+
+    found = arm64.targets({"models": [row("edge", 1.0, 0.999), row("adventures", 0.998, 1.0)]})
+    edge, adventures, missing = found[:3]
+    assert (edge.measured, edge.met) == ("100.0% and 99.9%", True)
+    assert (adventures.measured, adventures.met) == ("99.8% and 100.0%", False)
+    assert (missing.measured, missing.met) == ("not measured", False)

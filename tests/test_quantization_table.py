@@ -122,12 +122,13 @@ def test_conditions_are_said_once_for_networks_that_share_them() -> None:
 def test_goals_that_are_met() -> None:
     found = judged({"edge": network(), "adventures": network({"ours": ran(22)})})
     assert all(met for _, met in found.values())
-    assert len(found) == 8
+    assert len(found) == 9
     assert found["`adventures`: ours at least 6× faster than tf.function"][0] == "18.2× (18.2–18.2)"
 
 
 def test_goals_that_are_missed() -> None:
-    found = judged({"edge": network({"ours": ran(70, 2, 0)}), "adventures": network({"ours": ran(70)})})
+    slow = replace(SHIPPED, seconds=61.0)
+    found = judged({"edge": network({"ours": ran(70, 2, 0)}, slow), "adventures": network({"ours": ran(70)})})
     assert not any(met for goal, (_, met) in found.items() if not goal.startswith("`adventures`: ours loses"))
     assert found["`edge`: ours loses at most 0.1 points of accuracy"] == ("−0.20 points", False)
 
@@ -135,7 +136,7 @@ def test_goals_that_are_missed() -> None:
 def test_what_was_not_measured_is_not_met() -> None:
     assert set(judged({}).values()) == {("not measured", False)}
     broken = judged({"edge": network({"ours": tables.Contender(failure="out of memory")})})
-    assert set(broken.values()) == {("not measured", False)}
+    assert {value for goal, value in broken.items() if "quantised in" not in goal} == {("not measured", False)}
 
 
 @pytest.mark.parametrize(("us", "met"), [((59.0, 61.0), True), ((55.0, 65.0), False)])
