@@ -22,7 +22,7 @@ from edgecnn.host import this_host
 from edgecnn.recipes import RECIPES, Augmentation, Conv, Recipe
 
 RESULTS = published.RESULTS.with_name("ablation.json")
-EPOCHS, SEEDS = 12, (0, 1)
+EPOCHS, SEEDS = 8, (0, 1)
 CORRUPTED = 1000  # of the validation images, in each way
 
 EDGE = RECIPES["edge"]
