@@ -1,10 +1,11 @@
-"""What a Raspberry Pi answers beside this machine: python benchmarks/arm64.py [MODEL ...]
+"""What a Raspberry Pi answers beside this machine: python benchmarks/arm64.py [NETWORK | MODEL ...]
 
-Each MODEL is an ONNX file, or a folder with some; without any, every network of quantization.py is quantised for ARM64
-and taken. The first 1,000 validation images of its own data (data.npz beside the file, or else MNIST) are labelled by
-the same file here and on emulator.py's Cortex-A72 (Pi 4) and Cortex-A76 (Pi 5). The labels, and how far they agree, go
-to benchmarks/results/arm64.json, the file's other models being kept. Emulated, 1,000 images take seconds to minutes: of
-speed this says nothing.
+Each MODEL is an ONNX file, or a folder with some. Each NETWORK, all of NAMES if nothing is given, stands for its ARM64
+file: the published one of our recipes; of the others one made now, of the network trained in full if it is under
+build/, or else in one epoch, which takes seconds and serves to compare labels. The first 1,000 validation images of a
+network's own data (data.npz beside the file, or else MNIST) are labelled by the same file here and on emulator.py's
+Cortex-A72 (Pi 4) and Cortex-A76 (Pi 5). The labels, and how far they agree, go to benchmarks/results/arm64.json, the
+file's other models being kept. Emulated, 1,000 images take seconds to minutes: of speed this says nothing.
 """
 
 import json
@@ -17,20 +18,23 @@ from pathlib import Path
 from typing import Any
 
 import emulator
+import foreign
 import goals
 import numpy as np
 import published
-import quantization
+import seeds
 import stored
 from numpy.typing import NDArray
 
 import edgecnn
 from edgecnn.data import MNIST, load
-from edgecnn.folder import sha256
+from edgecnn.folder import PUBLISHED_MODELS, ModelFolder, sha256
 from edgecnn.host import this_host
 from edgecnn.runtime import Classifier
 
 RESULTS = published.RESULTS.with_name("arm64.json")
+BRIEF = published.ROOT / "build" / "brief"
+NAMES = (*seeds.OWN, *published.NAMES, *foreign.NETWORKS)
 IMAGES = 1000
 FILE = "model.int8.arm64.onnx"
 SAME = 0.999  # of the labels at least are to be those of this machine
@@ -49,20 +53,42 @@ Floats = NDArray[np.float32]
 
 
 def main(arguments: list[str]) -> None:
-    models = found(arguments) or quantised()
     emulator.prepare()
     with tempfile.TemporaryDirectory() as scratch:
-        for model in models:
+        for model in (file for argument in arguments or NAMES for file in meant(argument)):
             np.save(Path(scratch) / "images.npy", load(data_of(model)).validation.images[:IMAGES])
             store(measure(model, Path(scratch)))
             print(model.parent.name, flush=True)
     print(table(stored.read(RESULTS)), goals.table(targets(stored.read(RESULTS))), sep="\n", end="")
 
 
-def quantised() -> list[Path]:
-    """The ARM64 variants of quantization.py's networks, made anew."""
-    folders = [quantization.source_of(name).folder for name in quantization.NAMES]
-    return [edgecnn.quantize(folder.path, target="arm64", data=data_of(folder.keras)).path for folder in folders]
+def meant(argument: str) -> list[Path]:
+    """The ONNX files of an argument."""
+    if argument in NAMES:
+        return [PUBLISHED_MODELS / argument / FILE if argument in seeds.OWN else quantised(argument)]
+    path = Path(argument).resolve()
+    return sorted(path.glob("model*.onnx")) if path.is_dir() else [path]
+
+
+def quantised(name: str) -> Path:
+    """The ARM64 file of a network that is not published, made now."""
+    folder = trained(name)
+    if not folder.onnx("float32").exists():
+        published.run("export", str(folder.path))
+    return edgecnn.quantize(folder.path, target="arm64", data=data_of(folder.keras)).path
+
+
+def trained(name: str) -> ModelFolder:
+    """In full if that is at hand, or else briefly."""
+    if name in foreign.NETWORKS:
+        foreign.make(foreign.NETWORKS[name])
+        return ModelFolder(foreign.NETWORKS[name].folder)
+    folder, brief = ModelFolder(published.WORK / name), ModelFolder(BRIEF / name)
+    if folder.keras.exists():
+        return folder
+    if not brief.keras.exists():
+        published.run("train", "--recipe", name, "--epochs", "1", "--out", str(brief.path))
+    return brief
 
 
 def data_of(model: Path) -> Path | str:
@@ -70,20 +96,15 @@ def data_of(model: Path) -> Path | str:
     return own if own.exists() else MNIST
 
 
-def found(arguments: list[str]) -> list[Path]:
-    """The ONNX files that are meant."""
-    given = [Path(argument).resolve() for argument in arguments]
-    return [file for path in given for file in (sorted(path.glob("model*.onnx")) if path.is_dir() else [path])]
-
-
 def measure(model: Path, scratch: Path) -> dict[str, Any]:
     """One model's answers here and on each emulated CPU to the images in the scratch folder."""
-    host = this_host()
+    host, card = this_host(), ModelFolder(model.parent).card()
     here = Classifier(model, threads=1).predict(np.load(scratch / "images.npy"))
     return {
         "model": model.parent.name,
         "file": model.name,
         "sha256": sha256(model),
+        "epochs": card.training.epochs if card and card.training else None,
         "split": "validation",
         "images": len(here),
         "host": str(host),
@@ -127,20 +148,20 @@ def store(row: dict[str, Any]) -> None:
 
 def table(results: dict[str, Any]) -> str:
     """What `arm64.json` holds, in Markdown."""
-    lines = ["| model | file | emulated CPU | same label | differ | largest difference of a probability |"]
-    lines.append("|---|---|---|---|---|---|")
+    lines = ["| network | file | epochs trained | emulated CPU | same label | differ | largest difference |"]
+    lines.append("|---|---|---:|---|---:|---:|---:|")
     for row in results["models"]:
         for cpu, answers in row["emulated"].items():
             share = f"{answers['agreement']:.2%} of {row['images']:,}"
-            figures = f"{share} | {answers['differ']} | {answers['max_difference']:.2g}"
-            lines.append(f"| `{row['model']}` | `{row['file']}` | {cpu} | {figures} |")
-    return "\n".join(lines) + "\n"
+            figures = f"{cpu} | {share} | {answers['differ']} | {answers['max_difference']:.2g}"
+            lines.append(f"| `{row['model']}` | `{row['file']}` | {row['epochs'] or '–'} | {figures} |")
+    return "\n".join([*lines, "", "The last column is of probabilities."]) + "\n"
 
 
 def targets(results: dict[str, Any]) -> list[goals.Target]:
     """For each network whether its ARM64 file says the same on every emulated CPU."""
     rows = {row["model"]: row for row in results.get("models", []) if row["file"] == FILE}
-    return [_same(name, rows.get(name)) for name in quantization.NAMES]
+    return [_same(name, rows.get(name)) for name in NAMES]
 
 
 def _same(name: str, row: dict[str, Any] | None) -> goals.Target:

@@ -1,8 +1,10 @@
 """Run the README's commands again and write what they print, and the measured tables, into it: make readme
 
+    python benchmarks/readme.py [--tables | NAME ...]
+
 Blocks between `<!-- run: COMMAND -->` and `<!-- end -->` hold a command's real output, run in README order in the empty
 folder build/readme (a training, so a few minutes). Blocks after `<!-- table: NAME -->` come from benchmarks/results;
-`--tables` writes these only.
+`--tables` writes these only. With NAMEs only the blocks of these names are written, in build/readme as it was left.
 """
 
 import os
@@ -109,20 +111,25 @@ def published_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def block(match: re.Match[str], kinds: Sequence[str]) -> str:
-    kind, name = match.groups()
-    if kind not in kinds:
-        return match.group()
+def block(kind: str, name: str) -> str:
     print(f"{kind}: {name}", flush=True)
     content = run(name) if kind == "run" else table(name)
     return f"<!-- {kind}: {name} -->\n{content}<!-- end -->"
 
 
+def is_wanted(kind: str, name: str, arguments: Sequence[str]) -> bool:
+    return not arguments or name in arguments or (kind == "table" and "--tables" in arguments)
+
+
 def main(arguments: Sequence[str]) -> None:
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
-    kinds = ("table",) if arguments == ["--tables"] else ("run", "table")
-    text = BLOCK.sub(lambda match: block(match, kinds), README.read_text(encoding="utf-8"))
+    if not arguments:
+        shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True, exist_ok=True)
+
+    def renewed(match: re.Match[str]) -> str:
+        return block(*match.groups()) if is_wanted(*match.groups(), arguments) else match.group()
+
+    text = BLOCK.sub(renewed, README.read_text(encoding="utf-8"))
     with atomic(README) as path:
         path.write_text(text, encoding="utf-8")
 

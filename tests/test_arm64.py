@@ -67,20 +67,22 @@ def test_answers_agree_where_the_likeliest_class_is_the_same(arm64: ModuleType) 
 
 
 def test_the_table_has_a_row_for_each_emulated_cpu(arm64: ModuleType) -> None:
-    row = {"model": "edge", "file": "model.onnx", "images": 4}
+    row = {"model": "edge", "file": "model.onnx", "images": 4, "epochs": 20}
     emulated = dict.fromkeys(INSTRUCTION_SETS, arm64.compared(HERE, THERE))
     lines = arm64.table({"models": [{**row, "emulated": emulated}]}).splitlines()
-    assert lines[2:] == [
-        "| `edge` | `model.onnx` | cortex-a72 | 75.00% of 4 | 1 | 0.2 |",
-        "| `edge` | `model.onnx` | cortex-a76 | 75.00% of 4 | 1 | 0.2 |",
+    assert lines[2:4] == [
+        "| `edge` | `model.onnx` | 20 | cortex-a72 | 75.00% of 4 | 1 | 0.2 |",
+        "| `edge` | `model.onnx` | 20 | cortex-a76 | 75.00% of 4 | 1 | 0.2 |",
     ]
 
 
-def test_models_are_files_or_folders_of_them(arm64: ModuleType, tmp_path: Path) -> None:
+def test_arguments_are_files_folders_of_them_or_networks(arm64: ModuleType, tmp_path: Path) -> None:
     for name in ("model.onnx", "model.int8.onnx", "card.json"):
         (tmp_path / name).touch()
-    names = [path.name for path in arm64.found([str(tmp_path), str(tmp_path / "model.onnx")])]
-    assert names == ["model.int8.onnx", "model.onnx", "model.onnx"]
+    assert [path.name for path in arm64.meant(str(tmp_path))] == ["model.int8.onnx", "model.onnx"]
+    assert arm64.meant(str(tmp_path / "model.onnx")) == [tmp_path / "model.onnx"]
+    (published,) = arm64.meant("nano")
+    assert (published.parent.name, published.name) == ("nano", "model.int8.arm64.onnx")
 
 
 def test_a_network_is_judged_by_the_emulated_cpu_that_agrees_least(arm64: ModuleType) -> None:
@@ -89,7 +91,8 @@ def test_a_network_is_judged_by_the_emulated_cpu_that_agrees_least(arm64: Module
         return {"model": model, "file": "model.int8.arm64.onnx", "emulated": emulated}
 
     found = arm64.targets({"models": [row("edge", 1.0, 0.999), row("adventures", 0.998, 1.0)]})
-    edge, adventures, missing = found[:3]
+    by_name = {target.goal.split("`")[1]: target for target in found}
+    edge, adventures, missing = by_name["edge"], by_name["adventures"], by_name["resnet-20"]
     assert (edge.measured, edge.met) == ("100.0% and 99.9%", True)
     assert (adventures.measured, adventures.met) == ("99.8% and 100.0%", False)
     assert (missing.measured, missing.met) == ("not measured", False)
