@@ -22,7 +22,7 @@ from edgecnn.host import this_host
 from edgecnn.recipes import RECIPES, Augmentation, Conv, Recipe
 
 RESULTS = published.RESULTS.with_name("ablation.json")
-EPOCHS, SEEDS = 8, (0, 1)
+EPOCHS, SEEDS = 4, (0, 1)
 CORRUPTED = 1000  # of the validation images, in each way
 
 EDGE = RECIPES["edge"]
@@ -42,6 +42,7 @@ VARIANTS = {
     "without weight decay": replace(EDGE, weight_decay=0.0),
     "without batch norm, at a tenth of its peak": replace(without_batch_norm(EDGE), learning_rate=1e-3),
     "with shear": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, shear=0.2)),
+    "with bending": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, elastic=0.02)),
 }
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 RESULTS = published.RESULTS.with_name("pareto.json")
 PICTURE = published.RESULTS.with_name("pareto.png")
-EPOCHS, SEEDS = 6, (0, 1)
+EPOCHS, SEEDS = 4, (0, 1)
 ROUNDS, SECONDS = 8, 1.0
 
 

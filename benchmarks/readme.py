@@ -127,7 +127,8 @@ def main(arguments: Sequence[str]) -> None:
     WORK.mkdir(parents=True, exist_ok=True)
 
     def renewed(match: re.Match[str]) -> str:
-        return block(*match.groups()) if is_wanted(*match.groups(), arguments) else match.group()
+        kind, name = match.groups()
+        return block(kind, name) if is_wanted(kind, name, arguments) else match.group()
 
     text = BLOCK.sub(renewed, README.read_text(encoding="utf-8"))
     with atomic(README) as path:
