@@ -137,7 +137,8 @@ def latencies() -> dict[str, Any]:
             runtimes=["onnxruntime"],
         )
     for item in bench.measurements:
-        network = folders[Path(item.contender.model).parent.name]
+        model = Path(item.contender.model)
+        network = folders[model.parent.name if model.suffix == ".onnx" else model.name]
         found[network][item.contender.variant] = [round(ns / 1000, 3) for _, ns in sorted(paces(item).items())]
     return found
 
@@ -157,7 +158,7 @@ def untrained(recipe: Recipe, folder: Path) -> dict[str, Any]:
     from edgecnn.info import inspect
     from edgecnn.training import networks
 
-    model = networks.build(recipe, (28, 28), 10)
+    model = networks.build(replace(recipe, name="candidate"), (28, 28), 10)  # TensorFlow takes no commas in a name
     with atomic(ModelFolder(folder).keras) as path:
         model.save(path)
     exported = edgecnn.export(folder, data="mnist")

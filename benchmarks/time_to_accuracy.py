@@ -1,4 +1,4 @@
-"""How soon a training reaches an accuracy: python benchmarks/time_to_accuracy.py [SEED ...]
+"""How soon a training reaches an accuracy: python benchmarks/time_to_accuracy.py [RECIPE-SEED ...]
 
 `adventures` as published against `edge` on a short schedule, `edgecnn train --recipe edge --epochs 2 --no-augment` (two
 epochs are too few to learn distorted images), each in a process of its own, seed after seed, turn about on one machine:
@@ -37,9 +37,10 @@ def main(arguments: list[str]) -> None:
     if len(arguments) > 1 and arguments[0] == "--one":
         print(json.dumps(list(epochs(arguments[1], int(arguments[2])))))
         return
-    for seed in map(int, arguments or SEEDS):
+    for seed in SEEDS:
         for recipe in EPOCHS:
-            store(measured(recipe, seed))
+            if not arguments or f"{recipe}-{seed}" in arguments:
+                store(measured(recipe, seed))
     print(table(), goals.table(targets()), sep="\n")
 
 
