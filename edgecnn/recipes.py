@@ -105,9 +105,10 @@ class Recipe:
     """A network and how to train it.
 
     `learning_rate` is the constant rate, or the peak of the "one-cycle" schedule. `weight_decay` above 0 makes Adam
-    AdamW. `image_size` is the height or width, whichever is less, that the layers are drawn for: other images get
-    another stem (see `layers_for`); without it the layers are what they are. `calibrated` divides the logits by the
-    temperature that suits the validation images best. `published` is empty where no source states an accuracy.
+    AdamW. `label_smoothing` is the share of each label's probability that training spreads evenly over all classes.
+    `image_size` is the height or width, whichever is less, that the layers are drawn for: other images get another stem
+    (see `layers_for`); without it the layers are what they are. `calibrated` divides the logits by the temperature that
+    suits the validation images best. `published` is empty where no source states an accuracy.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Recipe:
     epochs: int
     schedule: Literal["constant", "one-cycle"] = "constant"
     weight_decay: float = 0.0
+    label_smoothing: float = 0.0
     augmentation: Augmentation | None = None
     image_size: int | None = None
     calibrated: bool = False

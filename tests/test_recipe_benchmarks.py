@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,22 +172,24 @@ def test_what_was_fitted_is_not_fitted_again_and_means_are_over_the_seeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ablation, "RESULTS", tmp_path / "ablation.json")
-    asked: list[tuple[str, int]] = []
+    asked: list[tuple[float, int]] = []
 
     def trained(recipe: Recipe, seed: int) -> dict[str, Any]:
-        asked.append((str(recipe.augmentation), seed))
-        corrupted = {"fog": 400 + 200 * seed, "stripes": 500}
-        return {"correct": 4900 + 50 * seed, "images": 5000, "corrupted": corrupted, "corrupted_images": 1000}
+        asked.append((recipe.weight_decay, seed))
+        corrupted = {"corrupted": {"fog": 400 + 200 * seed, "stripes": 500}, "corrupted_images": 1000}
+        return {"correct": 4900 + 50 * seed, "images": 5000, "distorted": 24_000, **corrupted}
 
     monkeypatch.setattr(ablation, "trained", trained)
-    ablation.main(["without augmentation"])
-    ablation.main(["without augmentation"])
-    assert asked == [("None", 0), ("None", 1)]
-    assert "| without augmentation | 98.50% (98.00%, 99.00%) | 50.00% |" in ablation.table()
-    assert "without augmentation, seed 1: 99.00%" in capsys.readouterr().out
+    monkeypatch.setattr(ablation, "VARIANTS", {"edge": {"undecayed": replace(RECIPES["edge"], weight_decay=0.0)}})
+    ablation.main([])
+    ablation.main(["edge"])
+    assert asked == [(0.0, 0), (0.0, 1)]
+    assert "| `edge` | undecayed | 98.50% (98.00%, 99.00%) | 96.00% | 50.00% |" in ablation.table()
+    assert "edge undecayed, seed 1: 99.00%" in capsys.readouterr().out
 
 
-def test_every_variant_differs_from_the_recipe() -> None:
-    recipes = list(ablation.VARIANTS.values())
-    assert recipes[0] == RECIPES["edge"]
-    assert len(set(map(str, recipes))) == len(recipes)
+def test_every_variant_differs_from_the_others() -> None:
+    assert ablation.VARIANTS["edge"]["as it is"] == RECIPES["edge"]
+    assert RECIPES["accurate"] in ablation.VARIANTS["accurate"].values()
+    for variants in ablation.VARIANTS.values():
+        assert len(set(map(str, variants.values()))) == len(variants)

@@ -351,6 +351,16 @@ def test_validation_loss_is_the_mean_cross_entropy(few: Dataset) -> None:
     assert score.correct == (probabilities.argmax(axis=1) == few.test.labels).sum()
 
 
+def test_smoothed_labels_give_their_share_to_every_class_alike() -> None:
+    tf = tensorflow("a test")
+    logits = np.random.default_rng(0).normal(size=(4, 10))
+    labels = np.array([3, 1, 4, 1])
+    exact = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+    spread = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(0.9 * np.eye(10)[labels] + 0.01, logits))
+    assert float(fitter.smoothed(exact, logits, 0.1)) == pytest.approx(float(spread))
+    assert fitter.smoothed(exact, logits, 0.0) is exact
+
+
 def test_one_cycle_rises_to_its_peak_then_falls_to_zero() -> None:
     rates = [learning_rate("one-cycle", 0.01, step, 1000) for step in range(1000)]
     assert max(rates) == pytest.approx(0.01)

@@ -128,9 +128,10 @@ class Fitter:
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            objective = smoothed(loss, logits, self.recipe.label_smoothing)
         variables = self.logits.trainable_variables
         self.optimizer.learning_rate.assign(rate)
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self.optimizer.apply(tape.gradient(objective, variables), variables)
         return loss, tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
 
     def _batches(self, number: int) -> list[NDArray[np.int32]]:
@@ -154,6 +155,18 @@ def log_softmax(logits: Floats) -> Floats:
     below = logits - logits.max(axis=1, keepdims=True)
     logs: Floats = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
     return logs
+
+
+def smoothed(loss: Any, logits: Any, smoothing: float) -> Any:
+    """The mean cross-entropy of labels that give `smoothing` of their probability to all classes alike.
+
+    Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016, section 7.
+    """
+    if not smoothing:
+        return loss
+    tf = tensorflow(PURPOSE)
+    against_all = tf.reduce_mean(tf.reduce_logsumexp(logits, axis=1) - tf.reduce_mean(logits, axis=1))
+    return (1 - smoothing) * loss + smoothing * against_all
 
 
 def _optimizer(recipe: Recipe) -> Any:
