@@ -19,6 +19,7 @@ TIMED = {"model.onnx": "float32", "model.int8.onnx": "int8"}
 LIMITS = """It knows MNIST's digits: one, bright on dark, centred, upright. `edgecnn predict` brings other pictures
 to that form first; what is no digit gets a digit all the same, so look at the probability. Accuracy was measured on
 MNIST's test images; writers, pens and cameras of yours may differ. Nothing that matters should hang on it unseen."""
+CLEAN = "Batch norm's statistics were taken anew at the end, from the training images as they are. "
 
 
 def text(folder: ModelFolder) -> str:
@@ -75,8 +76,9 @@ def training(card: Card, recipe: Recipe) -> str:
         f"MNIST: {data.train:,} images to train, {data.validation:,} of the training set to choose by, {data.test:,} "
         f"to test, which chose nothing (SHA-256 of all `{data.sha256}`). {made.epochs} epochs in batches of "
         f"{made.batch_size}, AdamW with one cycle of the learning rate up to {recipe.learning_rate:g} and a weight "
-        f"decay of {recipe.weight_decay:g}, seed {made.seed}. {distorted(recipe.augmentation)} The logits are divided "
-        f"by {made.temperature:.2f}, which suits the validation images best.\n\n"
+        f"decay of {recipe.weight_decay:g}, seed {made.seed}. {distorted(recipe.augmentation)} "
+        f"{CLEAN if recipe.clean_statistics else ''}The logits are divided by {made.temperature:.2f}, which suits the "
+        "validation images best.\n\n"
         f"{made.seconds:.0f} s on {made.machine}; {versions}. Curves in `training.png`, every epoch in "
         "`history.csv`."
     )

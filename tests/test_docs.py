@@ -45,7 +45,7 @@ def test_tables_in_the_readme_are_the_committed_results(readme: ModuleType) -> N
     assert set(tables) == {
         *("bench-edge", "bench-adventures", "peers", "harness", "published", "targets"),
         *("quantization", "quantization-targets"),
-        *("seeds", "pareto", "training-speed", "time-to-accuracy"),
+        *("seeds", "pareto", "ablation", "training-speed", "time-to-accuracy"),
         *("robustness", "recipe-targets", "arm64"),
     }
     for name, content in tables.items():

@@ -351,14 +351,19 @@ def test_validation_loss_is_the_mean_cross_entropy(few: Dataset) -> None:
     assert score.correct == (probabilities.argmax(axis=1) == few.test.labels).sum()
 
 
-def test_smoothed_labels_give_their_share_to_every_class_alike() -> None:
-    tf = tensorflow("a test")
-    logits = np.random.default_rng(0).normal(size=(4, 10))
-    labels = np.array([3, 1, 4, 1])
-    exact = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-    spread = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(0.9 * np.eye(10)[labels] + 0.01, logits))
-    assert float(fitter.smoothed(exact, logits, 0.1)) == pytest.approx(float(spread))
-    assert fitter.smoothed(exact, logits, 0.0) is exact
+@pytest.mark.parametrize("clean", [True, False])
+def test_clean_statistics_are_of_the_training_images_as_they_are(few: Dataset, clean: bool) -> None:
+    recipe = replace(find_recipe("edge"), clean_statistics=clean)
+    trained = Fitter(recipe, few, Run("edge", "mnist", "", 1, 0, 360))
+    trained.epoch([], lambda _: None)
+    model = trained.finished()
+    norm = next(layer for layer in model.layers if isinstance(layer, keras("a test").layers.BatchNormalization))
+    seen = np.asarray(keras("a test").Model(model.input, norm.input)(few.train.images)).reshape(-1, 16)
+    agree = (
+        np.allclose(norm.moving_mean, seen.mean(axis=0), atol=1e-5),
+        np.allclose(norm.moving_variance, seen.var(axis=0), rtol=0.05),
+    )
+    assert agree == (clean, clean)
 
 
 def test_one_cycle_rises_to_its_peak_then_falls_to_zero() -> None:

@@ -82,7 +82,7 @@ class Fitter:
     def epoch(self, done: Sequence[Epoch], progress: Callable[[Progress], None]) -> Epoch:
         """Fit every training image once, in an order drawn from seed and epoch, then score the validation images.
 
-        Raises TrainingDiverged.
+        The last epoch of a recipe with `clean_statistics` takes them before it scores. Raises TrainingDiverged.
         """
         started, number, last = time.perf_counter(), len(done) + 1, done[-1] if done else None
         losses, correct = np.zeros(self.steps), 0
@@ -92,6 +92,8 @@ class Fitter:
             correct += right
             mean = float(losses[: step + 1].mean())
             progress(Progress(number, self.run.epochs, step + 1, self.steps, mean, last))
+        if self.recipe.clean_statistics and number == self.run.epochs:
+            self._take_statistics()
         validation_loss, validation = mean_cross_entropy(
             self.evaluate(self.dataset.validation), self.dataset.validation
         )
@@ -128,11 +130,28 @@ class Fitter:
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-            objective = smoothed(loss, logits, self.recipe.label_smoothing)
         variables = self.logits.trainable_variables
         self.optimizer.learning_rate.assign(rate)
-        self.optimizer.apply(tape.gradient(objective, variables), variables)
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
         return loss, tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
+
+    def _take_statistics(self) -> None:
+        """Give batch norm the mean of each statistic over batches of all training images as they are."""
+        tf = tensorflow(PURPOSE)
+        norms = [layer for layer in self.logits.layers if isinstance(layer, keras(PURPOSE).layers.BatchNormalization)]
+        statistics = [variable for norm in norms for variable in (norm.moving_mean, norm.moving_variance)]
+        for norm in norms:
+            norm.momentum = 0.0  # training is over: each batch's statistics by themselves
+
+        def statistics_of(positions: Any) -> list[Any]:
+            self.logits(tf.gather(self.images, positions), training=True)
+            return [tf.convert_to_tensor(variable) for variable in statistics]
+
+        of_batch = tf.function(statistics_of, input_signature=[tf.TensorSpec((None,), tf.int32)])
+        batches = self._batches(0)
+        taken, shares = [of_batch(positions) for positions in batches], [len(positions) for positions in batches]
+        for variable, *values in zip(statistics, *taken, strict=True):
+            variable.assign(np.average(values, axis=0, weights=shares))
 
     def _batches(self, number: int) -> list[NDArray[np.int32]]:
         order = np.random.default_rng((self.run.seed, number)).permutation(len(self.dataset.train)).astype(np.int32)
@@ -155,18 +174,6 @@ def log_softmax(logits: Floats) -> Floats:
     below = logits - logits.max(axis=1, keepdims=True)
     logs: Floats = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
     return logs
-
-
-def smoothed(loss: Any, logits: Any, smoothing: float) -> Any:
-    """The mean cross-entropy of labels that give `smoothing` of their probability to all classes alike.
-
-    Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016, section 7.
-    """
-    if not smoothing:
-        return loss
-    tf = tensorflow(PURPOSE)
-    against_all = tf.reduce_mean(tf.reduce_logsumexp(logits, axis=1) - tf.reduce_mean(logits, axis=1))
-    return (1 - smoothing) * loss + smoothing * against_all
 
 
 def _optimizer(recipe: Recipe) -> Any:
