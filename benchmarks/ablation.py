@@ -80,8 +80,9 @@ def fit(recipe: str, variant: str, seed: int) -> None:
 def trained(recipe: Recipe, seed: int) -> dict[str, Any]:
     from edgecnn.training.fitter import mean_cross_entropy
 
-    validation = load().validation
-    row, fitter = pareto.fitted(recipe, EPOCHS, seed, load())
+    dataset = load()
+    validation = dataset.validation
+    row, fitter = pareto.fitted(recipe, EPOCHS, seed, dataset)
     some = Split("validation", validation.images[:CORRUPTED], validation.labels[:CORRUPTED])
 
     def right(split: Split, images: Any) -> int:
@@ -129,10 +130,10 @@ def table() -> str:
 
 def _cells(found: list[dict[str, Any]]) -> tuple[str, str, str]:
     each = [row["correct"] / row["images"] for row in found]
-    distorted = statistics.mean(row["distorted"] / row["images"] / DRAWS for row in found)
+    moved = statistics.mean(row["distorted"] / row["images"] / DRAWS for row in found)
     corrupted = statistics.mean(statistics.mean(row["corrupted"].values()) / row["corrupted_images"] for row in found)
     listed = ", ".join(f"{share:.2%}" for share in each)
-    return f"{statistics.mean(each):.2%} ({listed})", f"{distorted:.2%}", f"{corrupted:.2%}"
+    return f"{statistics.mean(each):.2%} ({listed})", f"{moved:.2%}", f"{corrupted:.2%}"
 
 
 if __name__ == "__main__":
