@@ -1,29 +1,34 @@
-"""Owns the emulated Raspberry Pi under build/arm64: python benchmarks/emulator.py
+"""Owns the emulated processors under build/emulated: python benchmarks/emulator.py
 
-That is Debian bookworm for arm64 with its Python 3.11, the aarch64 wheels of what edgecnn needs to run and to quantise,
-and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, no dot product) or a Pi 5's (Cortex-A76).
-It shows what a program answers there, not how fast. /proc/cpuinfo is that of the emulated CPU; memory, disk and the
-number of cores are this machine's.
+One is a Raspberry Pi: Debian bookworm for arm64 with its Python 3.11, the aarch64 wheels of what edgecnn needs to run
+and to quantise, and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, no dot product) or a Pi
+5's (Cortex-A76). The other, on an x86-64 machine, is one without VNNI or AVX-512 (Haswell): it runs this machine's own
+Python and packages. Both show what a program answers there, not how fast. /proc/cpuinfo is that of the emulated CPU;
+memory, disk and the number of cores are this machine's.
 
 Debian's archive is where apt has it on this machine. debootstrap needs root, and is installed if it is missing. About a
 minute and 500 MB; what was prepared is kept until constraints.txt or the dependencies change.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edgecnn.folder import atomic
+from edgecnn.host import architecture
 
 ROOT = Path(__file__).parent.parent
-WORK = ROOT / "build" / "arm64"
-SYSTEM, WHEELS, QEMU, MARKER = WORK / "system", WORK / "wheels", WORK / "qemu-aarch64", WORK / "ready.txt"
+WORK = ROOT / "build" / "emulated"
+SYSTEM, WHEELS, QEMU, MARKER = WORK / "system", WORK / "wheels", WORK / "qemu", WORK / "ready.txt"
 CPUS = ("cortex-a72", "cortex-a76")
+X86_CPU = "haswell"
 DEBIAN, PYTHON, GLIBC_MINOR = "bookworm", "3.11", 36
 QEMU_DEBIAN = "trixie"  # bookworm's qemu 7.2 crashes when onnxruntime is imported
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
@@ -35,9 +40,10 @@ LAUNCHER = """\
 #!/bin/sh
 work=$(cd "$(dirname "$0")/.." && pwd)
 unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONDONTWRITEBYTECODE
-export PYTHONPATH="${work%/build/arm64}:$work/wheels" PYTHONPYCACHEPREFIX="$work/pycache" PYTHONNOUSERSITE=1
-exec "$work/qemu-aarch64" -cpu CPU -0 "$work/CPU/python3" -L "$work/system" "$work/system/usr/bin/python3" "$@"
+export PYTHONPATH="${work%/build/emulated}:PACKAGES" PYTHONPYCACHEPREFIX="$work/pycache" PYTHONNOUSERSITE=1
+exec "$work/qemu/QEMU" -cpu MODEL -0 "$work/CPU/python3" -L "ROOT" "PYTHON" "$@"
 """
+WITHOUT = ("avx512", "avx_vnni", "amx")  # how the names of features begin that a Haswell lacks
 
 
 class EmulatorError(Exception):
@@ -59,7 +65,9 @@ def prepare() -> Path:
         for path, make in ((QEMU, _unpack_qemu), (SYSTEM, _unpack_debian), (WHEELS, _install_wheels)):
             _make_whole(path, make)
         for cpu in CPUS:
-            _write_launcher(cpu)
+            _write_launcher(cpu, "qemu-aarch64", cpu, "$work/system", "$work/system/usr/bin/python3", "$work/wheels")
+        if architecture() == "x86-64":
+            _write_x86()
         with atomic(MARKER) as path:
             path.write_text(_wanted(), encoding="utf-8")
     return WORK
@@ -71,14 +79,14 @@ def ready() -> bool:
 
 
 def python(cpu: str) -> Path:
-    """The program that is that Pi's python3, with edgecnn and what it needs. It sees this machine's files."""
+    """The program that is that processor's python3, with edgecnn and what it needs. It sees this machine's files."""
     return WORK / cpu / "python3"
 
 
 def run(
     arguments: Sequence[str | Path], cpu: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`edgecnn ARGUMENTS` as on a Pi with that CPU, whatever its exit code."""
+    """`edgecnn ARGUMENTS` as on a machine with that CPU, whatever its exit code."""
     command = [python(cpu), "-m", "edgecnn", *arguments]
     variables = {**os.environ, **(environment or {})}
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=variables, check=False)
@@ -86,7 +94,7 @@ def run(
 
 def versions() -> dict[str, str]:
     """What is emulated with what: qemu's version and Debian's name."""
-    return {"qemu": _output(str(QEMU), "--version").split()[2], "debian": DEBIAN}
+    return {"qemu": _output(str(QEMU / "qemu-aarch64"), "--version").split()[2], "debian": DEBIAN}
 
 
 def _wanted() -> str:
@@ -112,7 +120,7 @@ def _make_whole(path: Path, make: Callable[[Path, Path], None]) -> None:
 
 
 def _unpack_qemu(path: Path, scratch: Path) -> None:
-    """Of Debian's package the one program, which is static. apt checks the signatures."""
+    """Of Debian's package two programs, which are static. apt checks the signatures."""
     sources = scratch / "sources.list"
     sources.write_text(f"deb [signed-by={KEYRING}] {archive()} {QEMU_DEBIAN} main\n", encoding="utf-8")
     lists = scratch / "lists"  # what apt does not know there it removes
@@ -122,7 +130,9 @@ def _unpack_qemu(path: Path, scratch: Path) -> None:
     _output(*apt, "update")
     _output(*apt, "download", "qemu-user", cwd=scratch)
     _output("dpkg", "-x", str(next(scratch.glob("qemu-user_*.deb"))), str(scratch / "package"))
-    (scratch / "package/usr/bin/qemu-aarch64").rename(path)
+    path.mkdir()
+    for program in ("qemu-aarch64", "qemu-x86_64"):
+        (scratch / "package/usr/bin" / program).rename(path / program)
 
 
 def _unpack_debian(path: Path, _: Path) -> None:
@@ -161,9 +171,21 @@ def _install_wheels(path: Path, _: Path) -> None:
     _output(sys.executable, "-m", "pip", "install", "--quiet", f"--target={path}", *platforms, *python, *pinned)
 
 
-def _write_launcher(cpu: str) -> None:
+def _write_x86() -> None:
+    """This machine's Python on a processor without VNNI; its kernel would still tell of the real one."""
+    told = WORK / X86_CPU / "root/proc/cpuinfo"
+    told.parent.mkdir(parents=True, exist_ok=True)
+    words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split(" ")
+    told.write_text(" ".join(word for word in words if not word.startswith(WITHOUT)), encoding="utf-8")
+    packages, interpreter = sysconfig.get_path("purelib"), str(Path(sys.executable).resolve())
+    _write_launcher(X86_CPU, "qemu-x86_64", "Haswell-noTSX", f"$work/{X86_CPU}/root", interpreter, packages)
+
+
+def _write_launcher(cpu: str, qemu: str, model: str, root: str, interpreter: str, packages: str) -> None:
+    words = {"PACKAGES": packages, "QEMU": qemu, "MODEL": model, "CPU": cpu, "ROOT": root, "PYTHON": interpreter}
+    text = re.sub(r"\b(PACKAGES|QEMU|MODEL|CPU|ROOT|PYTHON)\b", lambda found: words[found[0]], LAUNCHER)
     with atomic(python(cpu)) as path:
-        path.write_text(LAUNCHER.replace("CPU", cpu), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
 
 

@@ -231,7 +231,9 @@ def predict(
     from edgecnn.runtime import Classifier
 
     paths = [path for image in images for path in (_stdin_lines() if image == "-" else [image])]
-    results = classify_files(Classifier(model), paths, top)
+    classifier = Classifier(model)
+    console.say_notes(classifier.notes)
+    results = classify_files(classifier, paths, top)
     if as_json:
         rows = [{"file": str(path), "predictions": [asdict(guess) for guess in best]} for path, best in results]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))

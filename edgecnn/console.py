@@ -153,8 +153,7 @@ def print_trained(trained: "Trained") -> None:
 
 def print_exported(exported: "Exported") -> None:
     comparison = exported.comparison
-    for note in exported.notes:
-        say(f"note: {note}")
+    say_notes(exported.notes)
     typer.echo(f"{exported.path}: float32, {exported.record.bytes:,} bytes, opset {exported.record.opset}")
     typer.echo(
         f"  verified on {exported.verified_on}: probabilities differ by at most "
@@ -170,8 +169,7 @@ def print_quantized(report: "QuantizationReport", explain: bool) -> None:
     if explain:
         _print_tables(lambda _: [table(report)])
         typer.echo("\n".join([*reasons(report), ""]))
-    for note in report.notes:
-        say(f"note: {note}")
+    say_notes(report.notes)
     record, details = report.record, report.record.quantization
     if report.chosen is None:
         typer.echo(f"{report.path}: float32 stays, {record.bytes:,} bytes; {report.reason}")
@@ -191,6 +189,12 @@ def print_quantized(report: "QuantizationReport", explain: bool) -> None:
         say(f"{len(report.trials)} candidates were tried: --explain shows them")
 
 
+def say_notes(notes: "Sequence[str]") -> None:
+    """What its user should know and need not act on, on stderr."""
+    for note in notes:
+        say(f"note: {note}")
+
+
 def print_info(item: "ModelInfo") -> None:
     graph = item.graph
     macs = f"{graph['macs']:,} multiply-accumulates an image" if graph["macs"] is not None else "open shapes"
@@ -208,6 +212,7 @@ def print_info(item: "ModelInfo") -> None:
     for key, value in item.metadata.items():
         if key not in ("labels", "decision"):
             typer.echo(f"  {key.replace('_', ' '):<16}{_plainly(value)}")
+    say_notes(item.notes)
     if item.coverage:
         _print_coverage(item.coverage)
     elif item.precision != "float32":

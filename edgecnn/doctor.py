@@ -33,6 +33,7 @@ MEGABYTE = 10**6
 # TensorFlow alone takes 600 MB, a training set and its copies the rest; running a model takes 80 MB.
 MEMORY_TO_TRAIN, MEMORY_TO_RUN = 1000 * MEGABYTE, 200 * MEGABYTE
 DISK_TO_TRAIN, DISK_TO_RUN = 1000 * MEGABYTE, 100 * MEGABYTE
+WITHOUT_VNNI = "without VNNI int8 may not be faster than float32, and files with 8-bit weights run exactly but slowly"
 COMPARE = "compare the two with 'edgecnn bench' before you choose"
 
 Version = Callable[[str], str | None]
@@ -145,7 +146,7 @@ def check_instruction_sets(host: Host, flags: frozenset[str]) -> Check:
     if host.machine in X86_64 and "avx" not in flags:
         return Check(topic, "warning", "no AVX, which TensorFlow needs", "train on another machine, run the ONNX here")
     if host.machine in X86_64 and not INT8_ON_X86 & set(host.instruction_sets):
-        return Check(topic, "warning", f"{found}; without VNNI int8 may be no faster than float32", COMPARE)
+        return Check(topic, "warning", f"{found}; {WITHOUT_VNNI}", COMPARE)
     if host.machine in ARM64 and "dotprod" not in host.instruction_sets:
         return Check(topic, "warning", f"{found}; without dotprod int8 may be no faster than float32", COMPARE)
     return Check(topic, "ok", found)

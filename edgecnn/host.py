@@ -35,6 +35,7 @@ ARM_PARTS = {
 }
 # What systems call the processors that int8 files are made for, and what users do.
 ARCHITECTURES = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "arm64", "arm64": "arm64"}
+VNNI = ("avx512_vnni", "avx_vnni")  # x86-64's instructions that add products of 8-bit values in 32 bits
 ROOT = Path("/")
 GIBIBYTE = 2**30
 
@@ -166,6 +167,15 @@ def cpu_name(root: Path = ROOT) -> str:
 def cpu_flags(root: Path = ROOT) -> frozenset[str]:
     """The CPU's features by the kernel's names; empty where the system does not say."""
     return frozenset((_cpuinfo("flags", root) or _cpuinfo("Features", root)).split())
+
+
+def multiplies_int8_exactly(root: Path = ROOT) -> bool:
+    """Whether this CPU adds products of two full 8-bit values exactly.
+
+    x86-64 without VNNI adds two of them in 16 bits, where they saturate: onnxruntime's documentation, "Quantize ONNX
+    models". False for an x86-64 whose system does not tell the CPU's features.
+    """
+    return architecture() != "x86-64" or not cpu_flags(root).isdisjoint(VNNI)
 
 
 def instruction_sets(root: Path = ROOT) -> tuple[str, ...]:

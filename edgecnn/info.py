@@ -21,6 +21,7 @@ class ModelInfo:
     """One ONNX file. `graph` holds opset, ir_version, operators, parameters and macs (None where shapes are open).
 
     `coverage` tells what of a quantised file runs in int8 here; None for a float32 file, and without the onnx package.
+    `notes` say why a file does not suit this processor.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class ModelInfo:
     graph: dict[str, Any]
     metadata: dict[str, Any]
     coverage: "Coverage | None"
+    notes: tuple[str, ...]
 
 
 def inspect(model: str | Path) -> list[ModelInfo]:
@@ -62,6 +64,7 @@ def _inspect(path: Path) -> ModelInfo:
         graph=graph,
         metadata=metadata,
         coverage=None if precision == FLOAT else _coverage(path),
+        notes=classifier.notes,
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edgecnn import folder, host
+from edgecnn import arithmetic, folder, host
 from edgecnn.data.dataset import chunks
 from edgecnn.errors import ModelError, OutputError
 from edgecnn.folder import find_onnx
@@ -29,6 +29,9 @@ CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? fa
 KERNEL_TIME = "_kernel_time"  # what ends the name of a node's event in onnxruntime's profile
 # The key without which a tensor in another file is not found: https://onnx.ai/onnx/repo-docs/ExternalData.html
 EXTERNAL = b"location"
+# Where products of int8 weights beyond 7 bits could saturate, onnxruntime then runs them as uint8, slower and exactly:
+# https://github.com/microsoft/onnxruntime/blob/main/include/onnxruntime/core/session/onnxruntime_session_options_config_keys.h
+EXACT_INT8 = "session.x64quantprecision"
 ALL, NONE = ort.GraphOptimizationLevel.ORT_ENABLE_ALL, ort.GraphOptimizationLevel.ORT_DISABLE_ALL
 
 
@@ -47,6 +50,8 @@ class Classifier:
     without them by those that the file holds for this host and this onnxruntime, or the safe defaults. `threads=n` is
     short for `settings=Settings(threads=n)`. An idle classifier burns no core. Raises ModelError, and TypeError if
     both are given.
+
+    `notes` say, in a line each, why this file is not the best one for this processor; its answers are right even so.
     """
 
     def __init__(self, model: str | Path, *, threads: int | None = None, settings: Settings | None = None) -> None:
@@ -68,6 +73,7 @@ class Classifier:
         self.input = _input_spec(inputs[0], self.metadata, self.path)
         self.batch: int | None = inputs[0].shape[0] if isinstance(inputs[0].shape[0], int) else None
         self.labels = _labels(self.metadata, outputs[0].shape[1], self.path)
+        self.notes = arithmetic.notes(self.path, self.metadata)
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """One run of the session on a batch that `input.prepare` returned: what is timed. [n, classes].
@@ -112,7 +118,7 @@ def _stored(path: Path) -> Settings:
 
 def _open(path: Path, settings: Settings) -> ort.InferenceSession:
     kept = kept_graph(path) if settings.cached else None
-    return _session(path, _options(settings)) if kept is None else _open_kept(kept, path, settings)
+    return _session(path, session_options(settings)) if kept is None else _open_kept(kept, path, settings)
 
 
 def save_optimized(path: Path, output: Path) -> None:
@@ -120,16 +126,16 @@ def save_optimized(path: Path, output: Path) -> None:
 
     It holds onnxruntime's own operators: onnx.load reads it, the checker of onnx does not know them.
     """
-    _session(path, _options(Settings(), output=output))
+    _session(path, session_options(Settings(), output=output))
 
 
 def _open_kept(kept: Path, path: Path, settings: Settings) -> ort.InferenceSession:
     """Open the graph that was kept; where there is none, or a damaged one, open the model and keep its graph."""
     with suppress(ModelError):
-        return _session(kept, _options(settings, NONE))
+        return _session(kept, session_options(settings, NONE))
     with suppress(ModelError, OutputError), folder.atomic(kept) as temporary:
-        return _session(path, _options(settings, output=temporary))
-    return _session(path, _options(settings))
+        return _session(path, session_options(settings, output=temporary))
+    return _session(path, session_options(settings))
 
 
 def kept_graph(path: Path) -> Path | None:
@@ -149,7 +155,7 @@ def kept_graph(path: Path) -> Path | None:
         return None
 
 
-def _options(
+def session_options(
     settings: Settings, level: ort.GraphOptimizationLevel = ALL, output: Path | None = None
 ) -> ort.SessionOptions:
     """All that is set of a session. `output` is where it writes its graph as it optimised it."""
@@ -162,6 +168,8 @@ def _options(
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
     # Otherwise threads spin for a second after each run.
     options.add_session_config_entry("session.force_spinning_stop", str(int(settings.spinning)))
+    if not host.multiplies_int8_exactly():
+        options.add_session_config_entry(EXACT_INT8, "1")
     if output:
         options.optimized_model_filepath = str(output)
     return options
@@ -217,7 +225,7 @@ def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, 
     whole microseconds. They include what profiling costs, some 2 µs a node. Raises ModelError.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        options = _options(Settings())
+        options = session_options(Settings())
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(scratch) / "profile")
         session = _session(path, options)

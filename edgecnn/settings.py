@@ -1,23 +1,21 @@
 """Owns how a session runs, and the metadata entry in which a model file keeps what was best on which host."""
 
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from io import SEEK_CUR, BytesIO
 from os import fstat
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgecnn.host import usable_cpus
+from edgecnn.protobuf import Field, fields
 
 ENTRY = "settings"  # its key in an ONNX file's metadata_props
 
-# The encoding: https://protobuf.dev/programming-guides/encoding. The fields' numbers: ModelProto.metadata_props and
-# StringStringEntryProto in https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
-BYTES = 2
+# The fields' numbers: ModelProto.metadata_props and StringStringEntryProto in
+# https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 METADATA_PROPS = 14
 KEY, VALUE = 1, 2
-LONGEST_VARINT = 10  # bytes
 
 
 @dataclass(frozen=True)
@@ -80,54 +78,16 @@ def metadata_props(path: Path) -> dict[str, str]:
     """The metadata of an ONNX file, read without opening a session, which takes the settings that stand there.
 
     The fields of ModelProto but this one are skipped, so that a large model costs no more. Empty where the file cannot
-    be read, is truncated or is no ONNX file: what is wrong with it, whoever opens it says.
+    be read, is truncated or is not an ONNX file: what is wrong with it, whoever opens it says.
     """
     try:
         with path.open("rb") as file:
-            size = fstat(file.fileno()).st_size
-            props = [content for _, content in _contents(file, size, (METADATA_PROPS,))]
-        pairs = [dict(_contents(BytesIO(prop), len(prop), (KEY, VALUE))) for prop in props]
-        return {pair.get(KEY, b"").decode(): pair.get(VALUE, b"").decode() for pair in pairs}
+            model = fields(file, 0, fstat(file.fileno()).st_size)
+            return dict(_entry(file, field) for field in model if field.number == METADATA_PROPS)
     except (OSError, ValueError):
         return {}
 
 
-def _contents(file: BinaryIO, size: int, wanted: Container[int]) -> Iterator[tuple[int, bytes]]:
-    """Number and content of the `wanted` fields of a message of `size` bytes. Raises ValueError if it ends early."""
-    while file.tell() < size:
-        number, wire_type = divmod(_varint(file), 8)
-        length = _length(file, wire_type)
-        if file.tell() + length > size:
-            raise ValueError("a field ends beyond its message")
-        if wire_type == BYTES and number in wanted:
-            yield number, file.read(length)
-        else:
-            file.seek(length, SEEK_CUR)
-
-
-def _length(file: BinaryIO, wire_type: int) -> int:
-    """How many bytes of a field are to come, after a number of open length has been read."""
-    match wire_type:
-        case 0:
-            _varint(file)
-            return 0
-        case 1:
-            return 8
-        case 2:
-            return _varint(file)
-        case 5:
-            return 4
-    raise ValueError(f"no field has the wire type {wire_type}")
-
-
-def _varint(file: BinaryIO) -> int:
-    """Seven bits a byte, the lowest first; the eighth says that another byte follows."""
-    number = 0
-    for place in range(LONGEST_VARINT):
-        byte = file.read(1)
-        if not byte:
-            break
-        number |= (byte[0] & 0x7F) << 7 * place
-        if byte[0] < 0x80:
-            return number
-    raise ValueError("a number does not end")
+def _entry(file: BinaryIO, prop: Field) -> tuple[str, str]:
+    texts = {field.number: field.read(file).decode() for field in fields(file, prop.start, prop.end)}
+    return texts.get(KEY, ""), texts.get(VALUE, "")

@@ -12,7 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper
 
-from edgecnn.runtime import save_optimized
+from edgecnn.runtime import save_optimized, session_options
+from edgecnn.settings import Settings
 
 Constants = dict[str, NDArray[Any]]
 CLASSES = 5
@@ -224,9 +225,7 @@ def run(model: Any, images: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def run_all(model: Any, images: NDArray[Any]) -> list[NDArray[np.float32]]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
+    options = session_options(Settings())
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     results: list[NDArray[np.float32]] = session.run(None, {session.get_inputs()[0].name: images})
     return results

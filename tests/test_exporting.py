@@ -1,18 +1,27 @@
 """Exporting for real: the house's recipes and foreign Keras models, through tf2onnx into onnxruntime."""
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import little_nets as nets
 import numpy as np
+import odd_models as odd
 import onnx
 import pytest
+from onnx import helper
 
 from edgecnn.data import Dataset
 from edgecnn.errors import DataError, ExportError, InputError, ModelError, VerificationError
 from edgecnn.exporting import verify
+from edgecnn.exporting.keras_to_onnx import convert, load_original
+from edgecnn.exporting.rewrites import clean
 from edgecnn.exporting.stage import export
 from edgecnn.folder import ModelFolder, sha256
 from edgecnn.recipes import RECIPES
@@ -176,6 +185,70 @@ def test_a_foreign_model_exports_to_the_same_answers(build: Callable[[Any], Any]
         expected = tensorflow("a test").nn.softmax(expected)
     assert np.abs(classifier.predict(images) - expected).max() <= 1e-5
     assert not {"Shape", "Gather", "MatMul", "Slice"}.intersection(operators(done.path))
+
+
+CONVERTED = """\
+import sys
+from hashlib import sha256
+from pathlib import Path
+from edgecnn.exporting.keras_to_onnx import convert, load_original
+for path in sys.argv[1:]:
+    print(sha256(convert(load_original(Path(path)), 17).SerializeToString(deterministic=True)).hexdigest())
+"""
+
+
+def test_the_same_model_always_becomes_the_same_bytes(layers: Any, here: Path) -> None:
+    """Late in this process and early in others, whatever kernels TensorFlow takes and however Python hashes."""
+    for build in FOREIGN:
+        settle_batch_norms(build(layers)).save(f"{build.__name__}.keras")
+    files = sorted(map(str, here.glob("*.keras")))
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-c", CONVERTED, *files],
+            env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": setting, "PYTHONHASHSEED": setting},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for setting in ("0", "1")
+    ]
+    found = [
+        hashlib.sha256(convert(load_original(Path(file)), 17).SerializeToString(deterministic=True)).hexdigest()
+        for file in (*files, *files)
+    ]
+    for other in others:
+        assert other.communicate()[0].split() == found[: len(files)]
+    assert found[: len(files)] == found[len(files) :]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_shape_that_was_left_computed_becomes_a_constant(order: tuple[int, int]) -> None:
+    """As TensorFlow's optimiser now and then leaves a dense layer on four dimensions, the nodes in any order."""
+    make = helper.make_node
+    branches = [
+        [make("Gather", ["shape", "free"], ["rows"]), make("ReduceProd", ["rows"], ["count"], keepdims=1)],
+        [make("Gather", ["shape", "last"], ["columns"]), make("ReduceProd", ["columns"], ["width"], keepdims=1)],
+    ]
+    nodes = [
+        make("GlobalAveragePool", ["image"], ["mean"]),
+        make("Shape", ["mean"], ["shape"]),
+        *(node for at in order for node in branches[at]),
+        make("Concat", ["count", "width"], ["target"], axis=0),
+        make("Reshape", ["mean", "target"], ["flat"]),
+        make("MatMul", ["flat", "weight"], ["product"]),
+        make("Softmax", ["product"], ["answer"]),
+    ]
+    constants = {
+        "free": np.array([0, 2, 3]),
+        "last": np.array([1]),
+        "weight": np.random.default_rng(0).normal(0, 1, (6, 5)).astype(np.float32),
+    }
+    image, answer = odd.value("image", "float32", ["n", 6, 4, 4]), odd.value("answer", "float32", ["n", 5])
+    model = odd.model_of(nodes, [image], [answer], constants)
+    expected = nets.run(model, np.ones((3, 6, 4, 4), np.float32))
+    clean(model, "image", "probabilities")
+    assert [node.op_type for node in model.graph.node] == ["GlobalAveragePool", "Flatten", "Gemm", "Softmax"]
+    assert [tensor.name for tensor in model.graph.initializer] == ["gemm1_weight"]
+    assert np.abs(nets.run(model, np.ones((3, 6, 4, 4), np.float32)) - expected).max() < 1e-6
 
 
 def test_batch_norm_is_folded_into_every_kind_of_convolution(layers: Any, here: Path) -> None:

@@ -15,13 +15,14 @@ from conftest import Run
 
 import edgecnn.quantizing.search as searching
 from edgecnn import host
+from edgecnn.arithmetic import needs_exact_products
 from edgecnn.data import Dataset
 from edgecnn.data.dataset import Split
 from edgecnn.errors import DataError, ExportError, InputError, ModelError, VerificationError
 from edgecnn.folder import ModelFolder, sha256
 from edgecnn.quantizing import shipping, stage
 from edgecnn.quantizing.report import QuantizationReport
-from edgecnn.quantizing.schemes import S8S8, U8S8, U8S8_REDUCED, has_vnni, int8_for, is_here
+from edgecnn.quantizing.schemes import S8S8, U8S8_REDUCED, int8_for, is_here
 from edgecnn.quantizing.search import Progress
 from edgecnn.quantizing.stage import quantize
 from edgecnn.quantizing.trial import Timing, Workshop
@@ -298,7 +299,7 @@ def test_operators_without_int8_stay_float(tmp_path: Path, quick: None) -> None:
 def test_another_target_gets_a_file_by_rule(
     target: Any, name: str, activations: str, reduced: bool, float32: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "riscv64")  # which is none of them
+    monkeypatch.setattr("edgecnn.quantizing.schemes.architecture", lambda: "riscv64")  # which is none of them
     done = quantize(float32, target=target)
     assert done.path.name == f"model.{name}.onnx"
     details = done.record.quantization
@@ -323,15 +324,32 @@ def test_named_targets_do_not_depend_on_this_machine(monkeypatch: pytest.MonkeyP
     assert (int8_for("host"), is_here("arm64"), is_here("any")) == (S8S8, True, False)
 
 
-@pytest.mark.parametrize(
-    ("flags", "expected"), [({"sse4", "avx512_vnni"}, U8S8), ({"avx_vnni"}, U8S8), ({"avx2"}, U8S8_REDUCED)]
-)
-def test_without_vnni_weights_keep_to_seven_bits(
-    flags: set[str], expected: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("target", ["host", "x86-64"])
+def test_eight_bit_weights_are_tried_for_this_very_processor_only(
+    target: Any, exact: bool, float32: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.setattr("edgecnn.quantizing.schemes.cpu_flags", lambda: frozenset(flags))
-    assert (has_vnni(), int8_for("host")) == (expected == U8S8, expected)
+    monkeypatch.setattr("edgecnn.quantizing.schemes.architecture", lambda: "x86-64")
+    monkeypatch.setattr(searching, "multiplies_int8_exactly", lambda: exact)
+    clock(lambda name: 3.0 if "8-bit" in name else 2.0)
+    done = quantize(float32, target=target)
+    names = [trial.candidate.name for trial in done.trials if "8-bit weights" in trial.candidate.name]
+    assert names == (["as exported, 8-bit weights"] if exact and target == "host" else [])
+    assert done.chosen is not None
+    assert done.chosen.candidate.form.reduce_range == (not names)
+    assert done.record.quantization["arithmetic"] == ("fast on x86-64 with VNNI" if names else "fast on every x86-64")
+    assert needs_exact_products(done.path) == bool(names)
+
+
+def test_eight_bit_weights_that_are_no_faster_do_not_ship(
+    float32: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecnn.quantizing.schemes.architecture", lambda: "x86-64")
+    monkeypatch.setattr(searching, "multiplies_int8_exactly", lambda: True)
+    clock(lambda _: 2.0)
+    done = quantize(float32)
+    assert done.chosen is not None
+    assert done.chosen.candidate.form.reduce_range
 
 
 @pytest.mark.parametrize(("scheme", "name", "operator"), [

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn import arithmetic
 from edgecnn.bench.contenders import Contender, Entry, start_list
 from edgecnn.bench.figures import drifts
 from edgecnn.bench.lane import Lane
@@ -30,6 +31,7 @@ from edgecnn.imaging import to_png
 from edgecnn.interface import InputSpec
 from edgecnn.origin import find_dataset, origin_of
 from edgecnn.runtime import Classifier
+from edgecnn.settings import metadata_props
 
 NOISE_IMAGES, NOISE_SIZE = 64, 64  # where a model has no data, it is timed with noise
 CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as `edgecnn export --quantize` draws them
@@ -140,7 +142,14 @@ def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], partial: bool) -> Be
         elapsed_s=run.elapsed_s,
         coordinator_cpu_s=run.coordinator_cpu_s,
         partial=partial,
+        notes=_notes(lane.contender for lane in run.lanes),
     )
+
+
+def _notes(contenders: Iterable[Contender]) -> tuple[str, ...]:
+    """Which files do not suit this processor: their latency would be another one elsewhere."""
+    files = dict.fromkeys(item.file for item in contenders if item.runtime == "onnxruntime")
+    return tuple(note for file in files for note in arithmetic.notes(file, metadata_props(file)))
 
 
 def _data(dataset: Dataset, lanes: list[Lane]) -> Data:

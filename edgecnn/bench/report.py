@@ -114,6 +114,7 @@ def conditions(summary: Summary) -> list[str]:
         lines.append("PARTIAL: stopped before the end; what is missing was not measured")
     lines += [f"failed: {item.contender.name}: {item.failure}" for item in bench.failures]
     lines += [f"UNSTABLE: {doubt.reason}; {doubt.remedy}" for doubt in bench.doubts]
+    lines += [f"note: {note}" for note in bench.notes]
     return lines + [f"missing: {note}" for note in bench.missing]
 
 

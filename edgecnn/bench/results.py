@@ -142,9 +142,9 @@ class Bench:
     """Everything measured in one run, and its conditions.
 
     `data` says by model the SHA-256 of what it was measured with, and `datasets` by that what it is; a model without is
-    timed with noise. `missing` says what could not be entered, and `doubts` why
-    the figures may not hold. `empty_python` is the resident bytes of a Python that has imported nothing. `partial`
-    tells that the run was stopped.
+    timed with noise. `missing` says what could not be entered, `doubts` why the figures may not hold, and `notes` which
+    files do not suit this processor. `empty_python` is the resident bytes of a Python that has imported nothing.
+    `partial` tells that the run was stopped.
     """
 
     started: str
@@ -161,6 +161,7 @@ class Bench:
     elapsed_s: float
     coordinator_cpu_s: float
     partial: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def is_stable(self) -> bool:

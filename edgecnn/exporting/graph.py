@@ -145,6 +145,64 @@ class Graph:
         }
         return shapes | {tensor.name: tuple(tensor.dims) for tensor in self.proto.initializer}
 
+    def computed(self, name: str, batch: int) -> Array | None:
+        """The value of a tensor that follows from constants and tensors' shapes when the batch is `batch`, or None."""
+        shapes, needed = self.shapes(batch), {name}
+        nodes: list[Any] = []
+        values = {tensor.name: tensor for tensor in self.proto.initializer}
+        for node in reversed(self.nodes):  # ONNX keeps nodes in topological order
+            if needed.isdisjoint(node.output):
+                continue
+            if node.op_type == "Shape":
+                shape = shapes.get(node.input[0], (None,))
+                if None in shape:
+                    return None
+                ends = attributes(node)
+                value = np.array(shape[ends.get("start", 0) : ends.get("end")], np.int64)
+                values[node.output[0]] = self.onnx.numpy_helper.from_array(value, node.output[0])
+            else:
+                nodes.insert(0, node)
+                needed.difference_update(node.output)
+                needed.update(filter(None, node.input))
+        return self._run(nodes, [values[item] for item in needed], name) if needed <= set(values) else None
+
+    def _run(self, nodes: list[Any], constants: list[Any], name: str) -> Array | None:
+        """What nodes that need no input return, or None where onnx's reference cannot run them."""
+        from onnx.reference import ReferenceEvaluator
+
+        helper = self.onnx.helper
+        made = helper.make_graph(nodes, "computed", [], [helper.make_empty_tensor_value_info(name)], constants)
+        model = helper.make_model(made, opset_imports=self.model.opset_import, ir_version=self.model.ir_version)
+        try:
+            [value] = ReferenceEvaluator(model).run(None, {})
+        except Exception:  # it raises whatever numpy does; what is not known stays computed
+            return None
+        return np.asarray(value)
+
+    def sort(self) -> None:
+        """Put nodes and constants into an order that follows from the graph alone: as the output needs them.
+
+        A converter's own order may change from run to run.
+        """
+        placed: list[Any] = []
+        makers = {name: node for node in self.proto.node for name in node.output}
+        waiting = [output.name for output in reversed(self.proto.output)]
+        seen: set[str] = set()
+        while waiting:
+            node = makers.get(waiting[-1])
+            missing = [name for name in node.input if name in makers and name not in seen] if node else []
+            if missing:
+                waiting.extend(reversed(missing))
+            elif node is not None and waiting[-1] not in seen:
+                placed.append(node)
+                seen.update(node.output)
+            else:
+                waiting.pop()
+        order = {name: at for at, name in enumerate(dict.fromkeys(name for node in placed for name in node.input))}
+        constants = sorted(self.proto.initializer, key=lambda tensor: order.get(tensor.name, len(order)))
+        _replace_items(self.proto.node, placed)
+        _replace_items(self.proto.initializer, constants)
+
     def drop_dead(self) -> None:
         """Remove what no output needs: nodes, constants, and shapes recorded by the converter."""
         needed = {output.name for output in self.proto.output}
@@ -178,6 +236,13 @@ class Graph:
             node.output[:] = [names.get(name, name) for name in node.output]
         for value in [*self.proto.initializer, *self.proto.input, *self.proto.output]:
             value.name = names.get(value.name, value.name)
+
+
+def _replace_items(field: Any, items: list[Any]) -> None:
+    """The same messages of a protobuf field in another order."""
+    copies = [type(item).FromString(item.SerializeToString()) for item in items]
+    del field[:]
+    field.extend(copies)
 
 
 def _unlike(taken: tuple[str, ...], name: str) -> str:

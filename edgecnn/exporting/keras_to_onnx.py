@@ -97,14 +97,23 @@ def convert(original: Original, opset: int) -> Any:
     _refuse_unknown_operators(original.path, model, opset)
     clean(model, INPUT_NAME, OUTPUT_NAME)
     for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = BATCH
+        _name_open_dimensions(value)
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = original.classes
-    model.graph.name, model.producer_name, model.doc_string = "edgecnn", "edgecnn", ""
+    model.graph.name, model.producer_name, model.doc_string, model.graph.doc_string = "edgecnn", "edgecnn", "", ""
     del model.opset_import[:]
     model.opset_import.append(onnx.helper.make_opsetid("", opset))
     use_oldest_format(model)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _name_open_dimensions(value: Any) -> None:
+    """tf2onnx numbers them by what it converted before."""
+    first, *others = value.type.tensor_type.shape.dim
+    first.dim_param = BATCH
+    for at, dim in enumerate(others, 1):
+        if dim.dim_param:
+            dim.dim_param = f"{value.name}_{at}"
 
 
 def _refuse_unknown_operators(path: Path, model: Any, opset: int) -> None:

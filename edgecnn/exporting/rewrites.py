@@ -11,6 +11,16 @@ from edgecnn.exporting.graph import Array, Graph, attributes
 TO_NCHW = [0, 3, 1, 2]
 TO_NHWC = [0, 2, 3, 1]
 RESHAPES = ("Reshape", "Flatten", "Unsqueeze", "Squeeze")
+# Where operators take shapes, sizes and positions.
+SHAPE_INPUTS = {
+    "ConstantOfShape": (0,),
+    "Expand": (1,),
+    "Pad": (1,),
+    "Reshape": (1,),
+    "Resize": (3,),
+    "Slice": (1, 2, 3, 4),
+    "Tile": (1,),
+}
 # More rounds than any chain of patterns takes: running out of them would be a pair of patterns undoing each other.
 MOST_ROUNDS = 1000
 
@@ -26,6 +36,7 @@ def clean(model: Any, input_name: str, output_name: str) -> None:
             break
     else:
         raise AssertionError("the rewrites do not reach a fixpoint")
+    graph.sort()
     graph.rename(input_name, output_name)
 
 
@@ -62,24 +73,32 @@ def drop_neutral(graph: Graph) -> bool:
     return False
 
 
-def fix_reshapes(graph: Graph) -> bool:
-    """Replace a computed Reshape target by a constant one, where only the batch dimension of the result is open.
+def fix_shapes(graph: Graph) -> bool:
+    """Replace shapes, sizes and positions that are computed from the batch's size, and come out the same for every one.
 
-    The result's shape is inferred for two batch sizes: dimensions that stay are constants, one that moves is -1.
+    Each is computed for two batch sizes. Of a Reshape's target one dimension may move with the batch: it becomes -1.
+    TensorFlow's optimiser folds some of them itself, but which ones changes from run to run: an identical graph
+    follows only if none is left.
     """
-    computed = [n for n in graph.nodes if n.op_type == "Reshape" and graph.constant(n.input[1]) is None]
-    if not computed:
-        return False
-    two, three = graph.shapes(2), graph.shapes(3)
     changed = False
-    for node in computed:
-        pairs = list(zip(two.get(node.output[0], ()), three.get(node.output[0], ()), strict=True))
-        open_ = [pair for pair in pairs if None in pair or pair[0] != pair[1]]
-        if pairs and len(open_) <= 1:
-            target = np.array([-1 if pair in open_ else pair[0] for pair in pairs], np.int64)
-            node.input[1] = graph.add_constant(target)
-            changed = True
+    for node in graph.nodes:
+        for at in SHAPE_INPUTS.get(node.op_type, ()):
+            name = node.input[at] if at < len(node.input) else ""
+            if not name or graph.producer(name) is None:
+                continue
+            value = _for_every_batch(graph, name, may_move=node.op_type == "Reshape")
+            if value is not None:
+                node.input[at] = graph.add_constant(value)
+                changed = True
     return changed
+
+
+def _for_every_batch(graph: Graph, name: str, *, may_move: bool) -> Array | None:
+    two, three = (graph.computed(name, batch) for batch in (2, 3))
+    if two is None or three is None or two.shape != three.shape:
+        return None
+    moving = two != three
+    return np.where(moving, -1, two) if moving.sum() <= may_move else None
 
 
 def transposed_flatten_to_gemm(graph: Graph) -> bool:
@@ -288,7 +307,7 @@ def singleton_transpose_to_reshape(graph: Graph) -> bool:
 REWRITES: tuple[Rewrite, ...] = (
     constants_to_initializers,
     drop_neutral,
-    fix_reshapes,
+    fix_shapes,
     transposed_flatten_to_gemm,
     matmul_to_gemm,
     bias_to_gemm,

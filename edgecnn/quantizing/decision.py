@@ -46,7 +46,7 @@ def is_less_accurate(trial: Trial, max_drop: float) -> bool:
 
 
 def decide(trials: Sequence[Trial], max_drop: float = MAX_DROP) -> Decision:
-    """The fastest that passes; of those not shown slower than it the smallest, and then the most accurate."""
+    """The fastest that passes; of those not shown slower than it `_preferred` says which."""
     passing = [trial for trial in trials if verdict(trial, max_drop) == "passes"]
     if not passing:
         return Decision(None, _why_none(trials, max_drop))
@@ -68,6 +68,16 @@ def _as_fast_as_any(trials: Sequence[Trial]) -> Sequence[Trial]:
 
 
 def _preferred(equals: Sequence[Trial]) -> Trial:
+    """Of equally fast ones, what suits every processor, unless another is shown to be more accurate."""
+    everywhere = [trial for trial in equals if not trial.candidate.form.needs_exact_products]
+    if not everywhere:
+        return _smallest(equals)
+    preferred = _smallest(everywhere)
+    better = [trial for trial in equals if trial not in everywhere and trial.is_more_accurate(preferred)]
+    return _smallest(better or everywhere)
+
+
+def _smallest(equals: Sequence[Trial]) -> Trial:
     """The smallest, where sizes differ; then the most accurate; then the first."""
     smallest = min(trial.bytes for trial in equals)
     return min(equals, key=lambda trial: (int((trial.bytes / smallest - 1) / ABOUT_EQUAL), trial.drop))

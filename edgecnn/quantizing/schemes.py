@@ -3,13 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgecnn.host import architecture, cpu_flags
+from edgecnn.host import architecture
 
 Scheme = Literal["auto", "static", "dynamic", "float16"]
 Target = Literal["host", "x86-64", "arm64", "any"]
 Method = Literal["minmax", "percentile", "entropy"]
-
-VNNI = ("avx512_vnni", "avx_vnni")
 
 
 @dataclass(frozen=True)
@@ -17,13 +15,19 @@ class Int8:
     """How static int8 is stored: the types of activations and weights, and how finely weights are scaled.
 
     `per_channel` gives each output channel of a weight its own scale. `reduce_range` keeps weights to 7 bits: without
-    VNNI, x86-64 adds two products in 16 bits, which 8 bits overflow.
+    VNNI, x86-64 adds two products in 16 bits, where those of 8-bit weights saturate, and onnxruntime then has to take
+    a slower way.
     """
 
     activations: Literal["uint8", "int8"]
     weights: Literal["int8"] = "int8"
     per_channel: bool = True
     reduce_range: bool = False
+
+    @property
+    def needs_exact_products(self) -> bool:
+        """Whether x86-64 runs it fast only with VNNI."""
+        return self.activations == "uint8" and not self.reduce_range
 
     def __str__(self) -> str:
         name = "U8S8" if self.activations == "uint8" else "S8S8"
@@ -40,16 +44,9 @@ def is_here(target: Target) -> bool:
 
 
 def int8_for(target: Target) -> Int8:
-    """The form of int8 that `target` runs fast and exactly.
+    """The form of int8 that `target` runs fast and exactly, whichever processor of its kind it is.
 
-    ARM64's kernels are written for S8S8, x86-64's for U8S8 (onnxruntime's documentation, quantisation). Of "x86-64" and
-    "any" no VNNI is assumed, whatever this machine has.
+    ARM64's kernels are written for S8S8, x86-64's for U8S8 (onnxruntime's documentation, "Quantize ONNX models"). Of
+    x86-64 no VNNI is assumed, whatever this machine has: a file with 7-bit weights is right and fast wherever it goes.
     """
-    if target == "arm64" or (target == "host" and architecture() == "arm64"):
-        return S8S8
-    return U8S8 if target == "host" and has_vnni() else U8S8_REDUCED
-
-
-def has_vnni() -> bool:
-    """Whether this CPU says that it multiplies 8-bit values exactly; False where the system does not say."""
-    return not cpu_flags().isdisjoint(VNNI)
+    return S8S8 if target == "arm64" or (target == "host" and architecture() == "arm64") else U8S8_REDUCED

@@ -9,9 +9,10 @@ import numpy as np
 from edgecnn.bench.stats import ratio, speed_verdict
 from edgecnn.exporting.graph import Graph
 from edgecnn.exporting.verify import require_accuracy
+from edgecnn.host import multiplies_int8_exactly
 from edgecnn.quantizing import costs
 from edgecnn.quantizing.assignment import cheapest
-from edgecnn.quantizing.candidates import AS_EXPORTED, Candidate, calibrated, mixed, named, plain
+from edgecnn.quantizing.candidates import AS_EXPORTED, Candidate, calibrated, full_range, mixed, named, plain
 from edgecnn.quantizing.decision import NOT_TIMED, Decision, decide, is_less_accurate, spoken
 from edgecnn.quantizing.rewrites import REWRITINGS
 from edgecnn.quantizing.schemes import Target, int8_for, is_here
@@ -80,10 +81,15 @@ class Search:
         best = self._fastest(graphs, "timing graphs")
         parts = list(self.mixtures(best))
         best = self._fastest([best, *parts], "timing what stays in float32")
-        trials = self._judged([*graphs, *parts, *calibrated(best)])
+        trials = self._judged([*graphs, *parts, *calibrated(best), *self._full_range(best)])
         if all(is_less_accurate(trial, self.max_drop) for trial in trials):
             trials += self._judged(self.spared(best))
         return trials
+
+    def _full_range(self, best: Candidate) -> list[Candidate]:
+        """8-bit weights are tried for this very processor alone, and only where they are as fast as 7-bit ones."""
+        suits = self.target == "host" and best.form.reduce_range and multiplies_int8_exactly()
+        return [full_range(best)] if suits else []
 
     def _untimed(self) -> list[Trial]:
         best = plain(UNTIMED if self.shop.graph(UNTIMED) is not None else AS_EXPORTED, self.form)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.bench.stats import Estimate, mcnemar, ratio
+from edgecnn.bench.stats import SIGNIFICANT, Estimate, mcnemar, ratio
 from edgecnn.data import Split
 from edgecnn.errors import VerificationError
 from edgecnn.exporting.graph import onnx_module, use_oldest_format
@@ -53,8 +53,8 @@ class Timing:
 class Trial:
     """What came of a candidate.
 
-    `lost` and `gained` are the validation images that float32 alone, and the candidate alone, labels right. `timing`
-    is None where the target is another machine.
+    `lost` and `gained` are the validation images that float32 alone, and the candidate alone, labels right; `wrong` are
+    those, by position, that the candidate labels wrong. `timing` is None where the target is another machine.
     """
 
     candidate: Candidate
@@ -63,6 +63,7 @@ class Trial:
     lost: int
     gained: int
     timing: Timing | None
+    wrong: frozenset[int] = frozenset()
 
     @property
     def drop(self) -> float:
@@ -73,6 +74,11 @@ class Trial:
     def p_value(self) -> float:
         """McNemar's, that the two are equally accurate."""
         return mcnemar(self.lost, self.gained)
+
+    def is_more_accurate(self, other: "Trial") -> bool:
+        """Whether McNemar's test shows it, on the images that one of the two alone labels right."""
+        mine, its = len(other.wrong - self.wrong), len(self.wrong - other.wrong)
+        return mine > its and mcnemar(its, mine) < SIGNIFICANT
 
 
 class Workshop:
@@ -154,7 +160,8 @@ class Workshop:
         right = self._right(self.opened(candidate))
         score = Accuracy(self.validation.name, int(right.sum()), len(right))
         lost, gained = int((self.right & ~right).sum()), int((right & ~self.right).sum())
-        return Trial(candidate, path.stat().st_size, score, lost, gained, timing)
+        wrong = frozenset(np.flatnonzero(~right).tolist())
+        return Trial(candidate, path.stat().st_size, score, lost, gained, timing, wrong)
 
     def _right(self, classifier: Classifier) -> NDArray[np.bool_]:
         answers = classifier.predict(self.validation.images).argmax(axis=1)
