@@ -105,7 +105,13 @@ def test_an_edgecnn_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatc
     ("machine", "sets", "flags", "status", "found"),
     [
         ("x86_64", ("AVX2", "AVX-VNNI"), {"avx", "avx2", "avx_vnni"}, "ok", "AVX2, AVX-VNNI"),
-        ("x86_64", ("AVX2",), {"avx", "avx2"}, "warning", "AVX2; without VNNI int8 may be no faster than float32"),
+        (
+            "x86_64",
+            ("AVX2",),
+            {"avx", "avx2"},
+            "warning",
+            "AVX2; without VNNI int8 may not be faster than float32, and files with 8-bit weights run exactly but slowly",
+        ),
         ("AMD64", (), {"sse2"}, "warning", "no AVX, which TensorFlow needs"),
         ("aarch64", ("NEON", "dotprod"), {"asimd", "asimddp"}, "ok", "NEON, dotprod"),
         ("aarch64", ("NEON",), {"asimd"}, "warning", "NEON; without dotprod int8 may be no faster than float32"),
