@@ -33,7 +33,7 @@ MEGABYTE = 10**6
 # TensorFlow alone takes 600 MB, a training set and its copies the rest; running a model takes 80 MB.
 MEMORY_TO_TRAIN, MEMORY_TO_RUN = 1000 * MEGABYTE, 200 * MEGABYTE
 DISK_TO_TRAIN, DISK_TO_RUN = 1000 * MEGABYTE, 100 * MEGABYTE
-WITHOUT_VNNI = "without VNNI int8 may not be faster than float32, and files with 8-bit weights run exactly but slowly"
+WITHOUT_VNNI = "without VNNI int8 may not pay, and 8-bit weights run exactly but slowly"
 COMPARE = "compare the two with 'edgecnn bench' before you choose"
 
 Version = Callable[[str], str | None]

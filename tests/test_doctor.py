@@ -110,7 +110,7 @@ def test_an_edgecnn_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatc
             ("AVX2",),
             {"avx", "avx2"},
             "warning",
-            "AVX2; without VNNI int8 may not be faster than float32, and files with 8-bit weights run exactly but slowly",
+            "AVX2; without VNNI int8 may not pay, and 8-bit weights run exactly but slowly",
         ),
         ("AMD64", (), {"sse2"}, "warning", "no AVX, which TensorFlow needs"),
         ("aarch64", ("NEON", "dotprod"), {"asimd", "asimddp"}, "ok", "NEON, dotprod"),
