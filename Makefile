@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test lint readme clean help
 
 help:
-	@echo "make demo    train, export, quantise, bench and predict, under build/demo (about 3 minutes)"
+	@echo "make demo    train, export, quantize, bench and predict, under build/demo (about 3 minutes)"
 	@echo "make test    run every test"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make readme  run the README's commands again and write their output into it"

@@ -1,7 +1,7 @@
 """What each part of a recipe's training is worth: python benchmarks/ablation.py [RECIPE ...]
 
 `edge` as it is, and with one part less or more; and what was weighed for `accurate`: each variant is fitted for EPOCHS
-epochs with each of the recipe's SEEDS. Counted are the validation images labelled right, as they are, DRAWS times
+epochs with each of the recipe's SEEDS. Counted are the validation images labeled right, as they are, DRAWS times
 distorted as in training, and corrupted in each of corruptions.py's ways: the test images are not looked at. What is in
 benchmarks/results/ablation.json is not trained again. Half a minute to four minutes a training.
 """
@@ -17,9 +17,9 @@ import published
 import stored
 from corruptions import CORRUPTIONS
 
+from edgecnn.card import versions
 from edgecnn.data import Split, load
-from edgecnn.folder import versions
-from edgecnn.host import this_host
+from edgecnn.host.machine import this_host
 from edgecnn.recipes import RECIPES, Augmentation, Conv, Recipe
 
 RESULTS = published.RESULTS.with_name("ablation.json")
@@ -46,13 +46,13 @@ VARIANTS = {
         "without one cycle, at a tenth of its peak": replace(EDGE, schedule="constant", learning_rate=1e-3),
         "without weight decay": replace(EDGE, weight_decay=0.0),
         "without batch norm, at a tenth of its peak": replace(without_batch_norm(EDGE), learning_rate=1e-3),
-        "with clean statistics": replace(EDGE, clean_statistics=True),
+        "with clean statistics": replace(EDGE, recalibrate_batch_norm=True),
         "with shear": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, shear=0.2)),
         "with bending": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, elastic=0.02)),
     },
     "accurate": {
         "as it is": ACCURATE,
-        "without clean statistics": replace(ACCURATE, clean_statistics=False),
+        "without clean statistics": replace(ACCURATE, recalibrate_batch_norm=False),
         "half the peak": replace(ACCURATE, learning_rate=4e-3),
         "half the distortion": replace(ACCURATE, augmentation=GENTLE),
         "without bending": replace(ACCURATE, augmentation=replace(ACCURATE.augmentation or PLAIN, elastic=0.0)),
@@ -78,15 +78,15 @@ def fit(recipe: str, variant: str, seed: int) -> None:
 
 
 def trained(recipe: Recipe, seed: int) -> dict[str, Any]:
-    from edgecnn.training.fitter import mean_cross_entropy
+    from edgecnn.training.trainer import mean_cross_entropy
 
     dataset = load()
     validation = dataset.validation
-    row, fitter = pareto.fitted(recipe, EPOCHS, seed, dataset)
+    row, trainer = pareto.fitted(recipe, EPOCHS, seed, dataset)
     some = Split("validation", validation.images[:CORRUPTED], validation.labels[:CORRUPTED])
 
     def right(split: Split, images: Any) -> int:
-        return mean_cross_entropy(fitter.evaluate(replace(split, images=images)), split)[1].correct
+        return mean_cross_entropy(trainer.evaluate(replace(split, images=images)), split)[1].correct
 
     return row | {
         "distorted": sum(right(validation, distorted(validation.images, draw)) for draw in range(DRAWS)),

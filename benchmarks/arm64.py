@@ -3,7 +3,7 @@
 Each MODEL is an ONNX file, or a folder with some. Each NETWORK, all of NAMES if nothing is given, stands for its ARM64
 file: the published one of our recipes; of the others one made now, of the network trained in full if it is under
 build/, or else in one epoch, which takes seconds and serves to compare labels. The first 1,000 validation images of a
-network's own data (data.npz beside the file, or else MNIST) are labelled by the same file here and on emulator.py's
+network's own data (data.npz beside the file, or else MNIST) are labeled by the same file here and on emulator.py's
 Cortex-A72 (Pi 4) and Cortex-A76 (Pi 5). The labels, and how far they agree, go to benchmarks/results/arm64.json, the
 file's other models being kept. Emulated, 1,000 images take seconds to minutes: of speed this says nothing.
 """
@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 
 import edgecnn
 from edgecnn.data import MNIST, load
-from edgecnn.folder import PUBLISHED_MODELS, ModelFolder, sha256
-from edgecnn.host import this_host
-from edgecnn.runtime import Classifier
+from edgecnn.files import sha256
+from edgecnn.folder import SHIPPED_MODELS, ModelFolder
+from edgecnn.host.machine import this_host
+from edgecnn.runtime.classifier import Classifier
 
 RESULTS = published.RESULTS.with_name("arm64.json")
 BRIEF = published.ROOT / "build" / "brief"
@@ -41,8 +42,8 @@ SAME = 0.999  # of the labels at least are to be those of this machine
 EMULATED = """\
 import json, sys
 import numpy as np
-from edgecnn.host import this_host
-from edgecnn.runtime import Classifier
+from edgecnn.host.machine import this_host
+from edgecnn.runtime.classifier import Classifier
 model, images, answers = sys.argv[1:]
 np.save(answers, Classifier(model, threads=1).predict(np.load(images)))
 host = this_host()
@@ -65,12 +66,12 @@ def main(arguments: list[str]) -> None:
 def meant(argument: str) -> list[Path]:
     """The ONNX files of an argument."""
     if argument in NAMES:
-        return [PUBLISHED_MODELS / argument / FILE if argument in seeds.OWN else quantised(argument)]
+        return [SHIPPED_MODELS / argument / FILE if argument in seeds.OWN else quantized(argument)]
     path = Path(argument).resolve()
     return sorted(path.glob("model*.onnx")) if path.is_dir() else [path]
 
 
-def quantised(name: str) -> Path:
+def quantized(name: str) -> Path:
     """The ARM64 file of a network that is not published, made now."""
     folder = trained(name)
     if not folder.onnx("float32").exists():

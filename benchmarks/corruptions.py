@@ -171,7 +171,7 @@ def canny_edges(ink: Ink, _: Random) -> Ink:
     across, along = filter_matrix(np.array([-1.0, 0, 1])), filter_matrix(np.array([1.0, 2, 1]))  # Sobel's
     down, right = across @ smooth @ along.T, along @ smooth @ across.T
     slope, longer = np.hypot(down, right), np.maximum(np.maximum(np.abs(down), np.abs(right)), 1e-9)
-    rows, columns = down / longer, right / longer  # uphill, to between two of the eight neighbours
+    rows, columns = down / longer, right / longer  # uphill, to between two of the eight neighbors
     ridges = slope >= sampled(slope, GRID[0] + rows, GRID[1] + columns)
     ridges &= slope >= sampled(slope, GRID[0] - rows, GRID[1] - columns)
     ridges[:, [0, -1]] = ridges[:, :, [0, -1]] = False

@@ -1,7 +1,7 @@
 """Owns the emulated processors under build/emulated: python benchmarks/emulator.py
 
 One is a Raspberry Pi: Debian bookworm for arm64 with its Python 3.11, the aarch64 wheels of what edgecnn needs to run
-and to quantise, and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, no dot product) or a Pi
+and to quantize, and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, no dot product) or a Pi
 5's (Cortex-A76). The other, on an x86-64 machine, is one without VNNI or AVX-512 (Haswell): it runs this machine's own
 Python and packages. Both show what a program answers there, not how fast. /proc/cpuinfo is that of the emulated CPU;
 memory, disk and the number of cores are this machine's.
@@ -21,8 +21,8 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from edgecnn.folder import atomic
-from edgecnn.host import architecture
+from edgecnn.files import atomic
+from edgecnn.host.machine import architecture
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / "build" / "emulated"

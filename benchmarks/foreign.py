@@ -1,10 +1,10 @@
-"""Two networks that are no recipe here, to try quantising on: python benchmarks/foreign.py [NETWORK ...]
+"""Two networks that are no recipe here, to try quantizing on: python benchmarks/foreign.py [NETWORK ...]
 
-    mobilenet-v2  inverted residuals with depthwise convolutions and ReLU6, width 0.35, for 96×96 in colour: Sandler et
+    mobilenet-v2  inverted residuals with depthwise convolutions and ReLU6, width 0.35, for 96×96 in color: Sandler et
                   al., CVPR 2018, table 2
-    resnet-20     3 × 3 residual blocks of 16, 32 and 64 channels for 32×32 in colour: He et al., CVPR 2016, section 4.2
+    resnet-20     3 × 3 residual blocks of 16, 32 and 64 channels for 32×32 in color: He et al., CVPR 2016, section 4.2
 
-Both learn digits of MNIST, enlarged, moved and coloured, briefly: a few minutes each. Their data, Keras model, and what
+Both learn digits of MNIST, enlarged, moved and colored, briefly: a few minutes each. Their data, Keras model, and what
 `edgecnn export` makes of it go to build/foreign/<network>/, unless they are there already.
 """
 
@@ -20,12 +20,13 @@ import published
 from numpy.typing import NDArray
 
 from edgecnn.data import Split, load
-from edgecnn.folder import ModelFolder, atomic
+from edgecnn.files import atomic
+from edgecnn.folder import ModelFolder
 from edgecnn.training.backend import keras
 
 WORK = published.ROOT / "build" / "foreign"
 PURPOSE = "training the foreign networks"
-DATA = "mnist, enlarged, moved and coloured"
+DATA = "mnist, enlarged, moved and colored"
 SEED = 0
 TEST_IMAGES = 5_000
 BATCH_SIZE, PEAK_RATE, WARM_UP = 64, 2e-3, 0.15  # the last is a share of the steps
@@ -92,15 +93,15 @@ def save_data(network: Network) -> None:
     with atomic(network.data) as path:
         np.savez_compressed(
             path,
-            x_train=coloured(train, network, rng),
+            x_train=colored(train, network, rng),
             y_train=train.labels,
-            x_test=coloured(test, network, rng),
+            x_test=colored(test, network, rng),
             y_test=test.labels,
         )
 
 
-def coloured(split: Split, network: Network, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Each digit somewhere in the larger image, in one random colour on another, light on dark or dark on light."""
+def colored(split: Split, network: Network, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Each digit somewhere in the larger image, in one random color on another, light on dark or dark on light."""
     room = network.size - network.enlarged * DIGIT
     images = np.empty((len(split), network.size, network.size, 3), np.uint8)
     for image, digit in zip(images, split.images, strict=True):
@@ -157,7 +158,7 @@ def inverted_residual(x: Any, expansion: int, channels: int, stride: int) -> Any
     layers = keras(PURPOSE).layers
     inside = x if expansion == 1 else relu6(convolved(x, expansion * x.shape[-1], 1))
     inside = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(inside)
-    inside = convolved(relu6(normalised(inside)), channels, 1)
+    inside = convolved(relu6(normalized(inside)), channels, 1)
     return layers.Add()([x, inside]) if stride == 1 and x.shape[-1] == channels else inside
 
 
@@ -180,10 +181,10 @@ def residual(x: Any, channels: int, stride: int) -> Any:
 
 def convolved(x: Any, channels: int, kernel: int, stride: int = 1) -> Any:
     convolution = keras(PURPOSE).layers.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False)
-    return normalised(convolution(x))
+    return normalized(convolution(x))
 
 
-def normalised(x: Any) -> Any:
+def normalized(x: Any) -> Any:
     return keras(PURPOSE).layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
 
 

@@ -27,14 +27,15 @@ from typing import Any
 import numpy as np
 import published
 
-from edgecnn.bench.document import read
-from edgecnn.bench.figures import Row, summarise
+from edgecnn.bench.figures import Row, summarize
 from edgecnn.bench.measure import measure
-from edgecnn.folder import PUBLISHED_MODELS, atomic
-from edgecnn.host import this_host
+from edgecnn.bench.reports.document import read
+from edgecnn.files import atomic
+from edgecnn.folder import SHIPPED_MODELS
+from edgecnn.host.machine import this_host
 
 RESULTS = published.RESULTS.with_name("harness.json")
-MODEL = PUBLISHED_MODELS / "edge" / "model.onnx"
+MODEL = SHIPPED_MODELS / "edge" / "model.onnx"
 PAIRS, RUNS = 5, 20
 EXTRA = 1.2  # times the work of the model
 SESSION = """\
@@ -213,11 +214,11 @@ def interleaved(path: Path) -> float:
 
 
 def compared(other: Path) -> Row:
-    return summarise(measure([MODEL, other], runtimes=("onnxruntime",))).rows[1]
+    return summarize(measure([MODEL, other], runtimes=("onnxruntime",))).rows[1]
 
 
 def ours(model: Path) -> Any:
-    return summarise(measure([model], runtimes=("onnxruntime",))).rows[0]
+    return summarize(measure([model], runtimes=("onnxruntime",))).rows[0]
 
 
 def table() -> str:

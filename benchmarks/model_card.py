@@ -12,11 +12,12 @@ import robustness_table
 import seeds
 import stored
 
-from edgecnn.folder import Card, ExportRecord, ModelFolder
+from edgecnn.card import Card, ExportRecord
+from edgecnn.folder import ModelFolder
 from edgecnn.recipes import Augmentation, Recipe, find_recipe
 
 TIMED = {"model.onnx": "float32", "model.int8.onnx": "int8"}
-LIMITS = """It knows MNIST's digits: one, bright on dark, centred, upright. `edgecnn predict` brings other pictures
+LIMITS = """It knows MNIST's digits: one, bright on dark, centerd, upright. `edgecnn predict` brings other pictures
 to that form first; what is no digit gets a digit all the same, so look at the probability. Accuracy was measured on
 MNIST's test images; writers, pens and cameras of yours may differ. Nothing that matters should hang on it unseen."""
 CLEAN = "Batch norm's statistics were taken anew at the end, from the training images as they are. "
@@ -35,7 +36,7 @@ def text(folder: ModelFolder) -> str:
         "Figures": "\n\n".join([figures(card), *more_seeds(recipe.name), *robust(recipe.name)]),
         "Limits": LIMITS,
         "How to make it again": again(recipe.name),
-        "Licence": "MIT, as edgecnn. MNIST is by Yann LeCun, Corinna Cortes and Christopher Burges.",
+        "License": "MIT, as edgecnn. MNIST is by Yann LeCun, Corinna Cortes and Christopher Burges.",
     }
     return f"# {card.name}\n\n" + "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items()) + "\n"
 
@@ -77,7 +78,8 @@ def training(card: Card, recipe: Recipe) -> str:
         f"to test, which chose nothing (SHA-256 of all `{data.sha256}`). {made.epochs} epochs in batches of "
         f"{made.batch_size}, AdamW with one cycle of the learning rate up to {recipe.learning_rate:g} and a weight "
         f"decay of {recipe.weight_decay:g}, seed {made.seed}. {distorted(recipe.augmentation)} "
-        f"{CLEAN if recipe.clean_statistics else ''}The logits are divided by {made.temperature:.2f}, which suits the "
+        f"{CLEAN if recipe.recalibrate_batch_norm else ''}"
+        f"The logits are divided by {made.temperature:.2f}, which suits the "
         "validation images best.\n\n"
         f"{made.seconds:.0f} s on {made.machine}; {versions}. Curves in `training.png`, every epoch in "
         "`history.csv`."
@@ -127,7 +129,7 @@ def robust(name: str) -> list[str]:
         return []
     mean = sum(network.files[robustness_table.FLOAT32].mean for network in networks) / len(networks)
     seen = "seed" if len(networks) == 1 else "seeds"
-    return [f"Of corrupted digits (`benchmarks/robustness.py`) {mean:.2%} are labelled right, {len(networks)} {seen}."]
+    return [f"Of corrupted digits (`benchmarks/robustness.py`) {mean:.2%} are labeled right, {len(networks)} {seen}."]
 
 
 def again(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Quantises an ONNX file as onnxruntime's own functions do by their defaults, for comparison."""
+"""Quantizes an ONNX file as onnxruntime's own functions do by their defaults, for comparison."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.data import Dataset
-from edgecnn.runtime import Classifier
+from edgecnn.runtime.classifier import Classifier
 
 CALIBRATION_IMAGES, SEED = 512, 0  # as many as ours and LiteRT's have
 
@@ -40,12 +40,12 @@ def _reader(classifier: Classifier, dataset: Dataset) -> Any:
     return Reader()
 
 
-def _failure(quantise: Callable[[], None]) -> str | None:
+def _failure(quantize: Callable[[], None]) -> str | None:
     log = logging.getLogger()
     level = log.level
     log.setLevel(logging.ERROR)  # they advise to do more beforehand, which would not be naive
     try:
-        quantise()
+        quantize()
     except Exception as error:  # whatever they raise is what a user would get
         return f"{type(error).__name__}: {error}"
     finally:

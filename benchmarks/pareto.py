@@ -21,13 +21,15 @@ import pareto_figure
 import published
 import stored
 
+from edgecnn.card import versions
 from edgecnn.data import Dataset, load
-from edgecnn.folder import ModelFolder, atomic, versions
-from edgecnn.host import this_host
+from edgecnn.files import atomic
+from edgecnn.folder import ModelFolder
+from edgecnn.host.machine import this_host
 from edgecnn.recipes import RECIPES, Conv, Dense, Layer, Output, Pool, Recipe
 
 if TYPE_CHECKING:
-    from edgecnn.training.fitter import Fitter
+    from edgecnn.training.trainer import Trainer
 
 RESULTS = published.RESULTS.with_name("pareto.json")
 PICTURE = published.RESULTS.with_name("pareto.png")
@@ -36,7 +38,7 @@ ROUNDS, SECONDS = 8, 1.0
 
 
 def network(text: str) -> tuple[Layer, ...]:
-    """Layers from "5-16/2 3-32 pool": kernel-filters/stride, each normalised; the output comes by itself."""
+    """Layers from "5-16/2 3-32 pool": kernel-filters/stride, each normalized; the output comes by itself."""
     return (*map(_layer, text.split()), Output())
 
 
@@ -48,7 +50,7 @@ def _layer(word: str) -> Layer:
     return Conv(int(filters), int(kernel), stride=int(stride or 1), batch_norm=True)
 
 
-# Each differs from a neighbour in one thing: depth, width, stem, stride in a pool's place, where the channels are.
+# Each differs from a neighbor in one thing: depth, width, stem, stride in a pool's place, where the channels are.
 CANDIDATES = {
     name: replace(RECIPES["edge"], name=name, layers=network(text), epochs=EPOCHS)
     for name, text in {
@@ -106,19 +108,19 @@ def trained(name: str, seed: int) -> dict[str, Any]:
     return row
 
 
-def fitted(recipe: Recipe, epochs: int, seed: int, dataset: Dataset) -> "tuple[dict[str, Any], Fitter]":
-    """Train without files: what the last epoch scored on the validation images, and the fitter."""
+def fitted(recipe: Recipe, epochs: int, seed: int, dataset: Dataset) -> "tuple[dict[str, Any], Trainer]":
+    """Train without files: what the last epoch scored on the validation images, and the trainer."""
+    from edgecnn.card import Epoch
     from edgecnn.training.checkpoint import Run
-    from edgecnn.training.fitter import Fitter
-    from edgecnn.training.history import Epoch
+    from edgecnn.training.trainer import Trainer
 
     done = list[Epoch]()
-    fitter = Fitter(recipe, dataset, Run(recipe.name, dataset.source, dataset.sha256, epochs, seed, None))
+    trainer = Trainer(recipe, dataset, Run(recipe.name, dataset.source, dataset.sha256, epochs, seed, None))
     while len(done) < epochs:
-        done.append(fitter.epoch(done, lambda _: None))
+        done.append(trainer.epoch(done, lambda _: None))
     last, seconds = done[-1], round(sum(epoch.seconds for epoch in done), 1)
     row = {"correct": last.validation_correct, "images": last.validation_images, "loss": last.validation_loss}
-    return row | {"seconds": seconds}, fitter
+    return row | {"seconds": seconds}, trainer
 
 
 def latencies() -> dict[str, Any]:
@@ -153,7 +155,7 @@ def plain(recipe: Recipe) -> Recipe:
 
 
 def untrained(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """Export and quantise the network as it begins."""
+    """Export and quantize the network as it begins."""
     import edgecnn
     from edgecnn.info import inspect
     from edgecnn.training import networks

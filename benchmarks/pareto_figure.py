@@ -13,8 +13,9 @@ import published
 import seeds
 from goals import Target, unmeasured
 
-from edgecnn.bench import report, stats
-from edgecnn.folder import atomic
+from edgecnn.bench import stats
+from edgecnn.bench.reports import tables
+from edgecnn.files import atomic
 
 Point = dict[str, Any]
 FILES = ("float32", "int8")
@@ -87,7 +88,7 @@ def draw(rows: Sequence[Point], picture: Path) -> None:
         for row in members:
             axes.annotate(row["name"], (row["us"], 100 * error(row)), (5, 4), textcoords="offset points", fontsize=8)
     best = front(rows)
-    axes.plot([r["us"] for r in best], [100 * error(r) for r in best], "--", color="grey", linewidth=1, label="front")
+    axes.plot([r["us"] for r in best], [100 * error(r) for r in best], "--", color="gray", linewidth=1, label="front")
     axes.set(
         xscale="log", yscale="log", title="Error against latency: what no other network beats in both is the front"
     )
@@ -110,4 +111,4 @@ def targets(latency: dict[str, Any]) -> list[Target]:
     edge, theirs = latency["edge"], latency["adventures"]["float32"]
     best = min((file for file in FILES if file in edge), key=lambda file: statistics.median(edge[file]))
     found = stats.ratio(theirs, edge[best])
-    return [Target(goal, f"{report.ratio(found)} faster in {best}", found.value >= TIMES)]
+    return [Target(goal, f"{tables.ratio(found)} faster in {best}", found.value >= TIMES)]

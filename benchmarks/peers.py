@@ -15,11 +15,12 @@ from pathlib import Path
 
 import published
 
-from edgecnn.bench import stage
-from edgecnn.bench.document import read
-from edgecnn.bench.figures import Row, Summary, summarise
-from edgecnn.bench.report import number
-from edgecnn.folder import ModelFolder, atomic
+from edgecnn.bench import run
+from edgecnn.bench.figures import Row, Summary, summarize
+from edgecnn.bench.reports.document import read
+from edgecnn.bench.reports.tables import number
+from edgecnn.files import atomic
+from edgecnn.folder import ModelFolder
 
 NAMES = ("edge", *published.NAMES)
 PICTURED = "edge"  # the recipe whose page the README shows
@@ -31,12 +32,12 @@ def main(names: Sequence[str]) -> None:
         folder = ModelFolder(published.WORK.relative_to(published.ROOT) / name)
         if not folder.onnx("int8").exists():
             published.make(name)
-        outcome = stage.bench([folder.path])
-        stage.write_report(outcome, "json", published.RESULTS.with_name(f"bench-{name}.json"))
-        stage.write_report(outcome, "markdown", published.RESULTS.with_name(f"bench-{name}.md"))
+        outcome = run.bench([folder.path])
+        run.write_report(outcome, "json", published.RESULTS.with_name(f"bench-{name}.json"))
+        run.write_report(outcome, "markdown", published.RESULTS.with_name(f"bench-{name}.md"))
         if name == PICTURED:
-            photograph(stage.report(outcome, "html"), published.RESULTS.with_name(f"bench-{name}.png"))
-        print(f"== {name}\n{stage.report(outcome, 'markdown')}", flush=True)
+            photograph(run.report(outcome, "html"), published.RESULTS.with_name(f"bench-{name}.png"))
+        print(f"== {name}\n{run.report(outcome, 'markdown')}", flush=True)
     with atomic(published.RESULTS.with_name("peers.md")) as path:
         path.write_text(table(summaries()), encoding="utf-8")
 
@@ -55,7 +56,7 @@ def photograph(page: str, picture: Path) -> None:
 def summaries() -> dict[str, Summary]:
     """The committed runs by recipe."""
     files = {name: published.RESULTS.with_name(f"bench-{name}.json") for name in NAMES}
-    return {name: summarise(read(path)) for name, path in files.items() if path.exists()}
+    return {name: summarize(read(path)) for name, path in files.items() if path.exists()}
 
 
 def table(runs: dict[str, Summary]) -> str:

@@ -1,7 +1,7 @@
 """Make the published models anew: python benchmarks/publish.py [RECIPE ...] | --cards
 
 Of each of our recipes the training of seed 0 that seeds.py counts (trained now if it is not there yet: up to half an
-hour), exported and quantised by rule for any x86-64 and for arm64, goes to models/RECIPE, and with it a README.md that
+hour), exported and quantized by rule for any x86-64 and for arm64, goes to models/RECIPE, and with it a README.md that
 model_card.py writes. `--cards` writes the README.md files only, after other results have changed.
 """
 
@@ -13,7 +13,8 @@ import model_card
 import published
 import seeds
 
-from edgecnn.folder import PUBLISHED_MODELS, ModelFolder, atomic
+from edgecnn.files import atomic
+from edgecnn.folder import SHIPPED_MODELS, ModelFolder
 
 SEED = 0
 README = "README.md"
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def publish(recipe: str) -> None:
     """Put a complete folder in the place of the published one, so that nothing of an earlier training stays."""
-    source, target = seeds.make(recipe, SEED), ModelFolder(PUBLISHED_MODELS / recipe)
+    source, target = seeds.make(recipe, SEED), ModelFolder(SHIPPED_MODELS / recipe)
     shutil.rmtree(target.path, ignore_errors=True)
     shutil.copytree(source.path, target.path)
     published.run("export", str(target.path), "--quantize", "--target", "arm64")
@@ -37,7 +38,7 @@ def publish(recipe: str) -> None:
 
 def folders() -> list[ModelFolder]:
     """The published models, in the recipes' order."""
-    every = (ModelFolder(PUBLISHED_MODELS / name) for name in seeds.OWN)
+    every = (ModelFolder(SHIPPED_MODELS / name) for name in seeds.OWN)
     return [folder for folder in every if folder.card_path.exists()]
 
 

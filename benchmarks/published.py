@@ -1,4 +1,4 @@
-"""Train every published recipe in full, export and quantise it, and record its score beside what its source claims.
+"""Train every published recipe in full, export and quantize it, and record its score beside what its source claims.
 
     python benchmarks/published.py [RECIPE ...]
 
@@ -18,7 +18,8 @@ from typing import Any
 
 import stored
 
-from edgecnn.folder import ModelFolder, versions
+from edgecnn.card import versions
+from edgecnn.folder import ModelFolder
 from edgecnn.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +58,7 @@ def measure(recipe: Recipe) -> dict[str, Any]:
 
 
 def make(name: str) -> ModelFolder:
-    """A recipe's model of seed 0, exported and quantised for this machine; trained only if it is not there yet."""
+    """A recipe's model of seed 0, exported and quantized for this machine; trained only if it is not there yet."""
     folder = ModelFolder(WORK / name)
     if not folder.keras.exists():
         run("train", "--recipe", name, "--out", str(folder.path))

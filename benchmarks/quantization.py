@@ -1,4 +1,4 @@
-"""What quantising does to latency and accuracy, ours and others': python benchmarks/quantization.py [NETWORK ...]
+"""What quantizing does to latency and accuracy, ours and others': python benchmarks/quantization.py [NETWORK ...]
 
 For `edge`, every published recipe and the networks of foreign.py: the float32 file, `quantize_dynamic` and
 `quantize_static` of onnxruntime with nothing but their defaults, `edgecnn.quantize`, LiteRT's full int8 and, where a
@@ -24,14 +24,16 @@ import quantization_table as tables
 from quantization_table import DYNAMIC, FLOAT32, FUNCTION, LITERT, OURS, STATIC, Network, Ours
 
 import edgecnn
-from edgecnn import folder as folders
+from edgecnn import files
+from edgecnn.bench import Runtime
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.figures import Row, discordant, paces, summarise
+from edgecnn.bench.figures import Row, discordant, paces, summarize
 from edgecnn.bench.measure import Stage, measure
 from edgecnn.bench.results import Bench, Measurement, Plan
-from edgecnn.bench.terms import Runtime
+from edgecnn.card import versions
 from edgecnn.data import MNIST, load
-from edgecnn.folder import ModelFolder, atomic
+from edgecnn.files import atomic
+from edgecnn.folder import ModelFolder
 
 RESULTS = published.RESULTS.with_name("quantization.json")
 NAMES = ("edge", *published.NAMES, *foreign.NETWORKS)
@@ -89,8 +91,8 @@ def run(source: Source) -> Network:
         places = {way: ModelFolder(Path(scratch, way)) for way in (FLOAT32, DYNAMIC, STATIC, OURS)}
         copy(source.folder, places[FLOAT32])
         copy(source.folder, places[OURS])
-        failures = quantise_naively(places, source.data)
-        ours, file = quantise(places[OURS], source.data)
+        failures = quantize_naively(places, source.data)
+        ours, file = quantize(places[OURS], source.data)
         models = [places[FLOAT32].path, *(path for way in (DYNAMIC, STATIC) for path in places[way].onnx_files())]
         models += [] if ours.is_float32 else [file]
         bench = measure(models, PLAN, data=source.data, runtimes=runtimes(source.name), progress=show)
@@ -100,10 +102,10 @@ def run(source: Source) -> Network:
 def copy(folder: ModelFolder, target: ModelFolder) -> None:
     """The original and its float32 file alone: what else lies beside them is no contender here."""
     for path in (folder.keras, folder.onnx("float32"), folder.card_path):
-        folders.copy(path, target.path / path.name)
+        files.copy(path, target.path / path.name)
 
 
-def quantise_naively(places: dict[str, ModelFolder], data: str | Path) -> dict[str, str]:
+def quantize_naively(places: dict[str, ModelFolder], data: str | Path) -> dict[str, str]:
     """Returns by way why there is no file."""
     model = places[FLOAT32].onnx("float32")
     dynamic, static = places[DYNAMIC].onnx("dynamic"), places[STATIC].onnx("int8")
@@ -113,13 +115,13 @@ def quantise_naively(places: dict[str, ModelFolder], data: str | Path) -> dict[s
     return {way: reason for way, reason in found.items() if reason}
 
 
-def quantise(folder: ModelFolder, data: str | Path) -> tuple[Ours, Path]:
+def quantize(folder: ModelFolder, data: str | Path) -> tuple[Ours, Path]:
     """What `edgecnn.quantize` ships by its defaults, and the file."""
-    before, started = folders.sha256(folder.onnx("float32")), time.perf_counter()
+    before, started = files.sha256(folder.onnx("float32")), time.perf_counter()
     found = edgecnn.quantize(folder.path, data=data)
     seconds = round(time.perf_counter() - started, 1)
     chosen = found.chosen.candidate.name if found.chosen else None
-    return Ours(found.path.name, chosen, found.reason, folders.sha256(found.path) == before, seconds), found.path
+    return Ours(found.path.name, chosen, found.reason, files.sha256(found.path) == before, seconds), found.path
 
 
 def runtimes(name: str) -> list[Runtime]:
@@ -132,7 +134,7 @@ def network(source: Source, bench: Bench, ours: Ours, failures: dict[str, str]) 
     return Network(
         started=bench.started,
         host=str(bench.host),
-        versions=bench.host.versions | folders.versions("onnx"),
+        versions=bench.host.versions | versions("onnx"),
         rounds=bench.plan.rounds,
         threads=bench.plan.threads,
         data=foreign.DATA if source.name in foreign.NETWORKS else data.source,
@@ -140,14 +142,14 @@ def network(source: Source, bench: Bench, ours: Ours, failures: dict[str, str]) 
         parameters=card.parameters if card else 0,
         ours=ours,
         contenders={**measured(bench), **{way: tables.Contender(failure=why) for way, why in failures.items()}},
-        doubts=tuple(doubt.reason for doubt in bench.doubts),
+        stability_issues=tuple(issue.reason for issue in bench.stability_issues),
     )
 
 
 def measured(bench: Bench) -> dict[str, tables.Contender]:
     """By way, the raw figures that the table is made of."""
     found = {way: item for item in bench.measurements if (way := way_of(item.contender))}
-    rows = {row.name: row for row in summarise(bench).rows}
+    rows = {row.name: row for row in summarize(bench).rows}
     (data,) = bench.datasets.values()
     reference = found[FLOAT32].answers or ()
     return {way: figures(item, rows[item.contender.name], reference, data.truth) for way, item in found.items()}

@@ -10,7 +10,7 @@ import msgspec
 from goals import Target, unmeasured
 
 from edgecnn.bench import stats
-from edgecnn.bench.report import NOTHING, number, ratio
+from edgecnn.bench.reports.tables import NOTHING, number, ratio
 from edgecnn.bench.stats import Estimate
 
 FLOAT32, DYNAMIC, STATIC, OURS = "float32", "naive dynamic", "naive static", "ours"
@@ -26,7 +26,7 @@ class Contender:
     """One way to run a network, measured in the same rounds as the others.
 
     `round_medians_us` are in the order of the rounds, which all contenders took in turn. Of the `images`, `correct`
-    were labelled right, `only_float32` by the float32 file alone of the two, and `only_this` by this one alone.
+    were labeled right, `only_float32` by the float32 file alone of the two, and `only_this` by this one alone.
     `failure` says why there is no more.
     """
 
@@ -56,7 +56,7 @@ class Ours:
 
 @dataclass(frozen=True)
 class Network:
-    """One interleaved run and its conditions; `doubts` say why its figures may not hold."""
+    """One interleaved run and its conditions; `stability_issues` say why its figures may not hold."""
 
     started: str
     host: str
@@ -68,7 +68,7 @@ class Network:
     parameters: int
     ours: Ours
     contenders: dict[str, Contender]
-    doubts: tuple[str, ...] = ()
+    stability_issues: tuple[str, ...] = ()
 
     def measured(self, name: str) -> Contender | None:
         """None for a contender that was not entered or failed."""
@@ -115,7 +115,7 @@ def row(name: str, network: Network) -> str:
 
 
 def conditions(results: Results) -> list[str]:
-    """How to read the table, where and how it was measured, and what to doubt in it."""
+    """How to read the table, where and how it was measured, and what to issue in it."""
     lines = [
         "Each way: how many times faster than the float32 file, with the 95 % interval; then the change of accuracy in "
         "points, and what McNemar's test says of it where it says anything."
@@ -124,12 +124,12 @@ def conditions(results: Results) -> list[str]:
         versions = ", ".join(f"{name} {network.versions[name]}" for name in SHOWN if name in network.versions)
         threads = f"{network.threads} thread{'s' * (network.threads > 1)}"
         lines.append(f"{network.host}; {versions}; batch 1, {threads}, {network.rounds} interleaved rounds")
-    lines += [f"`{name}` UNSTABLE: {doubt}" for name, network in results.items() for doubt in network.doubts]
+    lines += [f"`{name}` UNSTABLE: {issue}" for name, network in results.items() for issue in network.stability_issues]
     return list(dict.fromkeys(lines))
 
 
 def targets(results: Results) -> list[Target]:
-    """The goals of quantising, each judged by what was measured; one that was not measured is not met."""
+    """The goals of quantizing, each judged by what was measured; one that was not measured is not met."""
     return [
         *(_no_slower(name, network) for name, network in results.items()),
         *(_accurate(name, network) for name, network in results.items()),
@@ -167,7 +167,7 @@ def _within(results: Results, name: str, most: float, of: str) -> Target:
 
 
 def _soon(results: Results, name: str, most: float) -> Target:
-    goal = f"`{name}`: quantised in at most {most:g} s"
+    goal = f"`{name}`: quantized in at most {most:g} s"
     if name not in results:
         return unmeasured(goal)
     seconds = results[name].ours.seconds
@@ -183,7 +183,7 @@ def _signed(points: float) -> str:
 
 
 def _name(name: str, network: Network) -> str:
-    return f"`{name}`{' (unstable)' if network.doubts else ''}"
+    return f"`{name}`{' (unstable)' if network.stability_issues else ''}"
 
 
 def _float32(_: str, network: Network) -> str:

@@ -1,7 +1,7 @@
 """What corruptions are made of: filters, resampling, strokes and plasma on many 28×28 images at once.
 
 Images are float64 [n, 28, 28] from 0 (background) to 1 (ink); coordinates are (row, column) in pixels, 0 being the
-centre of the first.
+center of the first.
 """
 
 from functools import lru_cache
@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 SIDE = 28
-CENTRE = (SIDE - 1) / 2
+CENTER = (SIDE - 1) / 2
 GRID = np.mgrid[:SIDE, :SIDE].astype(np.float64)  # rows and columns of all pixels, [2, 28, 28]
 PLASMA_SIDE = 256
 STROKE = 2.3  # pixels: a stroke fades with the logarithm of the distance from its middle, to nothing within this
@@ -58,8 +58,8 @@ def sampled(ink: Ink, rows: Ink, columns: Ink) -> Ink:
 
 
 def warped(ink: Ink, matrices: Ink) -> Ink:
-    """Each pixel, seen from the image's centre, shows what lies at its place times a matrix, [n or 1, 2, 2]."""
-    rows, columns = np.einsum("nij,jrc->inrc", matrices, GRID - CENTRE) + CENTRE
+    """Each pixel, seen from the image's center, shows what lies at its place times a matrix, [n or 1, 2, 2]."""
+    rows, columns = np.einsum("nij,jrc->inrc", matrices, GRID - CENTER) + CENTER
     return sampled(ink, rows, columns)
 
 
@@ -84,7 +84,7 @@ def plasma(count: int, decay: float, rng: np.random.Generator) -> Ink:
     """Upper left corners, [count, 28, 28], of random heights from 0 to 1 on tori of 256×256 places.
 
     The diamond-square algorithm (Fournier, Fussell and Carpenter, Communications of the ACM 25, 1982): each new place
-    has the mean of its four neighbours and something random, which at each halving of the step gets `decay` times less.
+    has the mean of its four neighbors and something random, which at each halving of the step gets `decay` times less.
     """
     heights = np.zeros((count, PLASMA_SIDE, PLASMA_SIDE))
     step, roughness = PLASMA_SIDE, 1.0
@@ -96,10 +96,10 @@ def plasma(count: int, decay: float, rng: np.random.Generator) -> Ink:
         half = step // 2
         corners = heights[:, ::step, ::step]
         beside, below = corners + np.roll(corners, -1, 2), corners + np.roll(corners, -1, 1)
-        centres = about(beside + np.roll(beside, -1, 1))
-        heights[:, half::step, half::step] = centres
-        heights[:, ::step, half::step] = about(beside + centres + np.roll(centres, 1, 1))
-        heights[:, half::step, ::step] = about(below + centres + np.roll(centres, 1, 2))
+        centers = about(beside + np.roll(beside, -1, 1))
+        heights[:, half::step, half::step] = centers
+        heights[:, ::step, half::step] = about(beside + centers + np.roll(centers, 1, 1))
+        heights[:, half::step, ::step] = about(below + centers + np.roll(centers, 1, 2))
         step, roughness = half, roughness / decay
     low, high = (end(heights, axis=(1, 2), keepdims=True) for end in (np.min, np.max))
     corner: Ink = (heights[:, :SIDE, :SIDE] - low) / (high - low)

@@ -29,8 +29,8 @@ import targets
 import time_to_accuracy
 import training_speed
 
-from edgecnn.bench import report
-from edgecnn.folder import atomic
+from edgecnn.bench.reports import tables
+from edgecnn.files import atomic
 
 README = published.ROOT / "README.md"
 WORK = published.ROOT / "build" / "readme"
@@ -86,12 +86,12 @@ def table(name: str) -> str:
 def bench_table(name: str) -> str:
     """The columns of a committed run that matter most, and its conditions."""
     summary = peers.summaries()[name]
-    columns = [column for column in report.columns(summary.rows) if column.title in SHORT]
+    columns = [column for column in tables.columns(summary.rows) if column.title in SHORT]
     lines = ["| contender | " + " | ".join(column.title for column in columns) + " |"]
     lines.append("|---" + "|---:" * len(columns) + "|")
     for row in summary.rows:
-        lines.append("| " + " | ".join([row.name, *(column.cell(row) or report.NOTHING for column in columns)]) + " |")
-    return "\n".join([*lines, "", *(f"{line}  " for line in report.conditions(summary))]) + "\n"
+        lines.append("| " + " | ".join([row.name, *(column.cell(row) or tables.NOTHING for column in columns)]) + " |")
+    return "\n".join([*lines, "", *(f"{line}  " for line in tables.conditions(summary))]) + "\n"
 
 
 def published_table() -> str:

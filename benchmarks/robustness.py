@@ -28,12 +28,13 @@ from corruptions import CORRUPTIONS, Images
 from PIL import Image, ImageDraw
 from robustness_table import AS_THEY_ARE, FLOAT32, INT8, KEPT_SHARE, Answers, Foreign, Network
 
-from edgecnn import score
+from edgecnn import metrics
 from edgecnn.data import Dataset, load
-from edgecnn.folder import ModelFolder, atomic, sha256
-from edgecnn.host import this_host
+from edgecnn.files import atomic, sha256
+from edgecnn.folder import ModelFolder
+from edgecnn.host.machine import this_host
 from edgecnn.recipes import RECIPES
-from edgecnn.runtime import Classifier
+from edgecnn.runtime.classifier import Classifier
 
 RESULTS = published.RESULTS.with_name("robustness.json")
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package puts it
@@ -128,14 +129,14 @@ def described(data: Dataset | None) -> Foreign | None:
 
 def answers(model: Path, trial: Trial) -> Answers:
     classifier, digits = Classifier(model), trial.data.test
-    threshold = score.threshold_keeping(KEPT_SHARE, classifier.predict(trial.data.validation.images))
+    threshold = metrics.threshold_keeping(KEPT_SHARE, classifier.predict(trial.data.validation.images))
     said = {name: classifier.predict(images) for name, images in trial.corrupted.items()}
     strange = classifier.predict(trial.foreign.test.images) if trial.foreign else None
     return Answers(
         sha256=sha256(model),
         images=len(digits),
-        correct={name: score.accuracy("test", rows.argmax(1), digits.labels).correct for name, rows in said.items()},
-        calibration_error=score.expected_calibration_error(said[AS_THEY_ARE], digits.labels),
+        correct={name: metrics.accuracy("test", rows.argmax(1), digits.labels).correct for name, rows in said.items()},
+        calibration_error=metrics.expected_calibration_error(said[AS_THEY_ARE], digits.labels),
         threshold=threshold,
         kept=int((said[AS_THEY_ARE].max(axis=1) >= threshold).sum()),
         rejected=None if strange is None else int((strange.max(axis=1) < threshold).sum()),

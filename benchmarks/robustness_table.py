@@ -8,10 +8,10 @@ from statistics import fmean
 import msgspec
 from goals import Target, unmeasured
 
-from edgecnn.bench.report import NOTHING
+from edgecnn.bench.reports.tables import NOTHING
 from edgecnn.folder import ONNX_NAMES
+from edgecnn.metrics import Accuracy
 from edgecnn.recipes import RECIPES
-from edgecnn.score import Accuracy
 
 FLOAT32, INT8 = ONNX_NAMES["float32"], ONNX_NAMES["int8"]
 AS_THEY_ARE = "no corruption"
@@ -25,7 +25,7 @@ SHOWN = ("edgecnn", "onnxruntime", "numpy")  # versions that figures depend on
 class Answers:
     """What one ONNX file, of that hash, said of the same `images` test digits under each corruption.
 
-    `correct` counts those labelled right, AS_THEY_ARE first. `calibration_error`, 0 to 1, is of the digits as they are.
+    `correct` counts those labeled right, AS_THEY_ARE first. `calibration_error`, 0 to 1, is of the digits as they are.
     KEPT_SHARE of the validation digits reach the probability `threshold`: so do `kept` of the test digits as they are,
     and all but `rejected` of the foreign images, if there are any.
     """
@@ -40,7 +40,7 @@ class Answers:
 
     @property
     def mean(self) -> float:
-        """The mean over the corruptions of the share labelled right."""
+        """The mean over the corruptions of the share labeled right."""
         return fmean(count for name, count in self.correct.items() if name != AS_THEY_ARE) / self.images
 
 
@@ -151,10 +151,10 @@ def cell(figure: Figure, seeds: Sequence[Network]) -> str:
 
 
 def conditions(results: Results) -> list[str]:
-    """How to read the table, where it was measured, and what to doubt in it."""
+    """How to read the table, where it was measured, and what to issue in it."""
     images = max((answers.images for network in results.values() for answers in network.files.values()), default=0)
     lines = [
-        f"Share of MNIST's {images:,} test images labelled right, float32 unless int8 is said, each corruption at the "
+        f"Share of MNIST's {images:,} test images labeled right, float32 unless int8 is said, each corruption at the "
         f"severity of MNIST-C; the 95 % interval of one network's share ends at most {widest(results):.2f} points from "
         "it. Calibration error: expected, in 15 bins, of the images without corruption. Rejected, or else kept: what "
         f"does not reach the probability that {KEPT_SHARE:.0%} of the validation digits reach.",

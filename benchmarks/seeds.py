@@ -1,7 +1,7 @@
 """What our own recipes reach, whatever the seed: python benchmarks/seeds.py [RECIPE | RECIPE-SEED ...]
 
 Each recipe is trained in full with three seeds by the command that a user runs, under build/seeds/RECIPE-SEED, exported
-and quantised. The test images are read once a training. Rows go to benchmarks/results/seeds.json as they come, beside
+and quantized. The test images are read once a training. Rows go to benchmarks/results/seeds.json as they come, beside
 the others. Half an hour a recipe at most, but `accurate` an hour.
 """
 
@@ -16,8 +16,9 @@ import published
 import stored
 from goals import Target, unmeasured
 
-from edgecnn.folder import ModelFolder, versions
-from edgecnn.host import this_host
+from edgecnn.card import versions
+from edgecnn.folder import ModelFolder
+from edgecnn.host.machine import this_host
 from edgecnn.recipes import RECIPES
 
 RESULTS = published.RESULTS.with_name("seeds.json")
@@ -43,7 +44,7 @@ def asked(arguments: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def make(recipe: str, seed: int) -> ModelFolder:
-    """Train what is not there yet, export and quantise it by rule, for any x86-64: what does not depend on timing."""
+    """Train what is not there yet, export and quantize it by rule, for any x86-64: what does not depend on timing."""
     folder = ModelFolder(WORK / f"{recipe}-{seed}")
     if not folder.card_path.exists():
         published.run("train", "--recipe", recipe, "--seed", str(seed), "--out", str(folder.path))

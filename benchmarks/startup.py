@@ -14,8 +14,9 @@ from statistics import median
 
 import pictures
 
-from edgecnn.folder import PUBLISHED_RESULTS, atomic, find_onnx
-from edgecnn.host import this_host
+from edgecnn.files import atomic
+from edgecnn.folder import REFERENCE_RESULTS, find_onnx
+from edgecnn.host.machine import this_host
 
 RUNS = 25
 TEN_LINES = """\
@@ -70,7 +71,7 @@ def store(seconds: dict[str, list[float]]) -> None:
         "predict_over_script": ratio,
         "seconds": seconds,
     }
-    with atomic(PUBLISHED_RESULTS.with_name("startup.json")) as path:
+    with atomic(REFERENCE_RESULTS.with_name("startup.json")) as path:
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     print(json.dumps({"median_s": medians, "predict_over_script": ratio}, indent=2))
 

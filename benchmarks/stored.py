@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgecnn.folder import atomic
+from edgecnn.files import atomic
 
 Row = dict[str, Any]
 

@@ -17,7 +17,7 @@ import stored
 import time_to_accuracy
 from goals import Target
 
-from edgecnn.bench import report
+from edgecnn.bench.reports import tables
 
 FUNCTION, FULL, SMALL = "tf-function", "onnx-float32", "onnx-int8"
 
@@ -32,7 +32,7 @@ def targets() -> list[Target]:
 
 
 def quantization_targets() -> list[Target]:
-    """What quantising set out to reach, here and on a Raspberry Pi."""
+    """What quantizing set out to reach, here and on a Raspberry Pi."""
     found = quantization_table.targets(quantization_table.read(quantization.RESULTS))
     return [*found, *arm64.targets(stored.read(arm64.RESULTS))]
 
@@ -71,7 +71,7 @@ def _latency() -> list[Target]:
 
     def ratio(goal: str, least: float, recipe: str, slow: str, fast: str) -> Target:
         found = next(pair.ratio for pair in runs[recipe].pairs if (pair.first, pair.second) == (slow, fast))
-        return Target(goal, report.ratio(found), found.value >= least) if found else Target(goal, "not measured", False)
+        return Target(goal, tables.ratio(found), found.value >= least) if found else Target(goal, "not measured", False)
 
     return [
         ratio("`edge`: ONNX float32 at least 10× faster than `tf.function`", 10, "edge", FUNCTION, FULL),

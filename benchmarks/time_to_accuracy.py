@@ -22,8 +22,8 @@ import published
 import stored
 from goals import Target, unmeasured
 
-from edgecnn.folder import versions
-from edgecnn.host import this_host
+from edgecnn.card import versions
+from edgecnn.host.machine import this_host
 
 RESULTS = published.RESULTS.with_name("time_to_accuracy.json")
 SLOW, FAST = "adventures", "edge"
@@ -56,7 +56,7 @@ def epochs(name: str, seed: int) -> Iterator[dict[str, Any]]:
     from edgecnn.recipes import RECIPES
     from edgecnn.training.backend import tensorflow
     from edgecnn.training.checkpoint import Run
-    from edgecnn.training.fitter import Fitter, mean_cross_entropy
+    from edgecnn.training.trainer import Trainer, mean_cross_entropy
 
     recipe, dataset = RECIPES[name], load()
     count = EPOCHS[name] or recipe.epochs
@@ -64,11 +64,11 @@ def epochs(name: str, seed: int) -> Iterator[dict[str, Any]]:
     started, scoring = time.perf_counter(), 0.0
     done: list[Any] = []
     run = Run(name, dataset.source, dataset.sha256, count, seed, limit=None, augment=False)  # `adventures` never does
-    fitter = Fitter(recipe, dataset, run)
+    trainer = Trainer(recipe, dataset, run)
     while len(done) < count:
-        done.append(fitter.epoch(done, lambda _: None))
+        done.append(trainer.epoch(done, lambda _: None))
         ended = time.perf_counter()
-        test = mean_cross_entropy(fitter.evaluate(dataset.test), dataset.test)[1]
+        test = mean_cross_entropy(trainer.evaluate(dataset.test), dataset.test)[1]
         row = {"seconds": round(ended - started - scoring, 2), "correct": test.correct, "images": test.images}
         scoring += time.perf_counter() - ended
         yield row

@@ -21,8 +21,8 @@ from typing import Any
 import published
 import stored
 
-from edgecnn.folder import versions
-from edgecnn.host import this_host
+from edgecnn.card import versions
+from edgecnn.host.machine import this_host
 from edgecnn.recipes import RECIPES, Recipe
 
 RESULTS = published.RESULTS.with_name("training_speed.json")
@@ -59,10 +59,10 @@ def main(arguments: list[str]) -> None:
 def step_seconds(name: str) -> float:
     """The seconds of an epoch at the median step of one variant, after a warm-up."""
     from edgecnn.data import load
-    from edgecnn.training import fitter as module
     from edgecnn.training import networks
+    from edgecnn.training import trainer as module
     from edgecnn.training.checkpoint import Run
-    from edgecnn.training.fitter import Fitter
+    from edgecnn.training.trainer import Trainer
 
     changes: dict[str, Callable[[], Any]] = {
         "batch norm by Keras": lambda: setattr(networks, "fused_batch_norm", lambda: None),
@@ -70,11 +70,11 @@ def step_seconds(name: str) -> float:
     }
     changes.get(name, lambda: None)()
     recipe, dataset = VARIANTS[name], load()
-    fitter = Fitter(recipe, dataset, Run("edge", dataset.source, dataset.sha256, 1, 0, None))
+    trainer = Trainer(recipe, dataset, Run("edge", dataset.source, dataset.sha256, 1, 0, None))
     times = []
-    for number, positions in enumerate(fitter._batches(1)[: 5 + IMAGES // recipe.batch_size]):
+    for number, positions in enumerate(trainer._batches(1)[: 5 + IMAGES // recipe.batch_size]):
         started = time.perf_counter()
-        fitter._fit(positions, number)
+        trainer._fit(positions, number)
         times.append(time.perf_counter() - started)
     return round(statistics.median(times[5:]) * len(dataset.train) / recipe.batch_size, 3)
 

@@ -8,41 +8,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgecnn.bench.figures import summarise
+    from edgecnn.bench.figures import summarize
     from edgecnn.bench.measure import measure
     from edgecnn.bench.results import Plan
+    from edgecnn.card import Card
     from edgecnn.data import Dataset, load
     from edgecnn.errors import EdgecnnError
-    from edgecnn.exporting.stage import export
-    from edgecnn.folder import Card, ModelFolder
+    from edgecnn.exporting.export import export
+    from edgecnn.folder import ModelFolder
     from edgecnn.info import inspect
-    from edgecnn.quantizing.report import QuantizationReport
-    from edgecnn.quantizing.stage import quantize
+    from edgecnn.quantizing.quantize import quantize
+    from edgecnn.quantizing.result import QuantizationResult
     from edgecnn.recipes import RECIPES, Recipe, find_recipe
-    from edgecnn.runtime import Classifier, Prediction
-    from edgecnn.settings import Settings
-    from edgecnn.training.fit import train
+    from edgecnn.runtime.classifier import Classifier, Prediction
+    from edgecnn.runtime.settings import Settings
+    from edgecnn.training.train import train
 
 _HOME = {
     "RECIPES": "edgecnn.recipes",
-    "Card": "edgecnn.folder",
-    "Classifier": "edgecnn.runtime",
+    "Card": "edgecnn.card",
+    "Classifier": "edgecnn.runtime.classifier",
     "Dataset": "edgecnn.data",
     "EdgecnnError": "edgecnn.errors",
     "ModelFolder": "edgecnn.folder",
     "Plan": "edgecnn.bench.results",
-    "Prediction": "edgecnn.runtime",
-    "QuantizationReport": "edgecnn.quantizing.report",
+    "Prediction": "edgecnn.runtime.classifier",
+    "QuantizationResult": "edgecnn.quantizing.result",
     "Recipe": "edgecnn.recipes",
-    "Settings": "edgecnn.settings",
-    "export": "edgecnn.exporting.stage",
+    "Settings": "edgecnn.runtime.settings",
+    "export": "edgecnn.exporting.export",
     "find_recipe": "edgecnn.recipes",
     "inspect": "edgecnn.info",
     "load": "edgecnn.data",
     "measure": "edgecnn.bench.measure",
-    "quantize": "edgecnn.quantizing.stage",
-    "summarise": "edgecnn.bench.figures",
-    "train": "edgecnn.training.fit",
+    "quantize": "edgecnn.quantizing.quantize",
+    "summarize": "edgecnn.bench.figures",
+    "train": "edgecnn.training.train",
 }
 
 __all__ = [
@@ -54,7 +55,7 @@ __all__ = [
     "ModelFolder",
     "Plan",
     "Prediction",
-    "QuantizationReport",
+    "QuantizationResult",
     "Recipe",
     "Settings",
     "export",
@@ -63,7 +64,7 @@ __all__ = [
     "load",
     "measure",
     "quantize",
-    "summarise",
+    "summarize",
     "train",
 ]
 

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgecnn import console
-from edgecnn.bench.terms import RUNTIMES, Scenario
+from edgecnn.bench import RUNTIMES, Scenario
 from edgecnn.console import DEFAULT_MODEL
 from edgecnn.errors import EdgecnnError, UsageError
 from edgecnn.quantizing.schemes import Scheme, Target
@@ -67,7 +67,7 @@ def train(
 
     chosen = find_recipe(recipe)
     from edgecnn.data import MNIST, load
-    from edgecnn.training.fit import train as run
+    from edgecnn.training.train import train as run
 
     folder = ModelFolder(out) if out else default_folder(chosen.name)
     dataset = load(data or MNIST, limit)
@@ -95,7 +95,7 @@ def train(
 def export(
     model: Annotated[str, typer.Argument(help="Model folder, .keras, .h5, SavedModel or .onnx.")] = DEFAULT_MODEL,
     quantize: Annotated[bool, typer.Option("--quantize", help="Make it smaller and faster, where that pays.")] = False,
-    scheme: Annotated[Scheme, typer.Option(help="How to quantise; auto tries, measures and chooses.")] = "auto",
+    scheme: Annotated[Scheme, typer.Option(help="How to quantize; auto tries, measures and chooses.")] = "auto",
     target: Annotated[Target, typer.Option(help="The processor that int8 is for.")] = "host",
     max_drop: Annotated[
         float, typer.Option(min=0, metavar="POINTS", help="Accuracy that int8 may lose, in percentage points.")
@@ -111,14 +111,14 @@ def export(
     """Convert a model to ONNX, prove that it does the same, and with --quantize make it smaller and faster."""
     source: str | Path = model
     if not (quantize and model.endswith(".onnx")):
-        from edgecnn.exporting import stage
+        from edgecnn.exporting.export import export as convert
 
-        exported = stage.export(model, out=out, data=data, opset=opset)
+        exported = convert(model, out=out, data=data, opset=opset)
         source, card = exported.path, exported.card
         if not as_json:
             console.print_exported(exported)
     if quantize:
-        from edgecnn.quantizing.stage import quantize as run
+        from edgecnn.quantizing.quantize import quantize as run
 
         with console.quantizing_bar(quiet) as report:
             quantized = run(
@@ -187,7 +187,7 @@ def bench(
     quiet: QuietOption = False,
 ) -> None:
     """Measure latency, memory and accuracy against the original TensorFlow model. F may be - for stdout."""
-    from edgecnn.bench import stage
+    from edgecnn.bench import run
     from edgecnn.bench.results import Plan
 
     named = {"json": json_file, "csv": csv_file, "markdown": markdown_file, "html": html_file}
@@ -196,7 +196,7 @@ def bench(
         scenario, threads, batch, duration, timeout=timeout, rates=tuple(rate or ()), latency_bound_us=latency_bound
     )
     with console.bench_bar(quiet) as progress:
-        outcome = stage.bench(
+        outcome = run.bench(
             models or [DEFAULT_MODEL],
             plan,
             data=data,
@@ -211,9 +211,9 @@ def bench(
         console.print_bench(outcome)
     for kind, name in wanted.items():
         if name == "-":
-            typer.echo(stage.report(outcome, kind), nl=False)
+            typer.echo(run.report(outcome, kind), nl=False)
         else:
-            stage.write_report(outcome, kind, Path(name))
+            run.write_report(outcome, kind, Path(name))
     console.say_outcome(outcome)
     if not outcome.complete or outcome.held:
         raise typer.Exit(3 if outcome.complete else 1)
@@ -227,8 +227,8 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Label pictures: file, label and probability, one line each."""
-    from edgecnn.pictures import classify_files
-    from edgecnn.runtime import Classifier
+    from edgecnn.predict import classify_files
+    from edgecnn.runtime.classifier import Classifier
 
     paths = [path for image in images for path in (_stdin_lines() if image == "-" else [image])]
     classifier = Classifier(model)

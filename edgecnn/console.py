@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edgecnn.bench.measure import Stage
-    from edgecnn.bench.stage import Outcome
+    from edgecnn.bench.run import Outcome
     from edgecnn.doctor import Check
-    from edgecnn.exporting.coverage import Coverage
+    from edgecnn.exporting.export import Exported
     from edgecnn.exporting.lint import Lint
-    from edgecnn.exporting.stage import Exported
+    from edgecnn.graph.coverage import Coverage
     from edgecnn.info import ModelInfo
-    from edgecnn.quantizing.report import QuantizationReport
+    from edgecnn.quantizing.result import QuantizationResult
     from edgecnn.quantizing.search import Progress as Search
     from edgecnn.recipes import Recipe
-    from edgecnn.training.fit import Trained
-    from edgecnn.training.fitter import Progress
+    from edgecnn.training.train import Trained
+    from edgecnn.training.trainer import Progress
 
 DEFAULT_MODEL = "models/edge"
 
@@ -98,7 +98,7 @@ def quantizing_bar(quiet: bool) -> Iterator["Callable[[Search], None]"]:
 
 
 def print_bench(outcome: "Outcome") -> None:
-    from edgecnn.bench.report import comparison_notes, comparison_table, conditions, tables
+    from edgecnn.bench.reports.tables import comparison_notes, comparison_table, conditions, tables
 
     _print_tables(lambda width: tables(outcome.summary, width))
     for line in conditions(outcome.summary):
@@ -114,7 +114,7 @@ def print_bench(outcome: "Outcome") -> None:
 def _print_tables(tables: "Callable[[int], list[Table]]") -> None:
     from rich.console import Console
 
-    from edgecnn.bench.report import width_of
+    from edgecnn.bench.reports.tables import width_of
 
     for drawn in tables(Console().width):
         # Never narrower than the table: a line that wraps is better than a figure cut short.
@@ -163,8 +163,8 @@ def print_exported(exported: "Exported") -> None:
         typer.echo(f"  accuracy  {exported.record.accuracy}")
 
 
-def print_quantized(report: "QuantizationReport", explain: bool) -> None:
-    from edgecnn.quantizing.report import reasons, table
+def print_quantized(report: "QuantizationResult", explain: bool) -> None:
+    from edgecnn.quantizing.result import reasons, table
 
     if explain:
         _print_tables(lambda _: [table(report)])
@@ -220,12 +220,12 @@ def print_info(item: "ModelInfo") -> None:
 
 
 def _print_coverage(coverage: "Coverage") -> None:
-    from edgecnn.exporting.fastpaths import explain
+    from edgecnn.graph.fast_paths import explain
 
     share = "an unknown share" if coverage.int8_macs is None else f"{coverage.int8_macs:.0%}"
     typer.echo(
         f"  coverage        {share} of the multiply-accumulates in int8, "
-        f"as onnxruntime {coverage.onnxruntime} optimises it for {coverage.machine}"
+        f"as onnxruntime {coverage.onnxruntime} optimizes it for {coverage.machine}"
     )
     widest = max((len(node.name) for node in coverage.nodes), default=0)
     for node in coverage.nodes:
@@ -253,7 +253,7 @@ def print_recipe(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
 
 
 def print_lint(linted: "Lint") -> None:
-    from edgecnn.exporting.fastpaths import explain
+    from edgecnn.graph.fast_paths import explain
 
     typer.echo(f"{linted.recipe}: the fast int8 path of onnxruntime")
     for judged in linted.convolutions:

@@ -13,11 +13,11 @@ import psutil
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from edgecnn.bench import throttling
-from edgecnn.bench.watch import HOT, SET_GOVERNOR, Reading, Watch, is_slow
 from edgecnn.errors import EdgecnnError
-from edgecnn.folder import PUBLISHED_MODELS
-from edgecnn.host import Host, cpu_flags, installed, this_host
+from edgecnn.folder import SHIPPED_MODELS
+from edgecnn.host import throttling
+from edgecnn.host.machine import Host, cpu_flags, installed, this_host
+from edgecnn.host.watch import HOT, SET_GOVERNOR, Reading, Watch, is_slow
 
 if TYPE_CHECKING:
     from edgecnn.data import Dataset
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Status = Literal["ok", "warning", "problem"]
 
 PACKAGE = "edgecnn"
-EXTRAS = {"quantize": "quantising", "train": "training and exporting", "peers": "measuring other runtimes"}
+EXTRAS = {"quantize": "quantizing", "train": "training and exporting", "peers": "measuring other runtimes"}
 X86_64, ARM64 = ("x86_64", "AMD64"), ("aarch64", "arm64")
 INT8_ON_X86 = {"AVX-512 VNNI", "AVX-VNNI", "AMX"}
 WARM = 70.0  # °C: so near to HOT that a bench, which keeps the CPU busy, gets there
@@ -64,7 +64,7 @@ def examine() -> tuple[Check, ...]:
         check_disk(shutil.disk_usage(Path.cwd()).free),
         check_memory(psutil.virtual_memory().available, host.memory_limit),
         data,
-        check_running(PUBLISHED_MODELS / "edge", dataset),
+        check_running(SHIPPED_MODELS / "edge", dataset),
     )
 
 
@@ -235,7 +235,7 @@ def check_running(model: Path, dataset: "Dataset | None") -> Check:
     if dataset is None:
         return Check(topic, "problem", "not tried, for there is no image", "see to the data first")
     try:
-        from edgecnn.runtime import Classifier
+        from edgecnn.runtime.classifier import Classifier
 
         best = Classifier(model).classify(dataset.test.images[:1])[0][0]
     except (EdgecnnError, ImportError) as error:

@@ -10,7 +10,7 @@
     ├── TrainingError            training cannot start, or cannot be resumed
     │   ├── TrainingDiverged     the loss is no number any more; the model of the last good epoch is kept
     │   └── TrainingInterrupted  stopped by Ctrl-C; the last complete epoch is kept
-    ├── ExportError              a model cannot be converted or quantised
+    ├── ExportError              a model cannot be converted or quantized
     │   └── VerificationError    the converted model does not do what the original does
     ├── BenchError               a bench cannot be run, or a contender failed while it was measured
     ├── UsageError               what was asked for is not there; the CLI exits with 2
@@ -55,7 +55,7 @@ class TrainingError(EdgecnnError):
     """Training cannot start, or cannot be resumed."""
 
 
-class TrainingDiverged(TrainingError):  # noqa: N818 (named for what happened, as its neighbour)
+class TrainingDiverged(TrainingError):  # noqa: N818 (named for what happened, as its neighbor)
     """The loss is no number any more; the model of the last good epoch is kept."""
 
 
@@ -64,7 +64,7 @@ class TrainingInterrupted(TrainingError):  # noqa: N818 (it is no fault)
 
 
 class ExportError(EdgecnnError):
-    """A model cannot be converted or quantised."""
+    """A model cannot be converted or quantized."""
 
 
 class VerificationError(ExportError):

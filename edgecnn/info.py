@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import MissingDependencyError, ModelError
 from edgecnn.folder import ModelFolder, find
-from edgecnn.runtime import Classifier
+from edgecnn.runtime.classifier import Classifier
 
 if TYPE_CHECKING:
-    from edgecnn.exporting.coverage import Coverage
+    from edgecnn.graph.coverage import Coverage
 
 GRAPH_KEYS = {"opset", "ir_version", "operators", "parameters", "macs"}
 FLOAT = "float32"
@@ -20,7 +20,7 @@ FLOAT = "float32"
 class ModelInfo:
     """One ONNX file. `graph` holds opset, ir_version, operators, parameters and macs (None where shapes are open).
 
-    `coverage` tells what of a quantised file runs in int8 here; None for a float32 file, and without the onnx package.
+    `coverage` tells what of a quantized file runs in int8 here; None for a float32 file, and without the onnx package.
     `notes` say why a file does not suit this processor.
     """
 
@@ -69,7 +69,7 @@ def _inspect(path: Path) -> ModelInfo:
 
 
 def _coverage(path: Path) -> "Coverage | None":
-    from edgecnn.exporting.coverage import coverage
+    from edgecnn.graph.coverage import coverage
 
     try:
         return coverage(path)
@@ -80,8 +80,8 @@ def _coverage(path: Path) -> "Coverage | None":
 def _describe(path: Path) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from edgecnn.exporting.describe import describe
-    from edgecnn.exporting.graph import onnx_module
+    from edgecnn.graph.describe import describe
+    from edgecnn.graph.graph import onnx_module
 
     return asdict(describe(onnx_module().load(path)))
 
@@ -91,8 +91,8 @@ def _precision(metadata: dict[str, Any], operators: dict[str, int]) -> str:
     if isinstance(quantization, dict):
         types = [str(quantization[key]) for key in ("activations", "weights") if key in quantization]
         return " ".join([str(quantization["scheme"]), *(["int8"] if types else []), "/".join(types)]).strip()
-    quantised = any("QuantizeLinear" in op or "Integer" in op for op in operators)
-    return "int8" if quantised else FLOAT
+    quantized = any("QuantizeLinear" in op or "Integer" in op for op in operators)
+    return "int8" if quantized else FLOAT
 
 
 def _plain(value: str) -> Any:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from edgecnn.errors import RecipeError
-from edgecnn.folder import PUBLISHED_RESULTS, SEEDS_RESULTS
+from edgecnn.folder import REFERENCE_RESULTS, SEEDS_RESULTS
 
 OWN = "edgecnn"
 Padding = Literal["same", "valid"]
@@ -19,18 +19,18 @@ Activation = Literal["relu", "linear"]
 
 @dataclass(frozen=True)
 class Normal:
-    """An initialiser: normal with mean 0; `truncated` draws again beyond two standard deviations."""
+    """An initializer: normal with mean 0; `truncated` draws again beyond two standard deviations."""
 
     stddev: float
     truncated: bool = False
 
 
-# Where an initialiser is None, Keras's own holds: Glorot uniform weights, zero biases.
+# Where an initializer is None, Keras's own holds: Glorot uniform weights, zero biases.
 
 
 @dataclass(frozen=True)
 class Conv:
-    """A square convolution. `batch_norm` normalises before the activation and takes the bias's place."""
+    """A square convolution. `batch_norm` normalizes before the activation and takes the bias's place."""
 
     filters: int
     kernel: int
@@ -105,13 +105,13 @@ class Recipe:
     """A network and how to train it.
 
     `learning_rate` is the constant rate, or the peak of the "one-cycle" schedule. `weight_decay` above 0 makes Adam
-    AdamW. With `clean_statistics` training ends by taking batch norm's means and variances anew, from the training
-    images without augmentation: what is to be classified is not distorted either. `image_size` is the height or width,
+    AdamW. With `recalibrate_batch_norm` training ends by taking batch norm's means and variances anew, from the
+    training images without augmentation: what is to be classified is not distorted either. `image_size` is the height or width,
     whichever is less, that the layers are drawn for: other images get another stem (see `layers_for`); without it the
     layers are what they are. `calibrated` divides the logits by the temperature that suits the validation images best.
     `published` is empty where no source states an accuracy.
 
-    Source of `clean_statistics`: Y. Wu and J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021.
+    Source of `recalibrate_batch_norm`: Y. Wu and J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021.
     """
 
     name: str
@@ -124,7 +124,7 @@ class Recipe:
     schedule: Literal["constant", "one-cycle"] = "constant"
     weight_decay: float = 0.0
     augmentation: Augmentation | None = None
-    clean_statistics: bool = False
+    recalibrate_batch_norm: bool = False
     image_size: int | None = None
     calibrated: bool = False
     published: tuple[Published, ...] = ()
@@ -211,7 +211,7 @@ _ACCURATE = replace(
     ),
     learning_rate=8e-3,
     epochs=26,
-    clean_statistics=True,
+    recalibrate_batch_norm=True,
     augmentation=Augmentation(
         rotation=0.2, scale=0.12, shift=0.07, shear=0.15, elastic=0.02, blur=0.03, light=0.05, noise=0.03
     ),
@@ -321,7 +321,7 @@ def reproduced() -> dict[str, dict[str, Any]]:
     """What was measured, by recipe name: of the published ones one training (benchmarks/published.py), of ours the mean
     accuracy and median seconds of several seeds (benchmarks/seeds.py). Without the ones not measured yet.
     """
-    published = {row["recipe"]: row for row in _rows(PUBLISHED_RESULTS, "recipes")}
+    published = {row["recipe"]: row for row in _rows(REFERENCE_RESULTS, "recipes")}
     trainings = _rows(SEEDS_RESULTS, "trainings")
     names = dict.fromkeys(row["recipe"] for row in trainings)
     return published | {name: _over_seeds([row for row in trainings if row["recipe"] == name]) for name in names}

@@ -1,4 +1,4 @@
-"""Builds the little convolutional nets that tests quantise, as exporting would leave them, and runs them."""
+"""Builds the little convolutional nets that tests quantize, as exporting would leave them, and runs them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper
 
-from edgecnn.runtime import save_optimized, session_options
-from edgecnn.settings import Settings
+from edgecnn.runtime.classifier import save_optimized, session_options
+from edgecnn.runtime.settings import Settings
 
 Constants = dict[str, NDArray[Any]]
 CLASSES = 5

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from edgecnn.bench import Runtime
 from edgecnn.bench.contenders import PREFIXES, Contender
 from edgecnn.bench.results import Bench, Data, Load, Measurement, Memory, Picture, Plan, Round
-from edgecnn.bench.terms import Runtime
-from edgecnn.bench.watch import Doubt, Reading
 from edgecnn.data import Dataset
-from edgecnn.host import Clock, Host
-from edgecnn.score import Accuracy
+from edgecnn.host.machine import Clock, Host
+from edgecnn.host.watch import Reading, StabilityIssue
+from edgecnn.metrics import Accuracy
 
 MIB = 2**20
 MODEL, OTHER_MODEL = "models/edge", "models/other"
@@ -31,7 +31,7 @@ HOST = Host(
 )
 CLOCK = Clock("clock_gettime(CLOCK_MONOTONIC)", 1.0, 37, 41.5)
 QUIET = Reading(0.0, "performance", 2400.0, 55.0, 0, None, 1000.0, 0.0, 5.0, None, 0.5, "cpufreq-dt")
-HOT = Doubt("the CPU reached 84 °C", "fit a heat sink or a fan")
+HOT = StabilityIssue("the CPU reached 84 °C", "fit a heat sink or a fan")
 
 # For real runs: a second for each contender.
 QUICK = Plan(duration=0.05, warm_up=0.01, warm_up_queries=2, rounds=3, queries=10)
@@ -114,13 +114,13 @@ def bench(
     host: Host = HOST,
     data: dict[str, str] | None = None,
     datasets: dict[str, Data] | None = None,
-    doubts: Sequence[Doubt] = (),
+    stability_issues: Sequence[StabilityIssue] = (),
     missing: Sequence[str] = (),
     partial: bool = False,
 ) -> Bench:
     """A run of these. By default every model that was asked for labels was measured with DIGITS."""
-    labelled = {item.contender.model for item in measurements if item.answers}
-    data = dict.fromkeys(labelled, DIGITS_SHA256) if data is None else data
+    labeled = {item.contender.model for item in measurements if item.answers}
+    data = dict.fromkeys(labeled, DIGITS_SHA256) if data is None else data
     return Bench(
         started="2026-03-01T12:00:00+00:00",
         plan=plan or Plan(),
@@ -130,7 +130,7 @@ def bench(
         datasets=dict.fromkeys(data.values(), DIGITS) if datasets is None else datasets,
         measurements=measurements,
         readings=(QUIET,),
-        doubts=tuple(doubts),
+        stability_issues=tuple(stability_issues),
         missing=tuple(missing),
         empty_python=10 * MIB,
         elapsed_s=12.5,

@@ -8,7 +8,7 @@ from typing import Any
 import odd_models as odd
 from onnx import helper
 
-from edgecnn.bench.runners import EMPTY
+from edgecnn.bench.runtimes.runner import EMPTY
 
 
 def make() -> Any:

@@ -2,7 +2,7 @@
 
 import json
 
-from edgecnn.bench.document import SCHEMA, schema
+from edgecnn.bench.reports.document import SCHEMA, schema
 
 
 def text() -> str:

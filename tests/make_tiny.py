@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from edgecnn.data import Dataset, Split, load
-from edgecnn.exporting.describe import describe
-from edgecnn.score import Accuracy, accuracy
+from edgecnn.graph.describe import describe
+from edgecnn.metrics import Accuracy, accuracy
 
 TINY = Path(__file__).parent / "models" / "tiny.onnx"
 TRAINING_IMAGES = 5000

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from shared_fixtures import Run
 from PIL import Image
 
 import edgecnn as package
@@ -69,7 +69,8 @@ def test_the_command_line_and_its_help_import_nothing_that_takes_long() -> None:
 
 
 def test_no_module_of_the_bench_imports_a_runtime_that_a_pi_lacks() -> None:
-    modules = [f"edgecnn.bench.{path.stem}" for path in (ROOT / "edgecnn" / "bench").glob("[!_]*.py")]
+    paths = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "edgecnn" / "bench").rglob("[!_]*.py")]
+    modules = [".".join(path.parts) for path in paths]
     assert len(modules) > 15
     loaded = loaded_by("; ".join(f"import {module}" for module in modules))
     assert "edgecnn" in loaded
@@ -125,7 +126,7 @@ def test_doctor_finds_a_pi_fit_to_run_models_and_tells_what_it_lacks_for_more(pi
         (["export", "{}"], "error: loading a TensorFlow model needs tensorflow"),
         (
             ["export", "{}/model.onnx", "--quantize"],
-            "error: exporting and quantising needs onnx, which is not installed: pip install 'edgecnn[quantize]'",
+            "error: exporting and quantizing needs onnx, which is not installed: pip install 'edgecnn[quantize]'",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
+from shared_fixtures import Run
 from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edgecnn import console
-from edgecnn.confusion import Confusion, Mistake, confusion
-from edgecnn.folder import Card, ModelFolder, TrainingRecord
-from edgecnn.score import Accuracy
+from edgecnn.card import Card, TrainingRecord
+from edgecnn.folder import ModelFolder
+from edgecnn.metrics import Accuracy, Confusion, Mistake, confusion
 
 NAMES = ("cat", "dog", "eel")
 

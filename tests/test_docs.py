@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from edgecnn.bench.report import markdown
+from edgecnn.bench.reports.tables import markdown
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from test_bench_watch import QUIET
-from test_host import HOST
+from test_machine import HOST
+from test_watch import QUIET
 
 from edgecnn import doctor
 from edgecnn.data import Dataset
@@ -67,7 +67,7 @@ def test_python_is_as_new_as_the_package_needs() -> None:
 def test_a_laptop_has_every_package() -> None:
     base, quantize, train = doctor.check_packages(NEEDS, LAPTOP.get)
     assert (base.status, base.found) == ("ok", "numpy 2.1.0, onnxruntime 1.24.1")
-    assert (quantize.status, quantize.topic) == ("ok", "packages for quantising")
+    assert (quantize.status, quantize.topic) == ("ok", "packages for quantizing")
     assert (train.status, train.found) == ("ok", "onnx 1.19.0, tensorflow 2.19.0rc1")
 
 
@@ -220,5 +220,5 @@ def test_a_model_that_is_wrong_is_a_problem(mnist: Dataset, tiny: Path) -> None:
 
 
 def test_an_onnxruntime_that_cannot_be_imported_is_a_problem(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "edgecnn.runtime", None)
+    monkeypatch.setitem(sys.modules, "edgecnn.runtime.classifier", None)
     assert doctor.check_running(Path("edge"), mnist).status == "problem"

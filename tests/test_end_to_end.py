@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from shared_fixtures import Run
 from PIL import Image
 
 from edgecnn.data import Dataset

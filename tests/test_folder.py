@@ -12,21 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn import folder
+from edgecnn import files, folder
+from edgecnn.card import Card, DataRecord, ExportRecord, TrainingRecord, versions
 from edgecnn.errors import EdgecnnError, ModelError, OutputError
-from edgecnn.folder import (
-    Card,
-    DataRecord,
-    ExportRecord,
-    ModelFolder,
-    TrainingRecord,
-    atomic,
-    copy,
-    find,
-    find_onnx,
-    size,
-)
-from edgecnn.score import Accuracy
+from edgecnn.files import atomic, copy, size
+from edgecnn.folder import ModelFolder, find, find_onnx
+from edgecnn.metrics import Accuracy
 
 BARE = Card("foreign", ("cat", "dög"), (None, 32, 32, 3), "float32", 17, input_scale=1 / 255)
 FULL = Card(
@@ -176,7 +167,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("edge", "adventures"):
         ModelFolder(tmp_path / "published" / name).write_card(FULL)
     (tmp_path / "published" / "no card").mkdir()
-    monkeypatch.setattr(folder, "PUBLISHED_MODELS", tmp_path / "published")
+    monkeypatch.setattr(folder, "SHIPPED_MODELS", tmp_path / "published")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
@@ -368,22 +359,22 @@ def test_a_folder_that_fills_up_keeps_the_earlier_file(tmp_path: Path) -> None:
 
 
 def test_versions_are_of_python_and_the_packages_named() -> None:
-    assert folder.versions("numpy") == {"python": platform.python_version(), "numpy": np.__version__}
+    assert versions("numpy") == {"python": platform.python_version(), "numpy": np.__version__}
 
 
 def test_the_digest_of_a_file_is_its_sha256(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     # FIPS 180-2, appendix B.1
-    assert folder.sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert files.sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 def test_the_digest_of_a_folder_is_of_its_files_in_name_order(tmp_path: Path) -> None:
     for name, content in (("c", b"3"), ("a", b"1"), ("b/x", b"2")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
-    assert folder.sha256(tmp_path) == hashlib.sha256(b"123").hexdigest()
+    assert files.sha256(tmp_path) == hashlib.sha256(b"123").hexdigest()
     (tmp_path / "b" / "x").write_bytes(b"4")
-    assert folder.sha256(tmp_path) == hashlib.sha256(b"143").hexdigest()
+    assert files.sha256(tmp_path) == hashlib.sha256(b"143").hexdigest()
 
 
 def test_a_folder_weighs_what_its_files_weigh(tmp_path: Path) -> None:

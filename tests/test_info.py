@@ -11,7 +11,7 @@ import pytest
 
 from edgecnn.errors import ModelError
 from edgecnn.info import inspect
-from edgecnn.quantizing.reduced import dynamic
+from edgecnn.quantizing.quantizers import dynamic
 
 
 def test_a_file_of_edgecnns_own_is_described_by_its_metadata(tiny: Path) -> None:
@@ -80,14 +80,14 @@ def test_the_precision_of_another_tools_file_follows_from_its_operators(tiny: Pa
     assert [item.precision for item in inspect(odd.save(model, tmp_path / "bare.onnx"))] == ["int8"]
 
 
-def quantised(path: Path) -> Path:
-    """A file that says it is quantised."""
+def quantized(path: Path) -> Path:
+    """A file that says it is quantized."""
     details = {"scheme": "static", "activations": "uint8", "weights": "int8"}
     return odd.save(odd.linear(metadata={"quantization": json.dumps(details)}), path)
 
 
-def test_coverage_is_of_quantised_files_only(tiny: Path, tmp_path: Path) -> None:
-    (plain,), (small,) = inspect(tiny), inspect(quantised(tmp_path / "small.onnx"))
+def test_coverage_is_of_quantized_files_only(tiny: Path, tmp_path: Path) -> None:
+    (plain,), (small,) = inspect(tiny), inspect(quantized(tmp_path / "small.onnx"))
     assert plain.coverage is None
     assert small.coverage is not None
     assert [node.operator for node in small.coverage.nodes] == ["Cast", "Flatten", "Gemm", "Softmax"]
@@ -95,7 +95,7 @@ def test_coverage_is_of_quantised_files_only(tiny: Path, tmp_path: Path) -> None
 
 
 def test_without_onnx_all_but_the_coverage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = quantised(tmp_path / "small.onnx")
+    path = quantized(tmp_path / "small.onnx")
     graph = {"opset": 17, "ir_version": 8, "operators": {"Gemm": 1}, "parameters": 7840, "macs": 7840}
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {"graph": json.dumps(graph), "quantization": '{"scheme": "float16"}'})

@@ -9,7 +9,7 @@ from edgecnn.bench.figures import discordant, highest_rate, paces, reference_of
 from edgecnn.bench.results import Bench, Measurement, Plan
 from edgecnn.bench.stats import Estimate
 from edgecnn.errors import BenchError
-from edgecnn.host import Host
+from edgecnn.host.machine import Host
 
 # What stats.speed_verdict says of now over then, by whether a figure is the better the higher or the lower it is.
 IF_HIGHER = {"faster": "better", "slower": "worse"}
@@ -88,7 +88,7 @@ def compare(earlier: Bench, now: Bench, forced: Sequence[str] = ()) -> Compariso
 
 
 def _notes(earlier: Bench, now: Bench, both: Sequence[tuple[Measurement, Measurement]]) -> tuple[str, ...]:
-    """Other versions, other data, doubts: none forbids a comparison, each may explain what it shows."""
+    """Other versions, other data, stability_issues: none forbids a comparison, each may explain what it shows."""
     then, here = ({"Python": bench.host.python, **bench.host.versions} for bench in (earlier, now))
     notes = [
         f"{name} was {then.get(name, 'absent')}, is {here.get(name, 'absent')}"
@@ -101,8 +101,8 @@ def _notes(earlier: Bench, now: Bench, both: Sequence[tuple[Measurement, Measure
         for old, new in sorted(seen, key=str)
         if old != new
     ]
-    if earlier.doubts:
-        notes.append("the earlier run was unstable: " + "; ".join(doubt.reason for doubt in earlier.doubts))
+    if earlier.stability_issues:
+        notes.append("the earlier run was unstable: " + "; ".join(issue.reason for issue in earlier.stability_issues))
     return tuple(notes)
 
 

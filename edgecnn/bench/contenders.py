@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgecnn.bench.terms import RUNTIMES, Runtime
+from edgecnn.bench import RUNTIMES, Runtime
+from edgecnn.card import Card
 from edgecnn.errors import BenchError, MissingDependencyError, UsageError
-from edgecnn.folder import ONNX_NAMES, ORIGINAL_NAMES, Card, ModelFolder, find
-from edgecnn.host import architecture
-from edgecnn.interface import PIXEL_SCALE
+from edgecnn.folder import ONNX_NAMES, ORIGINAL_NAMES, ModelFolder, find
+from edgecnn.host.machine import architecture
+from edgecnn.runtime.input_spec import PIXEL_SCALE
 
 PREFIXES: dict[Runtime, str] = {"tensorflow": "tf", "onnxruntime": "onnx", "litert": "litert", "openvino": "openvino"}
 # The module a runtime is imported by, and the extra of this package that brings it.
@@ -97,7 +98,7 @@ def _enter(path: Path, threads: int, batch: int, runtimes: tuple[Runtime, ...]) 
     folder = ModelFolder(path if path.is_dir() else path.parent)
     card = folder.card()
     if card and path.is_file() and path.name not in (*card.exports, *ORIGINAL_NAMES):
-        card = None  # a neighbour's
+        card = None  # a neighbor's
     scale = card.input_scale if card else PIXEL_SCALE
     original, files = _contents(path)
 

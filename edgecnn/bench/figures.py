@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn.bench import stats
 from edgecnn.bench.results import Bench, Measurement, Round
 from edgecnn.bench.stats import Estimate
-from edgecnn.score import agreement
+from edgecnn.metrics import agreement
 
 SATURATED = 0.95  # of the best throughput
 CONFIRMED = 3  # rounds at a rate, before it is said to hold
@@ -112,7 +112,7 @@ class Summary:
     pairs: tuple[Pair, ...]
 
 
-def summarise(bench: Bench) -> Summary:
+def summarize(bench: Bench) -> Summary:
     """Compute every figure from the raw samples."""
     rows = tuple(_row(bench, item) for item in bench.measurements)
     measured = [item for item in bench.measurements if item.rounds and not item.failure]

@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn import arithmetic
+from edgecnn.bench.contender_run import ContenderRun
 from edgecnn.bench.contenders import Contender, Entry, start_list
 from edgecnn.bench.figures import drifts
-from edgecnn.bench.lane import Lane
-from edgecnn.bench.process import empty_python
 from edgecnn.bench.results import Bench, Data, Picture, Plan
-from edgecnn.bench.watch import Watch, judge
+from edgecnn.bench.worker_process import empty_python
 from edgecnn.data import Dataset, load
+from edgecnn.data.provenance import find_dataset, origin_of
 from edgecnn.errors import BenchError, EdgecnnError, ModelError
 from edgecnn.folder import ModelFolder
-from edgecnn.host import this_clock, this_host
-from edgecnn.imaging import to_png
-from edgecnn.interface import InputSpec
-from edgecnn.origin import find_dataset, origin_of
-from edgecnn.runtime import Classifier
-from edgecnn.settings import metadata_props
+from edgecnn.host.machine import this_clock, this_host
+from edgecnn.host.watch import Watch, judge
+from edgecnn.imaging.reading import to_png
+from edgecnn.runtime import arithmetic
+from edgecnn.runtime.classifier import Classifier
+from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.settings import metadata_props
 
 NOISE_IMAGES, NOISE_SIZE = 64, 64  # where a model has no data, it is timed with noise
 CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as `edgecnn export --quantize` draws them
@@ -66,13 +66,20 @@ def measure(
         load(data)  # rather now than as every contender's failure
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecnn-")))
-        lanes = [lane for number, entry in enumerate(entries) for lane in _lanes(entry, data, plan, scratch, number)]
-        for lane in lanes:
-            stack.callback(lane.close)
-        largest = max((len(lane.dataset.test) for lane in lanes if lane.dataset), default=plan.batch)
+        contender_runs = [
+            contender_run
+            for number, entry in enumerate(entries)
+            for contender_run in _contender_runs(entry, data, plan, scratch, number)
+        ]
+        for contender_run in contender_runs:
+            stack.callback(contender_run.close)
+        largest = max(
+            (len(contender_run.dataset.test) for contender_run in contender_runs if contender_run.dataset),
+            default=plan.batch,
+        )
         if plan.batch > largest:
             raise BenchError(f"--batch {plan.batch:,} is more than the {largest:,} test images there are: lower it")
-        run = _Run(lanes, progress)
+        run = _Run(contender_runs, progress)
         partial = run.to_the_end()
     missing = tuple(dict.fromkeys(note for entry in entries for note in entry.missing))
     return _bench(run, plan, missing, partial)
@@ -81,11 +88,11 @@ def measure(
 class _Run:
     """Loading, the interleaved rounds, and scoring."""
 
-    def __init__(self, lanes: list[Lane], progress: Callable[[Stage], None]) -> None:
-        self.lanes, self.rounds, self._progress = lanes, lanes[0].rounds, progress
+    def __init__(self, contender_runs: list[ContenderRun], progress: Callable[[Stage], None]) -> None:
+        self.contender_runs, self.rounds, self._progress = contender_runs, contender_runs[0].rounds, progress
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.watch = Watch()
-        self._done, self._steps = 0, (self.rounds + 2) * len(lanes)
+        self._done, self._steps = 0, (self.rounds + 2) * len(contender_runs)
         self.empty_python = empty_python()
         self.elapsed_s = self.coordinator_cpu_s = 0.0
 
@@ -95,7 +102,7 @@ class _Run:
         try:
             self._all()
         except KeyboardInterrupt:
-            if not any(lane.measurement.rounds for lane in self.lanes):
+            if not any(contender_run.measurement.rounds for contender_run in self.contender_runs):
                 raise BenchError("stopped before anything was measured") from None
             return True
         finally:
@@ -104,20 +111,20 @@ class _Run:
         return False
 
     def _all(self) -> None:
-        for lane in self.lanes:
-            self._next(f"loading {lane.contender.name}")
-            lane.start()
+        for contender_run in self.contender_runs:
+            self._next(f"loading {contender_run.contender.name}")
+            contender_run.start()
         for number in range(self.rounds):
             self.watch.read()
             # A B C, then C B A: so that a machine's drift hits all alike.
-            for lane in self.lanes if number % 2 == 0 else reversed(self.lanes):
-                self._next(f"round {number + 1} of {self.rounds}: {lane.contender.name}")
-                lane.round(number)
+            for contender_run in self.contender_runs if number % 2 == 0 else reversed(self.contender_runs):
+                self._next(f"round {number + 1} of {self.rounds}: {contender_run.contender.name}")
+                contender_run.round(number)
         self.watch.read()
-        for lane in self.lanes:
-            self._next(f"scoring {lane.contender.name}")
-            lane.finish()
-            lane.close()
+        for contender_run in self.contender_runs:
+            self._next(f"scoring {contender_run.contender.name}")
+            contender_run.finish()
+            contender_run.close()
 
     def _next(self, doing: str) -> None:
         self._progress(Stage(self._done, self._steps, doing))
@@ -125,24 +132,28 @@ class _Run:
 
 
 def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], partial: bool) -> Bench:
-    host, measurements = this_host(), tuple(lane.measurement for lane in run.lanes)
-    datasets = {lane.contender.model: lane.dataset for lane in run.lanes if lane.dataset}
+    host, measurements = this_host(), tuple(contender_run.measurement for contender_run in run.contender_runs)
+    datasets = {
+        contender_run.contender.model: contender_run.dataset
+        for contender_run in run.contender_runs
+        if contender_run.dataset
+    }
     return Bench(
         started=run.started,
         plan=plan,
         host=host,
         clock=this_clock(),
         data={model: dataset.sha256 for model, dataset in datasets.items()},
-        datasets={dataset.sha256: _data(dataset, run.lanes) for dataset in datasets.values()},
+        datasets={dataset.sha256: _data(dataset, run.contender_runs) for dataset in datasets.values()},
         measurements=measurements,
         readings=tuple(run.watch.readings),
-        doubts=judge(host, run.watch.readings, drifts(measurements)),
+        stability_issues=judge(host, run.watch.readings, drifts(measurements)),
         missing=missing,
         empty_python=run.empty_python,
         elapsed_s=run.elapsed_s,
         coordinator_cpu_s=run.coordinator_cpu_s,
         partial=partial,
-        notes=_notes(lane.contender for lane in run.lanes),
+        notes=_notes(contender_run.contender for contender_run in run.contender_runs),
     )
 
 
@@ -152,34 +163,40 @@ def _notes(contenders: Iterable[Contender]) -> tuple[str, ...]:
     return tuple(note for file in files for note in arithmetic.notes(file, metadata_props(file)))
 
 
-def _data(dataset: Dataset, lanes: list[Lane]) -> Data:
+def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
     """What the report needs of a test split: its truth, and the images that not all contenders label alike."""
     test = dataset.test
-    given = [lane.measurement.answers for lane in lanes if lane.dataset and lane.dataset.sha256 == dataset.sha256]
+    given = [
+        contender_run.measurement.answers
+        for contender_run in contender_runs
+        if contender_run.dataset and contender_run.dataset.sha256 == dataset.sha256
+    ]
     answers = np.array([labels for labels in given if labels is not None])
     changed = np.flatnonzero((answers != answers[0]).any(axis=0))[:MOST_PICTURES] if len(answers) else ()
     pictures = tuple(Picture(int(at), base64.b64encode(to_png(test.images[at])).decode()) for at in changed)
     return Data(dataset.source, dataset.labels, tuple(test.labels.tolist()), pictures)
 
 
-def _lanes(entry: Entry, data: str | Path | None, plan: Plan, scratch: Path, number: int) -> list[Lane]:
+def _contender_runs(
+    entry: Entry, data: str | Path | None, plan: Plan, scratch: Path, number: int
+) -> list[ContenderRun]:
     """The entry's contenders with their images; what does not suit them fails them."""
     images, folder = scratch / f"{number}.npy", scratch / str(number)
     try:
         spec, dataset, pixels = _images(entry, data)
     except EdgecnnError as error:
-        lanes = [Lane(contender, images, None, plan) for contender in entry.contenders]
-        for lane in lanes:
-            lane.fail(str(error))
-        return lanes
+        contender_runs = [ContenderRun(contender, images, None, plan) for contender in entry.contenders]
+        for contender_run in contender_runs:
+            contender_run.fail(str(error))
+        return contender_runs
     np.save(images, pixels)
     entry = replace(entry, contenders=tuple(replace(item, scale=spec.scale) for item in entry.contenders))
     converted, reason = _converted(entry, dataset, folder, plan)
-    lanes = [Lane(contender, images, dataset, plan) for contender in converted]
-    for lane in lanes:
-        if lane.contender.runtime == "litert" and not lane.contender.file.exists():
-            lane.fail(reason)
-    return lanes
+    contender_runs = [ContenderRun(contender, images, dataset, plan) for contender in converted]
+    for contender_run in contender_runs:
+        if contender_run.contender.runtime == "litert" and not contender_run.contender.file.exists():
+            contender_run.fail(reason)
+    return contender_runs
 
 
 def _converted(entry: Entry, dataset: Dataset | None, folder: Path, plan: Plan) -> tuple[list[Contender], str]:
@@ -202,7 +219,7 @@ def _converted(entry: Entry, dataset: Dataset | None, folder: Path, plan: Plan) 
 
 def _convert(task: dict[str, Any], timeout: float) -> str:
     """Returns why there is no file, should there be none."""
-    command = [sys.executable, "-P", "-m", "edgecnn.bench.litert", json.dumps(task)]
+    command = [sys.executable, "-P", "-m", "edgecnn.bench.runtimes.litert_conversion", json.dumps(task)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False)
     except subprocess.TimeoutExpired:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from math import isfinite
 
+from edgecnn.bench import SCENARIOS, Scenario
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.terms import SCENARIOS, Scenario
-from edgecnn.bench.watch import Doubt, Reading
 from edgecnn.errors import BenchError
-from edgecnn.host import Clock, Host
-from edgecnn.score import Accuracy
+from edgecnn.host.machine import Clock, Host
+from edgecnn.host.watch import Reading, StabilityIssue
+from edgecnn.metrics import Accuracy
 
 OFFLINE_BATCHES = (1, 8, 32, 128, 512)
 CAP = 1.5  # times the duration: for contenders too slow to reach the number of queries in it
@@ -142,8 +142,8 @@ class Bench:
     """Everything measured in one run, and its conditions.
 
     `data` says by model the SHA-256 of what it was measured with, and `datasets` by that what it is; a model without is
-    timed with noise. `missing` says what could not be entered, `doubts` why the figures may not hold, and `notes` which
-    files do not suit this processor. `empty_python` is the resident bytes of a Python that has imported nothing.
+    timed with noise. `missing` says what could not be entered, `stability_issues` why the figures may not hold, and
+    `notes` which files do not suit this processor. `empty_python` is the resident bytes of a Python that has imported nothing.
     `partial` tells that the run was stopped.
     """
 
@@ -155,7 +155,7 @@ class Bench:
     datasets: dict[str, Data]
     measurements: tuple[Measurement, ...]
     readings: tuple[Reading, ...]
-    doubts: tuple[Doubt, ...]
+    stability_issues: tuple[StabilityIssue, ...]
     missing: tuple[str, ...]
     empty_python: int
     elapsed_s: float
@@ -165,7 +165,7 @@ class Bench:
 
     @property
     def is_stable(self) -> bool:
-        return not self.doubts
+        return not self.stability_issues
 
     @property
     def failures(self) -> tuple[Measurement, ...]:

@@ -38,7 +38,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Held:
+class RuleHit:
     """A rule that a run met, and the figure it met it with."""
 
     rule: Rule
@@ -71,11 +71,13 @@ def require_known(rules: Iterable[Rule], contenders: Sequence[str]) -> None:
             raise UsageError(f"{rule.text!r} names no contender of this run: there are {', '.join(contenders)}")
 
 
-def held(rules: Iterable[Rule], rows: Sequence[Row]) -> tuple[Held, ...]:
+def held(rules: Iterable[Rule], rows: Sequence[Row]) -> tuple[RuleHit, ...]:
     """The rules that hold."""
     values = ((rule, getattr(row, rule.figure)) for rule, row in _with_rows(rules, rows))
     return tuple(
-        Held(rule, value) for rule, value in values if value is not None and OPERATORS[rule.operator](value, rule.bound)
+        RuleHit(rule, value)
+        for rule, value in values
+        if value is not None and OPERATORS[rule.operator](value, rule.bound)
     )
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.score import Accuracy
+from edgecnn.metrics import Accuracy
 
 BEYOND = 10  # a percentile is quoted only where at least so many samples lie beyond it
 FEWEST_ROUNDS = 5  # for an interval: of four, it would cover the truth 87 times in 100, of three 74
@@ -136,7 +136,7 @@ def accuracy_verdict(
 
 
 def difference(now: Accuracy, then: Accuracy) -> Estimate:
-    """The share labelled right now less that labelled right then, on different images.
+    """The share labeled right now less that labeled right then, on different images.
 
     Newcombe's interval (Statistics in Medicine 17, 1998, pages 873 to 890, method 10) squares and adds the distances
     from the two shares to the ends of their Wilson intervals.

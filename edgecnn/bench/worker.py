@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.runners import Infer, Runner, import_runtime, open_runner
+from edgecnn.bench.runtimes.runner import Infer, Runner, import_runtime, open_runner
 from edgecnn.errors import BenchError, EdgecnnError
-from edgecnn.host import peak_rss, resident
+from edgecnn.host.machine import peak_rss, resident
 
 PATIENCE = 10  # times the seconds of a warm-up, for so slow a contender that they do not hold its queries
 POOL = 64  # images that timed queries cycle through, where a query takes one: all different, all in the cache

@@ -118,7 +118,7 @@ def _counted(source: str, train: Split, test: Split) -> tuple[tuple[str, ...], S
     if numbers[0] < 0:
         raise DataError(f"{source}: there is a label {numbers[0]}; labels are numbers from 0 up")
     if not 2 <= len(numbers) <= MOST_CLASSES:
-        found = f"every image is labelled {numbers[0]}" if len(numbers) == 1 else f"there are {len(numbers):,} classes"
+        found = f"every image is labeled {numbers[0]}" if len(numbers) == 1 else f"there are {len(numbers):,} classes"
         raise DataError(f"{source}: {found}; there must be 2 to {MOST_CLASSES:,} classes")
     train, test = (replace(split, labels=np.searchsorted(numbers, split.labels)) for split in (train, test))
     return tuple(map(str, numbers)), train, test

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecnn.data import idx
 from edgecnn.data.dataset import MOST_CLASSES, Dataset, make_dataset
 from edgecnn.errors import DataError
-from edgecnn.imaging import SUFFIXES, is_grey, open_picture, pixels
+from edgecnn.imaging.reading import SUFFIXES, is_gray, open_picture, pixels
 
 MNIST = "mnist"
 MNIST_FOLDER = Path(__file__).parent / "mnist"
@@ -98,9 +98,9 @@ def _read_image_folder(folder: Path) -> tuple[tuple[str, ...], Pair, Pair]:
     stray = _folders(folder / "test") - set(names)
     if stray:
         raise DataError(f"{folder / 'test'} has a class that train lacks: {min(stray)}")
-    files = [_labelled_files(folder / split, names) for split in ("train", "test")]
-    colour = not all(is_grey(open_picture(path)) for path, _ in files[0] + files[1])
-    train, test = (_read_pictures(chosen, colour=colour) for chosen in files)
+    files = [_labeled_files(folder / split, names) for split in ("train", "test")]
+    color = not all(is_gray(open_picture(path)) for path, _ in files[0] + files[1])
+    train, test = (_read_pictures(chosen, color=color) for chosen in files)
     return tuple(names), train, test
 
 
@@ -115,7 +115,7 @@ def _folders(path: Path) -> set[str]:
     return {item.name for item in found if item.is_dir() and not item.name.startswith(".")}
 
 
-def _labelled_files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
+def _labeled_files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
     files = [
         (path, label)
         for label, name in enumerate(names)
@@ -127,10 +127,10 @@ def _labelled_files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
     return files
 
 
-def _read_pictures(files: list[tuple[Path, int]], *, colour: bool) -> Pair:
+def _read_pictures(files: list[tuple[Path, int]], *, color: bool) -> Pair:
     images: list[Array] = []
     for path, _ in files:
-        image = pixels(open_picture(path), colour=colour)
+        image = pixels(open_picture(path), color=color)
         if images and image.shape != images[0].shape:
             raise DataError(
                 f"{path} is {image.shape[1]}×{image.shape[0]}, {files[0][0]} is "

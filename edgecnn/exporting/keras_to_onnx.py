@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.errors import ExportError, MissingDependencyError, ModelError
-from edgecnn.exporting.graph import BATCH, onnx_module, use_oldest_format
-from edgecnn.exporting.rewrites import clean
-from edgecnn.interface import DTYPES, PIXEL_SCALE, InputSpec
+from edgecnn.graph.cleanup import clean
+from edgecnn.graph.graph import BATCH, onnx_module, use_oldest_format
+from edgecnn.runtime.input_spec import DTYPES, PIXEL_SCALE, InputSpec
 from edgecnn.training.backend import in_chunks, keras, tensorflow
 
 PURPOSE = "loading a TensorFlow model"

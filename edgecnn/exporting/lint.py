@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgecnn.exporting.fastpaths import Convolution, Judged, judge
+from edgecnn.graph.fast_paths import Convolution, Judged, judge
 from edgecnn.recipes import Conv, Recipe
 
 CHANNELS = 1  # of a digit's image
@@ -18,7 +18,7 @@ class Lint:
 
 
 def lint(recipe: Recipe) -> Lint:
-    """Judge each convolution of `recipe` as static int8 with symmetric weights, which is how edgecnn quantises."""
+    """Judge each convolution of `recipe` as static int8 with symmetric weights, which is how edgecnn quantizes."""
     return Lint(recipe.name, tuple(judge(convolution) for convolution in convolutions(recipe)))
 
 

@@ -5,19 +5,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from edgecnn import folder as folders
+from edgecnn import files
+from edgecnn.card import Card, ExportRecord, versions
 from edgecnn.data import Dataset
-from edgecnn.exporting import describe
-from edgecnn.exporting.graph import onnx_module
 from edgecnn.exporting.keras_to_onnx import Original
 from edgecnn.exporting.verify import Comparison
-from edgecnn.folder import Card, ExportRecord, ModelFolder
-from edgecnn.interface import InputSpec
-from edgecnn.runtime import Classifier
-from edgecnn.score import Accuracy
+from edgecnn.folder import ModelFolder
+from edgecnn.graph import describe
+from edgecnn.graph.graph import onnx_module
+from edgecnn.metrics import Accuracy
+from edgecnn.runtime.classifier import Classifier
+from edgecnn.runtime.input_spec import InputSpec
 
 
-def foreign_card(name: str, original: Original, dataset: Dataset | None) -> Card:
+def third_party_card(name: str, original: Original, dataset: Dataset | None) -> Card:
     """The card of a model that edgecnn did not train."""
     return Card(
         name=name,
@@ -26,7 +27,7 @@ def foreign_card(name: str, original: Original, dataset: Dataset | None) -> Card
         input_dtype=original.input.dtype,
         input_scale=original.input.scale,
         parameters=original.parameters,
-        versions=folders.versions("edgecnn", "tensorflow", "keras", "numpy"),
+        versions=versions("edgecnn", "tensorflow", "keras", "numpy"),
     )
 
 
@@ -39,7 +40,7 @@ def card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
         input_dtype=classifier.input.dtype,
         input_scale=classifier.input.scale,
         parameters=describe.describe(proto).parameters,
-        versions=folders.versions("edgecnn", "onnx", "onnxruntime", "numpy"),
+        versions=versions("edgecnn", "onnx", "onnxruntime", "numpy"),
     )
 
 
@@ -56,7 +57,7 @@ def metadata_of(card: Card, spec: InputSpec, original_sha256: str) -> dict[str, 
         "recipe": card.training.recipe if card.training else "",
         "dataset": json.dumps({"source": card.data.source, "sha256": card.data.sha256}) if card.data else "",
         "original_sha256": original_sha256,
-        "versions": json.dumps(card.versions | folders.versions("tf2onnx", "onnx", "onnxruntime")),
+        "versions": json.dumps(card.versions | versions("tf2onnx", "onnx", "onnxruntime")),
         "input_scale": repr(spec.scale) if spec.dtype != "uint8" else "",
     }
     return {key: value for key, value in entries.items() if value}
@@ -85,7 +86,7 @@ def record_of(
     return ExportRecord(
         precision=precision,
         bytes=path.stat().st_size,
-        sha256=folders.sha256(path),
+        sha256=files.sha256(path),
         opset=opset,
         max_difference=comparison.max_difference,
         agreement=comparison.agreement,

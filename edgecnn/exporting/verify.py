@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.errors import VerificationError
-from edgecnn.score import Accuracy, agreement
+from edgecnn.metrics import Accuracy, agreement
 
 MOST_DIFFERENCE = 1e-5  # of probabilities, float32 against TensorFlow
 MOST_DROP = 0.003  # of accuracy, for a smaller precision

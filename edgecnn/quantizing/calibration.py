@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgecnn.data import Dataset
 from edgecnn.errors import DataError
-from edgecnn.interface import InputSpec
+from edgecnn.runtime.input_spec import InputSpec
 
 IMAGES = 512
 SEED = 0

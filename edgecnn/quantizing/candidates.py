@@ -13,7 +13,7 @@ Nodes = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to quantise. `rewriting` is a name in REWRITINGS, or AS_EXPORTED; `kept_float` names nodes.
+    """One way to quantize. `rewriting` is a name in REWRITINGS, or AS_EXPORTED; `kept_float` names nodes.
 
     Of dynamic int8 and of float16 there is one way only.
 
@@ -58,7 +58,7 @@ def mixed(
     ways = {
         "float32 by cost": (by_cost, "left in float32 where the profile says that int8 costs more"),
         "float32 stem": (first, "one input channel suits int8 kernels badly"),
-        "float32 tail": (last, "a small matrix product may not pay for being quantised"),
+        "float32 tail": (last, "a small matrix product may not pay for being quantized"),
     }
     seen: set[frozenset[str]] = {frozenset(best.kept_float)}
     for variant, (nodes, why) in ways.items():

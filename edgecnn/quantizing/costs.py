@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.exporting.graph import Graph, onnx_module
-from edgecnn.exporting.rewrites import TO_NHWC
-from edgecnn.quantizing.assignment import NEVER, Costs
-from edgecnn.quantizing.space_to_depth import ELEMENTWISE
-from edgecnn.quantizing.static import quantizable
+from edgecnn.graph.cleanup import TO_NHWC
+from edgecnn.graph.graph import Graph, onnx_module
+from edgecnn.graph.space_to_depth import ELEMENTWISE
+from edgecnn.quantizing.min_cut import NEVER, Costs
+from edgecnn.quantizing.quantizers import quantizable
 from edgecnn.quantizing.timing import turn
-from edgecnn.runtime import Classifier, profile
+from edgecnn.runtime.classifier import Classifier, profile
 
 PROFILED_SECONDS = 0.3
 PROFILED_RUNS = (30, 400)  # at least and at most: the profile's file grows with each
@@ -128,7 +128,7 @@ def _conversion_of(size: int) -> float:
 
 
 def _converter(shape: list[int]) -> Any:
-    """A model that quantises what it is given, puts it in another order, and dequantises it."""
+    """A model that quantizes what it is given, puts it in another order, and dequantizes it."""
     onnx = onnx_module()
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     nodes = [

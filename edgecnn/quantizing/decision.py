@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgecnn.bench.stats import SIGNIFICANT, Estimate, ratio, speed_verdict
-from edgecnn.quantizing.trial import Trial
+from edgecnn.quantizing.evaluator import CandidateResult
 
 Verdict = Literal["passes", "not shown faster", "less accurate"]
 
@@ -19,11 +19,11 @@ ABOUT_EQUAL = 0.01  # of a file's size: less is nobody's reason to choose
 class Decision:
     """`chosen` is None where float32 ships. `reason` is a sentence for the user."""
 
-    chosen: Trial | None
+    chosen: CandidateResult | None
     reason: str
 
 
-def verdict(trial: Trial, max_drop: float = MAX_DROP) -> Verdict:
+def verdict(trial: CandidateResult, max_drop: float = MAX_DROP) -> Verdict:
     """Whether a candidate may ship: shown faster than float32 where it was timed, and no less accurate than allowed."""
     if is_less_accurate(trial, max_drop):
         return "less accurate"
@@ -32,7 +32,7 @@ def verdict(trial: Trial, max_drop: float = MAX_DROP) -> Verdict:
     return "passes"
 
 
-def is_less_accurate(trial: Trial, max_drop: float) -> bool:
+def is_less_accurate(trial: CandidateResult, max_drop: float) -> bool:
     """Whether more than `max_drop` points are lost on balance.
 
     Of fewer than MANY images, and so few that one is more than that, a loss counts only when McNemar's test shows it:
@@ -45,7 +45,7 @@ def is_less_accurate(trial: Trial, max_drop: float) -> bool:
     return trial.drop > max_drop and trial.p_value < SIGNIFICANT
 
 
-def decide(trials: Sequence[Trial], max_drop: float = MAX_DROP) -> Decision:
+def decide(trials: Sequence[CandidateResult], max_drop: float = MAX_DROP) -> Decision:
     """The fastest that passes; of those not shown slower than it `_preferred` says which."""
     passing = [trial for trial in trials if verdict(trial, max_drop) == "passes"]
     if not passing:
@@ -54,7 +54,7 @@ def decide(trials: Sequence[Trial], max_drop: float = MAX_DROP) -> Decision:
     return Decision(chosen, _why(chosen, max_drop))
 
 
-def _as_fast_as_any(trials: Sequence[Trial]) -> Sequence[Trial]:
+def _as_fast_as_any(trials: Sequence[CandidateResult]) -> Sequence[CandidateResult]:
     """The fastest trial and those that are not shown slower, or all where none was timed."""
     timed = [(trial, trial.timing) for trial in trials if trial.timing is not None]
     if len(timed) < len(trials):
@@ -67,7 +67,7 @@ def _as_fast_as_any(trials: Sequence[Trial]) -> Sequence[Trial]:
     ]
 
 
-def _preferred(equals: Sequence[Trial]) -> Trial:
+def _preferred(equals: Sequence[CandidateResult]) -> CandidateResult:
     """Of equally fast ones, what suits every processor, unless another is shown to be more accurate."""
     everywhere = [trial for trial in equals if not trial.candidate.form.needs_exact_products]
     if not everywhere:
@@ -77,20 +77,20 @@ def _preferred(equals: Sequence[Trial]) -> Trial:
     return _smallest(better or everywhere)
 
 
-def _smallest(equals: Sequence[Trial]) -> Trial:
+def _smallest(equals: Sequence[CandidateResult]) -> CandidateResult:
     """The smallest, where sizes differ; then the most accurate; then the first."""
     smallest = min(trial.bytes for trial in equals)
     return min(equals, key=lambda trial: (int((trial.bytes / smallest - 1) / ABOUT_EQUAL), trial.drop))
 
 
-def _why(chosen: Trial, max_drop: float) -> str:
+def _why(chosen: CandidateResult, max_drop: float) -> str:
     accuracy = f"{_change(chosen)} of {chosen.validation.images:,} validation images, allowed {max_drop:g} points"
     if chosen.timing is None:
         return f"int8 by rule, {NOT_TIMED}; {accuracy}"
     return f"int8 is {spoken(chosen.timing.speedup)} times as fast as float32 here; {accuracy}"
 
 
-def _why_none(trials: Sequence[Trial], max_drop: float) -> str:
+def _why_none(trials: Sequence[CandidateResult], max_drop: float) -> str:
     """What the best candidate lacked: the fastest accurate one, or else the most accurate."""
     accurate = [trial for trial in trials if not is_less_accurate(trial, max_drop)]
     timed = [(trial, trial.timing) for trial in accurate if trial.timing is not None]
@@ -101,7 +101,7 @@ def _why_none(trials: Sequence[Trial], max_drop: float) -> str:
     return f"every int8 loses accuracy: the best, {trial.candidate.name}, {_change(trial)}, allowed {max_drop:g} points"
 
 
-def _change(trial: Trial) -> str:
+def _change(trial: CandidateResult) -> str:
     return f"it loses {trial.lost} and gains {trial.gained}"
 
 

@@ -1,9 +1,9 @@
-"""The ways to quantise, by the names users give them, and which forms of int8 suit which processor."""
+"""The ways to quantize, by the names users give them, and which forms of int8 suit which processor."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgecnn.host import architecture
+from edgecnn.host.machine import architecture
 
 Scheme = Literal["auto", "static", "dynamic", "float16"]
 Target = Literal["host", "x86-64", "arm64", "any"]

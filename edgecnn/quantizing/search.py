@@ -7,18 +7,18 @@ from typing import Any, Literal
 import numpy as np
 
 from edgecnn.bench.stats import ratio, speed_verdict
-from edgecnn.exporting.graph import Graph
 from edgecnn.exporting.verify import require_accuracy
-from edgecnn.host import multiplies_int8_exactly
+from edgecnn.graph.graph import Graph
+from edgecnn.graph.layouts import REWRITINGS
+from edgecnn.host.machine import multiplies_int8_exactly
 from edgecnn.quantizing import costs
-from edgecnn.quantizing.assignment import cheapest
 from edgecnn.quantizing.candidates import AS_EXPORTED, Candidate, calibrated, full_range, mixed, named, plain
 from edgecnn.quantizing.decision import NOT_TIMED, Decision, decide, is_less_accurate, spoken
-from edgecnn.quantizing.rewrites import REWRITINGS
+from edgecnn.quantizing.evaluator import CandidateResult, Evaluator, Timing
+from edgecnn.quantizing.float32_model import WEIGHTED
+from edgecnn.quantizing.min_cut import cheapest
+from edgecnn.quantizing.quantizers import calibrate, quantizable, quantize_static
 from edgecnn.quantizing.schemes import Target, int8_for, is_here
-from edgecnn.quantizing.source import WEIGHTED
-from edgecnn.quantizing.static import calibrate, quantizable, quantize_static
-from edgecnn.quantizing.trial import Timing, Trial, Workshop
 
 GUIDE_ROUNDS = 11  # to choose what to build next
 JUDGE_ROUNDS = 21  # to decide
@@ -42,7 +42,7 @@ class Progress:
 class Found:
     """Every trial, and what they decide."""
 
-    trials: tuple[Trial, ...]
+    trials: tuple[CandidateResult, ...]
     decision: Decision
     notes: tuple[str, ...] = ()
 
@@ -53,8 +53,8 @@ Report = Callable[[Progress], None]
 class Search:
     """One search in a workshop, for one target; `report` is told how it goes."""
 
-    def __init__(self, shop: Workshop, target: Target, max_drop: float, report: Report) -> None:
-        self.shop, self.target, self.max_drop = shop, target, max_drop
+    def __init__(self, evaluator: Evaluator, target: Target, max_drop: float, report: Report) -> None:
+        self.evaluator, self.target, self.max_drop = evaluator, target, max_drop
         self.form = int8_for(target)
         self.report = report
 
@@ -66,8 +66,8 @@ class Search:
     def run_named(self, scheme: Literal["static", "dynamic", "float16"]) -> Found:
         """Make the one candidate that `scheme` names, and say how it does. Raises ExportError, VerificationError."""
         candidate = named(scheme, self.form)
-        [trial] = self._judged([candidate]) if is_here(self.target) else [self.shop.judge(candidate, None)]
-        require_accuracy(trial.validation, self.shop.baseline, scheme)
+        [trial] = self._judged([candidate]) if is_here(self.target) else [self.evaluator.judge(candidate, None)]
+        require_accuracy(trial.validation, self.evaluator.baseline, scheme)
         if trial.timing is None:
             return Found((trial,), Decision(trial, f"asked for by name, {NOT_TIMED}"))
         speedup = trial.timing.speedup
@@ -76,7 +76,7 @@ class Search:
         notes = () if speed_verdict(speedup) == "faster" else (slower,)
         return Found((trial,), Decision(trial, reason), notes)
 
-    def _timed(self) -> list[Trial]:
+    def _timed(self) -> list[CandidateResult]:
         graphs = self.graphs()
         best = self._fastest(graphs, "timing graphs")
         parts = list(self.mixtures(best))
@@ -91,14 +91,14 @@ class Search:
         suits = self.target == "host" and best.form.reduce_range and multiplies_int8_exactly()
         return [full_range(best)] if suits else []
 
-    def _untimed(self) -> list[Trial]:
-        best = plain(UNTIMED if self.shop.graph(UNTIMED) is not None else AS_EXPORTED, self.form)
+    def _untimed(self) -> list[CandidateResult]:
+        best = plain(UNTIMED if self.evaluator.graph(UNTIMED) is not None else AS_EXPORTED, self.form)
         trials = self._answered([best, *calibrated(best)])
         if all(is_less_accurate(trial, self.max_drop) for trial in trials):
             trials += self._answered(self.spared(best))
         return trials
 
-    def _settled(self, trials: list[Trial]) -> Found:
+    def _settled(self, trials: list[CandidateResult]) -> Found:
         """Decide, and have the winner prove itself: of many candidates the luckiest is measured too fast.
 
         It is opened anew and timed again beside float32 alone, and that time is taken instead of the first.
@@ -110,20 +110,20 @@ class Search:
             if chosen is None or chosen.timing is None or chosen.candidate in proven:
                 return Found(tuple(trials), decision)
             self.report(Progress("timing the fastest again"))
-            [timing] = self.shop.race([chosen.candidate], JUDGE_ROUNDS)
+            [timing] = self.evaluator.race([chosen.candidate], JUDGE_ROUNDS)
             trials[trials.index(chosen)] = replace(chosen, timing=timing)
             proven.add(chosen.candidate)
 
     def graphs(self) -> list[Candidate]:
         """The plain candidate of each rewriting that the graph has a place for."""
         self.report(Progress("rewriting the graph"))
-        names = [name for name in (AS_EXPORTED, *REWRITINGS) if self.shop.graph(name) is not None]
+        names = [name for name in (AS_EXPORTED, *REWRITINGS) if self.evaluator.graph(name) is not None]
         return [plain(name, self.form) for name in names]
 
     def mixtures(self, best: Candidate) -> Iterator[Candidate]:
         """`best` with parts left in float32."""
         self.report(Progress("measuring the cost of each part"))
-        graph = Graph(self.shop.graph(best.rewriting))
+        graph = Graph(self.evaluator.graph(best.rewriting))
         weighted = [node.name for node in graph.nodes if node.op_type in WEIGHTED]
         units = costs.units_of(graph)
 
@@ -135,20 +135,20 @@ class Search:
 
     def by_cost(self, best: Candidate, units: dict[str, str]) -> tuple[str, ...]:
         """The nodes that the measured costs would leave in float32, of those that could run in int8."""
-        model = self.shop.graph(best.rewriting)
-        images = self.shop.calibration.images[:COST_IMAGES]
+        model = self.evaluator.graph(best.rewriting)
+        images = self.evaluator.calibration.images[:COST_IMAGES]
 
         def quantize(renamed: Any) -> Any:
             return quantize_static(renamed, calibrate(renamed, images, "minmax"), best.form)
 
-        in_int8 = cheapest(costs.measure(model, quantize, self.shop.image))
+        in_int8 = cheapest(costs.measure(model, quantize, self.evaluator.image))
         able = {node.name for node in Graph(model).nodes if node.op_type in quantizable()}
         return tuple(name for name, unit in units.items() if unit not in in_int8 and name in able)
 
     def spared(self, best: Candidate) -> list[Candidate]:
         """`best` with its 1, 2, 4, … most sensitive parts in float32, for when all of it loses too much."""
         self.report(Progress("looking for what int8 hurts"))
-        graph = Graph(self.shop.graph(best.rewriting))
+        graph = Graph(self.evaluator.graph(best.rewriting))
         units = costs.units_of(graph)
         ranked = sorted(self._sensitivities(best, graph, units).items(), key=lambda item: -item[1])
         counts = [2**power for power in range(MOST_KEPT) if 2**power < len(ranked)]
@@ -162,20 +162,20 @@ class Search:
 
     def _sensitivities(self, best: Candidate, graph: Graph, units: dict[str, str]) -> dict[str, float]:
         """How far the probabilities move, on average, when one weighted part alone runs in int8."""
-        images = self.shop.validation.images[:SENSITIVITY_IMAGES]
-        reference = self.shop.original.predict(images)
+        images = self.evaluator.validation.images[:SENSITIVITY_IMAGES]
+        reference = self.evaluator.original.predict(images)
         weighted = [node.name for node in graph.nodes if node.op_type in WEIGHTED and node.name not in best.kept_float]
         moved = {}
         for unit in dict.fromkeys(units[name] for name in weighted):
             alone = tuple(name for name, its in units.items() if its != unit)
-            answers = self.shop.opened(replace(best, kept_float=alone)).predict(images)
+            answers = self.evaluator.opened(replace(best, kept_float=alone)).predict(images)
             moved[unit] = float(np.abs(answers - reference).mean())
         return moved
 
     def _fastest(self, candidates: Sequence[Candidate], doing: str) -> Candidate:
         """The first candidate, or the fastest of those shown to be faster than it: a guide to what to build next."""
         self.report(Progress(doing))
-        first, *others = self.shop.race(candidates, GUIDE_ROUNDS) if len(candidates) > 1 else [None]
+        first, *others = self.evaluator.race(candidates, GUIDE_ROUNDS) if len(candidates) > 1 else [None]
         speedups = [(1.0, candidates[0])]
         for candidate, timing in zip(candidates[1:], others, strict=True):
             assert first is not None
@@ -185,17 +185,19 @@ class Search:
                 speedups.append((speedup.value, candidate))
         return max(speedups, key=lambda pair: pair[0])[1]
 
-    def _judged(self, candidates: Sequence[Candidate]) -> list[Trial]:
+    def _judged(self, candidates: Sequence[Candidate]) -> list[CandidateResult]:
         """All candidates timed in one run, and their answers."""
         for done, candidate in enumerate(candidates):
             self.report(Progress("building candidates", done, len(candidates)))
-            self.shop.file(candidate)
+            self.evaluator.file(candidate)
         self.report(Progress("timing candidates"))
-        return self._answered(candidates, self.shop.race(candidates, JUDGE_ROUNDS))
+        return self._answered(candidates, self.evaluator.race(candidates, JUDGE_ROUNDS))
 
-    def _answered(self, candidates: Sequence[Candidate], timings: Sequence[Timing] | None = None) -> list[Trial]:
+    def _answered(
+        self, candidates: Sequence[Candidate], timings: Sequence[Timing] | None = None
+    ) -> list[CandidateResult]:
         trials = []
         for done, candidate in enumerate(candidates):
             self.report(Progress("answering validation images", done, len(candidates)))
-            trials.append(self.shop.judge(candidate, timings[done] if timings else None))
+            trials.append(self.evaluator.judge(candidate, timings[done] if timings else None))
         return trials

@@ -15,7 +15,7 @@ def rounds(calls: Sequence[Call], count: int, seconds: float = TURN_SECONDS) -> 
     """For each of `count` rounds the median time of each call, in microseconds, in the order of `calls`.
 
     Every round gives each call one turn of `seconds`; each round starts with another one, and every second goes
-    backwards, so that none always follows the same neighbour.
+    backwards, so that none always follows the same neighbor.
     """
     for number in range(count):
         order = [(number + step) % len(calls) for step in range(len(calls))]

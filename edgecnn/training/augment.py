@@ -22,8 +22,8 @@ def augment(images: Any, how: Augmentation, seed: Any) -> Any:
     """
     tf = tensorflow("training")
     seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(5)]
-    grey = images.shape.rank == 3
-    pixels = tf.cast(images[..., None] if grey else images, tf.float32)
+    gray = images.shape.rank == 3
+    pixels = tf.cast(images[..., None] if gray else images, tf.float32)
     pixels = _distort(pixels, how, seeds[0])
     if how.elastic:
         pixels = _bend(pixels, how.elastic, seeds[4])
@@ -34,7 +34,7 @@ def augment(images: Any, how: Augmentation, seed: Any) -> Any:
     if how.noise:
         pixels = _add_noise(pixels, how.noise, seeds[3])
     changed = tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, FULL)), tf.uint8)
-    return changed[..., 0] if grey else changed
+    return changed[..., 0] if gray else changed
 
 
 def _distort(pixels: Any, how: Augmentation, seed: Any) -> Any:
@@ -54,7 +54,7 @@ def _distort(pixels: Any, how: Augmentation, seed: Any) -> Any:
 def _transforms(how: Augmentation, count: Any, height: int, width: int, seed: Any) -> Any:
     """Rows of 8 that send output to input coordinates, as ImageProjectiveTransformV3 takes them: float32 [count, 8].
 
-    Input = A (output - centre - shift) + centre, with A = shear · rotation / scale.
+    Input = A (output - center - shift) + center, with A = shear · rotation / scale.
     """
     tf = tensorflow("training")
     draws = tf.random.stateless_uniform((count, 5), seed, -1.0, 1.0)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.card import Epoch
 from edgecnn.errors import TrainingError
-from edgecnn.folder import ModelFolder, atomic
-from edgecnn.training.history import Epoch
+from edgecnn.files import atomic
+from edgecnn.folder import ModelFolder
 
 
 @dataclass(frozen=True)

@@ -1,34 +1,18 @@
-"""The record of a training: one Epoch each, as CSV, as curves, and as TensorBoard logs."""
+"""Writes the record of a training: one epoch a line as CSV, as curves, and as TensorBoard logs."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from edgecnn.card import Epoch
 from edgecnn.errors import OutputError
-from edgecnn.folder import ModelFolder, atomic
-from edgecnn.training import drawing
+from edgecnn.files import atomic
+from edgecnn.folder import ModelFolder
+from edgecnn.plots import curves
 from edgecnn.training.backend import tensorflow
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One complete epoch: training figures are means over its (distorted) batches, `learning_rate` its last."""
-
-    number: int
-    learning_rate: float
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_correct: int
-    validation_images: int
-    seconds: float
-
-    @property
-    def validation_accuracy(self) -> float:
-        return self.validation_correct / self.validation_images
 
 
 def write(folder: ModelFolder, epochs: Sequence[Epoch], title: str) -> None:
@@ -38,34 +22,7 @@ def write(folder: ModelFolder, epochs: Sequence[Epoch], title: str) -> None:
         rows.writeheader()
         rows.writerows(asdict(epoch) for epoch in epochs)
     with atomic(folder.curves) as path:
-        _draw(path, epochs, title)
-
-
-def _draw(path: Path, epochs: Sequence[Epoch], title: str) -> None:
-    figure = drawing.figure((10, 4), "drawing the training curves")
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
-
-    numbers = [epoch.number for epoch in epochs]
-    figure.suptitle(
-        f"{title}: {epochs[-1].validation_accuracy:.2%} of the validation images after {numbers[-1]} epochs"
-    )
-    loss, accuracy = figure.subplots(1, 2)
-    loss.plot(numbers, [epoch.loss for epoch in epochs], "o-", markersize=3, label="training")
-    loss.plot(numbers, [epoch.validation_loss for epoch in epochs], "o-", markersize=3, label="validation")
-    loss.set(ylabel="cross-entropy loss", yscale="log")
-    loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    loss.yaxis.set_major_formatter("{x:g}")
-    loss.yaxis.set_minor_formatter(NullFormatter())
-    accuracy.plot(numbers, [epoch.accuracy for epoch in epochs], "o-", markersize=3, label="training")
-    accuracy.plot(numbers, [epoch.validation_accuracy for epoch in epochs], "o-", markersize=3, label="validation")
-    accuracy.set(ylabel="accuracy")
-    accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    for axes in (loss, accuracy):
-        axes.set(xlabel="epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-        axes.legend()
-    drawing.save(figure, path)
+        curves.draw(path, epochs, title)
 
 
 @contextmanager

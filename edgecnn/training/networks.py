@@ -13,7 +13,7 @@ BATCH_NORM_MOMENTUM = 0.9
 def build(recipe: Recipe, image_shape: tuple[int, ...], classes: int, batch_norm: Any = None) -> Any:
     """An untrained keras.Model from `image`, uint8 [batch, *image_shape], to `probabilities`, float32 [batch, classes].
 
-    `batch_norm` is the layer class that normalises; Keras's own unless one is given. Raises DataError for images too
+    `batch_norm` is the layer class that normalizes; Keras's own unless one is given. Raises DataError for images too
     small for the recipe's pools. Weights come from Keras's global seed.
     """
     layers = keras("training").layers
@@ -66,9 +66,9 @@ def _add(x: Any, layer: Layer, classes: int, batch_norm: Any) -> Any:
         case Dropout(rate=rate):
             return layers.Dropout(rate)(x)
         case Dense(units=units, activation=activation):
-            return layers.Dense(units, activation=activation, **_initialisers(layer))(_flat(x))
+            return layers.Dense(units, activation=activation, **_initializers(layer))(_flat(x))
         case Output():
-            return layers.Dense(classes, **_initialisers(layer))(_flat(x))
+            return layers.Dense(classes, **_initializers(layer))(_flat(x))
 
 
 def _convolve(x: Any, layer: Conv, batch_norm: Any) -> Any:
@@ -79,7 +79,7 @@ def _convolve(x: Any, layer: Conv, batch_norm: Any) -> Any:
         strides=layer.stride,
         padding=layer.padding,
         use_bias=not layer.batch_norm,
-        **_initialisers(layer),
+        **_initializers(layer),
     )(x)
     if layer.batch_norm:
         x = batch_norm(momentum=BATCH_NORM_MOMENTUM)(x)
@@ -90,7 +90,7 @@ def _flat(x: Any) -> Any:
     return keras("training").layers.Flatten()(x) if len(x.shape) > 2 else x
 
 
-def _initialisers(layer: Conv | Dense | Output) -> dict[str, Any]:
+def _initializers(layer: Conv | Dense | Output) -> dict[str, Any]:
     return {
         name: _normal(normal)
         for name, normal in (("kernel_initializer", layer.weights), ("bias_initializer", layer.biases))

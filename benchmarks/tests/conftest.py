@@ -1,0 +1,5 @@
+"""The fixtures that all tests share."""
+
+from shared_fixtures import edgecnn, exported, few_digits, mnist, pi, small_mnist, tiny
+
+__all__ = ["edgecnn", "exported", "few_digits", "mnist", "pi", "small_mnist", "tiny"]

@@ -1,0 +1,136 @@
+"""One contender's way through a run: its processes, its time limit, and what it has yielded so far."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn.bench.contenders import Contender
+from edgecnn.bench.results import OFFLINE_BATCHES, Load, Measurement, Memory, Plan, Round
+from edgecnn.bench.scenarios import rounds_of
+from edgecnn.bench.worker_process import WorkerProcess
+from edgecnn.data import Dataset
+from edgecnn.errors import BenchError, EdgecnnError
+from edgecnn.files import size
+from edgecnn.metrics import Accuracy, accuracy
+
+# Where a process's memory lies moves its times by one to three per cent, more than rounds in one process differ. So a
+# contender that starts within this many seconds gets a new process each round, and its interval includes that luck.
+STARTS_QUICKLY = 1.5
+
+
+class ContenderRun:
+    """Runs one contender. What goes wrong with it becomes its `failure`, and it is asked for nothing more."""
+
+    def __init__(self, contender: Contender, images: Path, dataset: Dataset | None, plan: Plan) -> None:
+        self.contender, self.images, self.dataset, self.plan = contender, images, dataset, plan
+        # A file that was converted for the run does not outlive it, but for its name.
+        converted = contender.runtime == "litert"
+        self._entered = replace(contender, file=Path(contender.file.name)) if converted else contender
+        self._scenario = rounds_of(plan, len(dataset.test) if dataset else max(OFFLINE_BATCHES))
+        self.failure: str | None = None
+        self._loads: list[Load] = []
+        self._memories: list[Memory] = []
+        self._rounds: list[Round] = []
+        self._floor: list[int] = []
+        self._answers: list[int] | None = None
+        self._process: WorkerProcess | None = None
+        self._patience = plan.timeout
+        self._file = _state(contender.file)
+        self._bytes = size(contender.file)  # now, as a converted file does not outlive the run
+
+    def start(self) -> None:
+        """Start a process, have it load the file and warm up."""
+        self._try(self._start)
+
+    def round(self, number: int) -> None:
+        """Take one round, in a new process where that is quick."""
+        self._try(lambda: self._round(number))
+
+    def finish(self) -> None:
+        """Measure the floor, and have every test image answered."""
+        self._try(self._finish)
+
+    def fail(self, reason: str) -> None:
+        """Nothing more is asked of this contender."""
+        self.failure = reason
+        self.close()
+
+    def close(self) -> None:
+        if self._process:
+            self._process.close()
+            self._process = None
+
+    @property
+    def rounds(self) -> int:
+        """How many there are to take."""
+        return self._scenario.count
+
+    @property
+    def measurement(self) -> Measurement:
+        """What there is so far."""
+        return Measurement(
+            contender=self._entered,
+            file_bytes=self._bytes,
+            loads=tuple(self._loads),
+            memories=tuple(self._memories),
+            rounds=tuple(self._rounds),
+            floor_ns=tuple(self._floor),
+            answers=tuple(self._answers) if self._answers is not None else None,
+            accuracy=self._accuracy(),
+            failure=self.failure,
+        )
+
+    def _accuracy(self) -> Accuracy | None:
+        if self._answers is None or self.dataset is None:
+            return None
+        return accuracy(self.dataset.test.name, np.array(self._answers, np.int64), self.dataset.test.labels)
+
+    def _start(self) -> None:
+        self._process = WorkerProcess(self.contender, self.images)
+        loaded = self._ask("load")
+        self._loads.append(Load(**loaded, cold_ns=time.perf_counter_ns() - self._process.started_ns))
+        seconds, queries = self.plan.warm_up_seconds, self.plan.warm_up_queries
+        self._ask("warm_up", seconds, batch=self.plan.batch, seconds=seconds, queries=queries)
+
+    def _round(self, number: int) -> None:
+        if _state(self.contender.file) != self._file:
+            raise BenchError(f"{self.contender.file} was changed or removed while it was measured: measure again")
+        if number and self._loads[0].cold_ns < STARTS_QUICKLY * 1e9:
+            self.close()
+            self._start()
+        self._rounds += self._scenario.take(self._ask, number)
+        self._memories.append(Memory(**self._ask("memory")))
+
+    def _finish(self) -> None:
+        self._floor += self._ask("floor", 1.0)["ns"]
+        if self.dataset:
+            self._answers = self._ask("answers")["labels"]
+
+    def _try(self, step: Callable[[], None]) -> None:
+        if self.failure:
+            return
+        try:
+            step()
+        except EdgecnnError as error:
+            self.fail(str(error))
+
+    def _ask(self, command: str, expected: float = 0.0, **arguments: Any) -> dict[str, Any]:
+        """Have a command done. What it takes beyond `expected` seconds uses up the contender's time limit."""
+        assert self._process is not None
+        started = time.perf_counter()
+        answer = self._process.ask(command, self._patience + expected, **arguments)
+        self._patience -= max(0.0, time.perf_counter() - started - expected)
+        return answer
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What changes when a file or folder is written, or None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size

@@ -1,0 +1,60 @@
+"""The JSON of a run: figures first, all raw samples below them, checked by type on the way back in."""
+
+from dataclasses import dataclass
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from edgecnn.bench.compare import Comparison
+from edgecnn.bench.figures import Pair, Row, Summary
+from edgecnn.bench.results import Bench
+from edgecnn.errors import BenchError
+
+FORMAT: Literal[2] = 2  # 1 had no pairs, stability_issues and processes
+SCHEMA = Path(__file__).with_name("schema.json")
+
+
+@dataclass(frozen=True)
+class Document:
+    """What `--json` writes. `contenders` and `pairs` follow from `bench`, which has everything that was measured."""
+
+    format: Literal[2]
+    stable: bool
+    contenders: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
+    comparison: Comparison | None
+    bench: Bench
+
+
+def to_json(summary: Summary, comparison: Comparison | None = None) -> str:
+    """The run as one line of JSON, of the form that `schema.json` describes."""
+    bench = summary.bench
+    document = Document(FORMAT, bench.is_stable, summary.rows, summary.pairs, comparison, bench)
+    return msgspec.json.encode(document, enc_hook=str).decode() + "\n"
+
+
+def read(path: Path) -> Bench:
+    """The run that a file holds. Raises BenchError for a file that cannot be read, or that `to_json` did not write."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Document, dec_hook=_from_text).bench
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}; give a file that --json wrote") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BenchError) as error:
+        raise BenchError(
+            f"{path} is not what this version's 'edgecnn bench --json' writes ({error}): measure again"
+        ) from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a document, as `schema.json` has it."""
+    found: dict[str, Any] = msgspec.json.schema(Document, schema_hook=lambda _: {"type": "string"})
+    for part in found["$defs"].values():
+        if "description" in part:
+            part["description"] = cleandoc(part["description"])  # as Python itself does from 3.13 on
+    return found
+
+
+def _from_text(kind: type, value: Any) -> Any:
+    return kind(value)  # a Path, the one type here that JSON has not

@@ -1,0 +1,69 @@
+"""Finds the data that a model was made with, so that later stages need not be told."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgecnn.card import Card
+from edgecnn.data import MNIST, Dataset, load
+from edgecnn.errors import DataError
+
+MNIST_SHAPE, MNIST_CLASSES = (28, 28), 10
+
+
+class TakesImages(Protocol):
+    """What a model takes: runtime's InputSpec, which stands further along the pipeline."""
+
+    def matches(self, image_shape: tuple[int, ...]) -> bool: ...
+
+    def prepare(self, images: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The data that a card or an ONNX file names."""
+
+    source: str
+    sha256: str
+
+
+def origin_of(card: Card | None, metadata: Mapping[str, str] | None = None) -> Origin | None:
+    """What the card says, else what the ONNX file's own metadata says, else None."""
+    if card and card.data:
+        return Origin(card.data.source, card.data.sha256)
+    try:
+        recorded = json.loads((metadata or {}).get("dataset") or "null")
+        return Origin(recorded["source"], recorded["sha256"]) if recorded else None
+    except (ValueError, TypeError, KeyError):
+        return None  # another tool's entry of that name
+
+
+def find_dataset(origin: Origin | None, data: str | Path | None, spec: TakesImages, classes: int) -> Dataset | None:
+    """The data to score a model with: `data` as told, else its origin, else MNIST if the model has its form, else None.
+
+    Raises DataError if the data cannot be read or has other classes, InputError if it has other images.
+    """
+    if data is not None:
+        dataset = load(data)
+    elif origin is not None:
+        dataset = _again(origin)
+    elif spec.matches(MNIST_SHAPE) and classes == MNIST_CLASSES:
+        dataset = load(MNIST)
+    else:
+        return None
+    spec.prepare(dataset.test.images[:1])
+    if len(dataset.labels) != classes:
+        raise DataError(f"{dataset.source} has {len(dataset.labels)} classes, the model {classes}: give its own --data")
+    return dataset
+
+
+def _again(origin: Origin) -> Dataset:
+    try:
+        dataset = load(origin.source)
+    except DataError as error:
+        raise DataError(f"the data that the model was trained with is not to be had ({error}); give --data") from None
+    if dataset.sha256 != origin.sha256:
+        raise DataError(f"{origin.source} has changed since the model was trained: give the same data with --data")
+    return dataset

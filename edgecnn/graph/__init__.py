@@ -1,0 +1,1 @@
+"""[onnx] Everything that reads or edits an ONNX graph."""

@@ -1,0 +1,108 @@
+"""[onnx] What a graph is made of: operators, parameters, multiply-accumulates."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgecnn.graph.graph import Graph, attributes
+
+WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QGemm")
+# Which inputs of an integer operator are images, weights and biases; the others are scales and zero points.
+VALUES = {
+    "ConvInteger": (0, 1),
+    "MatMulInteger": (0, 1),
+    "QLinearConv": (0, 3, 8),
+    "QLinearMatMul": (0, 3),
+    "QGemm": (0, 3, 6),
+}
+PASSING = ("DequantizeLinear", "Cast", "Reshape")  # between a stored value and who reads it
+NO_READERS = ("QuantizeLinear", *PASSING, "Clip", "Squeeze", "Pad", "ReduceMean")
+INT64 = 7  # of positions and sizes, never of weights
+
+
+@dataclass(frozen=True)
+class Description:
+    """`operators` counts nodes by type; `macs` are multiply-accumulates for one image, None where shapes are open."""
+
+    opset: int
+    ir_version: int
+    operators: dict[str, int]
+    parameters: int
+    macs: int | None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def describe(model: Any) -> Description:
+    """Describe a ModelProto."""
+    graph = Graph(model)
+    return Description(
+        opset=next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0),
+        ir_version=model.ir_version,
+        operators=dict(Counter(node.op_type for node in model.graph.node).most_common()),
+        parameters=_parameters(graph),
+        macs=_macs(graph),
+    )
+
+
+def _parameters(graph: Graph) -> int:
+    """Values of weights and biases: what Conv and Gemm read, through DequantizeLinear where quantized."""
+    counted: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.op_type in NO_READERS or _multiplies_scales(graph, node):
+            continue
+        for name in _values(node):
+            tensor = _stored(graph, name)
+            if tensor is not None and tensor.data_type != INT64:
+                counted[tensor.name] = math.prod(tensor.dims)
+    return sum(counted.values())
+
+
+def _values(node: Any) -> list[str]:
+    """The inputs of a node without scales and zero points."""
+    return [name for at, name in enumerate(node.input) if at in VALUES.get(node.op_type, range(len(node.input)))]
+
+
+def _multiplies_scales(graph: Graph, node: Any) -> bool:
+    """Dynamic quantization computes an activation's scale and multiplies it by the weights', which is stored."""
+    makers = map(graph.producer, node.input)
+    return node.op_type == "Mul" and any(maker and maker.op_type == "DynamicQuantizeLinear" for maker in makers)
+
+
+def _stored(graph: Graph, name: str) -> Any | None:
+    """The initializer that a node reads as `name`, directly, dequantized or reshaped."""
+    maker = graph.producer(name)
+    if maker is not None and maker.op_type in PASSING:
+        name = maker.input[0]
+    return next((tensor for tensor in graph.proto.initializer if tensor.name == name), None)
+
+
+def _macs(graph: Graph) -> int | None:
+    counted = [macs for _, macs in weighted(graph)]
+    return None if None in counted else sum(map(int, counted))  # type: ignore[arg-type]
+
+
+def weighted(graph: Graph) -> Iterator[tuple[Any, int | None]]:
+    """Each convolution and matrix product with its multiply-accumulates for one image, None where shapes are open.
+
+    They are its outputs × the values summed for each.
+    """
+    shapes = graph.shapes(1)
+    for node in graph.nodes:
+        if node.op_type in WEIGHTED:
+            weights = shapes.get(_values(node)[1], ())
+            outputs = shapes.get(node.output[0], ())
+            is_open = not weights or not outputs or None in weights or None in outputs
+            yield node, None if is_open else math.prod(map(int, outputs)) * _summed(node, weights)  # type: ignore[arg-type]
+
+
+def _summed(node: Any, weights: tuple[int | None, ...]) -> int:
+    """How many products make one output."""
+    sizes = [int(size or 0) for size in weights]
+    if "Conv" in node.op_type:
+        return math.prod(sizes[1:])
+    return sizes[-1] if attributes(node).get("transB") else sizes[-2]

@@ -1,0 +1,1 @@
+"""What machine this is, and what else it does meanwhile: load, temperature, throttling."""

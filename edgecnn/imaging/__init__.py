@@ -1,0 +1,1 @@
+"""Any picture → what a model wants to see."""

@@ -1,0 +1,92 @@
+"""Any picture → the pixels a model takes; shared by predict and by image folders."""
+
+import io
+import struct
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from edgecnn.errors import ImageError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+# A photograph of a 50-megapixel camera passes; a decompression bomb does not. Only the header is read before the check.
+MOST_PIXELS = 60_000_000
+GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "F"})
+LIGHT = 127
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, struct.error)  # from Pillow, for a missing or damaged file
+
+
+def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
+    """Open and decode one picture, its rotation tag applied. `name` stands for it in messages.
+
+    Raises ImageError for a missing file, one that is no picture, a damaged one, and one of more than MOST_PIXELS.
+    """
+    name = name or str(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MOST_PIXELS is stricter
+            picture = Image.open(source)
+        if picture.width * picture.height > MOST_PIXELS:
+            raise ImageError(
+                f"{name} has {picture.width}×{picture.height} pixels, more than {MOST_PIXELS:,}: make it smaller first"
+            )
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+    except Image.DecompressionBombError:
+        raise ImageError(f"{name} has more than {MOST_PIXELS:,} pixels: make it smaller first") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{name} is no picture that can be read: give a PNG or JPEG file") from None
+    except DAMAGED as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name} cannot be read as a picture ({reason}): give a whole PNG or JPEG file") from None
+    return picture
+
+
+def is_gray(picture: Image.Image) -> bool:
+    """Whether the picture's file stores one brightness per pixel."""
+    return picture.mode in GRAY_MODES
+
+
+def pixels(picture: Image.Image, *, color: bool) -> NDArray[np.uint8]:
+    """The picture as uint8 [height, width], or [height, width, 3] with `color`; transparency shows white paper."""
+    if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow's own conversion clips instead of scaling
+        return _as_uint8(np.asarray(picture, np.float32) / 257, color=color)
+    if picture.mode == "P" or "A" in picture.getbands() or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return np.asarray(picture.convert("RGB" if color else "L"))
+
+
+def to_png(image: NDArray[np.uint8]) -> bytes:
+    """An image, uint8 [height, width] or [height, width, 3], as the bytes of a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+def _as_uint8(gray: NDArray[np.floating], *, color: bool) -> NDArray[np.uint8]:
+    bytes_ = np.clip(np.round(gray), 0, 255).astype(np.uint8)
+    return np.repeat(bytes_[..., None], 3, axis=-1) if color else bytes_
+
+
+def to_input(picture: Image.Image, height: int, width: int, *, color: bool) -> NDArray[np.uint8]:
+    """Bring a picture into a model's form: uint8 [height, width] or, with `color`, [height, width, 3].
+
+    A gray model is taken to want light ink on a dark ground, as MNIST is; a picture with a light border is inverted,
+    and its paper, which is never quite white, made 0. A white-on-black one of the right size keeps its very pixels.
+    """
+    image = pixels(picture, color=color)
+    if image.shape[:2] != (height, width):
+        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    return _ink_on_black(image, float(np.median(border))) if not color and border.mean() > LIGHT else image
+
+
+def _ink_on_black(image: NDArray[np.uint8], paper: float) -> NDArray[np.uint8]:
+    """Invert dark ink on light paper, so that `paper`'s brightness becomes 0 and the darkest ink 255."""
+    contrast = max(paper - float(image.min()), 1.0)
+    return np.clip(np.round((paper - image) * (255 / contrast)), 0, 255).astype(np.uint8)

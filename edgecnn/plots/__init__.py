@@ -1,0 +1,1 @@
+"""[matplotlib] Draws a training: its curves, its confusion, its errors, and what the layers see."""

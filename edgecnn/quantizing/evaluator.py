@@ -1,0 +1,180 @@
+"""[onnx] Builds candidates, has them answer the validation images, and times them beside the float32 model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.bench.stats import SIGNIFICANT, Estimate, mcnemar, ratio
+from edgecnn.data import Split
+from edgecnn.errors import VerificationError
+from edgecnn.exporting.verify import compare, require_equal
+from edgecnn.graph.graph import onnx_module, use_oldest_format
+from edgecnn.graph.layouts import REWRITINGS
+from edgecnn.metrics import Accuracy
+from edgecnn.quantizing.calibration import Calibration
+from edgecnn.quantizing.candidates import AS_EXPORTED, Candidate
+from edgecnn.quantizing.quantizers import calibrate, dynamic, float16, quantize_static
+from edgecnn.quantizing.schemes import Method
+from edgecnn.quantizing.timing import rounds
+from edgecnn.runtime.classifier import Classifier
+
+EQUAL_IMAGES = 256  # on which a rewritten float32 graph must answer like the original
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians of each round in microseconds, of a candidate and of float32 beside it."""
+
+    medians_us: tuple[float, ...]
+    float32_us: tuple[float, ...]
+
+    @property
+    def latency_us(self) -> float:
+        return float(np.median(self.medians_us))
+
+    @property
+    def relative(self) -> tuple[float, ...]:
+        """Each round's time in float32's: comparable between timings, whatever the machine did meanwhile."""
+        return tuple(mine / its for mine, its in zip(self.medians_us, self.float32_us, strict=True))
+
+    @property
+    def speedup(self) -> Estimate:
+        """Float32's time over the candidate's, with its 95 % interval."""
+        return ratio(self.float32_us, self.medians_us)
+
+
+@dataclass(frozen=True)
+class CandidateResult:
+    """What came of a candidate.
+
+    `lost` and `gained` are the validation images that float32 alone, and the candidate alone, labels right; `wrong` are
+    those, by position, that the candidate labels wrong. `timing` is None where the target is another machine.
+    """
+
+    candidate: Candidate
+    bytes: int
+    validation: Accuracy
+    lost: int
+    gained: int
+    timing: Timing | None
+    wrong: frozenset[int] = frozenset()
+
+    @property
+    def drop(self) -> float:
+        """Percentage points of accuracy lost on balance; negative for a gain."""
+        return 100 * (self.lost - self.gained) / self.validation.images
+
+    @property
+    def p_value(self) -> float:
+        """McNemar's, that the two are equally accurate."""
+        return mcnemar(self.lost, self.gained)
+
+    def is_more_accurate(self, other: "CandidateResult") -> bool:
+        """Whether McNemar's test shows it, on the images that one of the two alone labels right."""
+        mine, its = len(other.wrong - self.wrong), len(self.wrong - other.wrong)
+        return mine > its and mcnemar(its, mine) < SIGNIFICANT
+
+
+class Evaluator:
+    """One float32 model, its calibration and validation images, and a scratch folder for candidates' files."""
+
+    def __init__(
+        self, original: Classifier, model: Any, calibration: Calibration, validation: Split, scratch: Path
+    ) -> None:
+        self.original, self.source, self.model = original, original.path, model
+        self.calibration, self.validation = calibration, validation
+        self._scratch = scratch
+        self._graphs: dict[str, Any] = {}
+        self._ranges: dict[tuple[str, Method], Any] = {}
+        self._files: dict[Candidate, Path] = {}
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Which validation images the float32 model labels right."""
+        return self._right(self.original)
+
+    @property
+    def image(self) -> NDArray[Any]:
+        """What is timed: one image, as many times as a model of a fixed batch takes."""
+        return np.repeat(self.original.input.prepare(self.validation.images[:1]), self.original.batch or 1, axis=0)
+
+    def graph(self, rewriting: str) -> Any | None:
+        """The float32 graph so rewritten, or None where that cannot be done exactly."""
+        if rewriting not in self._graphs:
+            self._graphs[rewriting] = self.model if rewriting == AS_EXPORTED else self._rewritten(rewriting)
+        return self._graphs[rewriting]
+
+    def _rewritten(self, rewriting: str) -> Any | None:
+        model = REWRITINGS[rewriting](self.model)
+        if model is None:
+            return None
+        path = self._write(model, f"float32 {len(self._graphs)}")
+        images = self.validation.images[:EQUAL_IMAGES]
+        try:
+            require_equal(compare(Classifier(path).predict(images), self.original.predict(images)), rewriting)
+        except VerificationError:
+            return None  # a large network may round too differently; it has other candidates
+        return model
+
+    def quantized(self, candidate: Candidate) -> Any:
+        """The candidate as a ModelProto. Raises ExportError."""
+        match candidate.scheme:
+            case "dynamic":
+                return dynamic(self.model)
+            case "float16":
+                return float16(self.model)
+        model = self.graph(candidate.rewriting)
+        key = (candidate.rewriting, candidate.method)
+        if key not in self._ranges:
+            self._ranges[key] = calibrate(model, self.calibration.images, candidate.method)
+        return quantize_static(model, self._ranges[key], candidate.form, candidate.kept_float)
+
+    def file(self, candidate: Candidate) -> Path:
+        """The candidate's file. Raises ExportError."""
+        if candidate not in self._files:
+            self._files[candidate] = self._write(self.quantized(candidate), f"candidate {len(self._files)}")
+        return self._files[candidate]
+
+    def _write(self, model: Any, name: str) -> Path:
+        path = self._scratch / f"{name}.onnx"
+        use_oldest_format(model)
+        onnx_module().save(model, path)
+        return path
+
+    def opened(self, candidate: Candidate) -> Classifier:
+        return Classifier(self.file(candidate), threads=1)
+
+    def race(self, candidates: Sequence[Candidate], count: int) -> list[Timing]:
+        """Time candidates beside float32 in `count` rounds, each opened anew."""
+        return race([self.source, *map(self.file, candidates)], self.image, count)
+
+    def judge(self, candidate: Candidate, timing: Timing | None) -> CandidateResult:
+        """Have the candidate answer the validation images."""
+        path = self.file(candidate)
+        right = self._right(self.opened(candidate))
+        score = Accuracy(self.validation.name, int(right.sum()), len(right))
+        lost, gained = int((self.right & ~right).sum()), int((right & ~self.right).sum())
+        wrong = frozenset(np.flatnonzero(~right).tolist())
+        return CandidateResult(candidate, path.stat().st_size, score, lost, gained, timing, wrong)
+
+    def _right(self, classifier: Classifier) -> NDArray[np.bool_]:
+        answers = classifier.predict(self.validation.images).argmax(axis=1)
+        return np.asarray(answers == self.validation.labels)
+
+    @property
+    def baseline(self) -> Accuracy:
+        """Of the float32 model."""
+        return Accuracy(self.validation.name, int(self.right.sum()), len(self.right))
+
+
+def race(files: Sequence[Path], image: NDArray[Any], count: int) -> list[Timing]:
+    """Time every file beside the first, side by side in `count` rounds, each on one thread."""
+    sessions = [Classifier(path, threads=1) for path in files]
+    calls = [partial(session.run, image) for session in sessions]
+    first, *others = zip(*rounds(calls, count), strict=True)
+    return [Timing(medians, first) for medians in others]

@@ -1,0 +1,154 @@
+"""[onnx] The quantizers: static int8 in QDQ form with its calibration, dynamic int8, and float16."""
+
+import logging
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, redirect_stdout
+from copy import deepcopy
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.data.dataset import chunks
+from edgecnn.errors import ExportError
+from edgecnn.graph.graph import Graph, onnx_module
+from edgecnn.graph.quantized_cleanup import clean, pixel_tensors
+from edgecnn.quantizing.schemes import Int8, Method
+
+CALIBRATION_CHUNK = 64  # images a run: every activation of theirs is in memory at once
+ALTERNATIVE = "try --scheme dynamic or float16"
+# A softmax is cheaper in float32 than between a Quantize and a Dequantize, and its results are what users read.
+KEPT_FLOAT = ("Softmax",)
+
+
+def quantizable() -> frozenset[str]:
+    """The operators that onnxruntime's quantizer has an int8 form of, less those that never pay."""
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    return frozenset({*QDQRegistry, *QLinearOpsRegistry}.difference(KEPT_FLOAT))
+
+
+def calibrate(model: Any, images: NDArray[Any], method: Method) -> Any:
+    """The range of every activation over `images`, as the model takes them: onnxruntime's TensorsData.
+
+    A tensor that still holds the pixels of a uint8 image ranges from 0 to 255, whatever the images hold. Raises
+    ExportError.
+    """
+    from onnxruntime.quantization import calibrate as ort
+
+    methods = {
+        "minmax": ort.CalibrationMethod.MinMax,
+        "percentile": ort.CalibrationMethod.Percentile,
+        "entropy": ort.CalibrationMethod.Entropy,
+    }
+    onnx = onnx_module()
+    with tempfile.TemporaryDirectory() as scratch, quiet(), telling("calibrated"):
+        file = Path(scratch) / "model.onnx"
+        onnx.save(model, file)
+        calibrator = ort.create_calibrator(
+            file, sorted(quantizable()), str(Path(scratch) / "augmented.onnx"), methods[method]
+        )
+        for batch in _batches(images, model):
+            calibrator.collect_data(_Once({model.graph.input[0].name: batch}))
+        ranges = calibrator.compute_data()
+    pixels = pixel_tensors(Graph(model))
+    # Of a range from 0 to 0, onnxruntime would make one that reaches below 0, where a Relu is left to the range's end.
+    zeros = [name for name in ranges if not np.any(ranges[name].range_value)]
+    for name, highest in [(name, 1) for name in zeros] + [(name, 255) for name in pixels if name in ranges]:
+        ranges[name] = ort.TensorData(lowest=np.array(0, np.float32), highest=np.array(highest, np.float32))
+    return ranges
+
+
+def _batches(images: NDArray[Any], model: Any) -> Iterator[NDArray[Any]]:
+    """The images in chunks, or in batches of the size that the model asks for: the last with some of them again."""
+    size = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
+    for chunk in chunks(images, size or CALIBRATION_CHUNK):
+        yield np.resize(chunk, (size or len(chunk), *chunk.shape[1:]))
+
+
+def quantize_static(model: Any, ranges: Any, form: Int8, kept_float: Collection[str] = ()) -> Any:
+    """A ModelProto in int8, but for the nodes named in `kept_float`; clean. Raises ExportError."""
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    types = {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8}
+    copy = type(model)()
+    copy.CopyFrom(model)  # the quantizer changes what it is given
+    with quiet(), telling("quantized"):
+        quantizer = QDQQuantizer(
+            onnx_module().shape_inference.infer_shapes(copy),
+            form.per_channel,
+            form.reduce_range,
+            types[form.weights],
+            types[form.activations],
+            deepcopy(ranges),  # likewise
+            [],
+            list(kept_float),
+            sorted(quantizable()),
+            {},
+        )
+        quantizer.quantize_model()
+    quantized = quantizer.model.model
+    OnnxModel.graph_topological_sort(quantized.graph)
+    clean(quantized, model)
+    return quantized
+
+
+def dynamic(model: Any) -> Any:
+    """The ModelProto with int8 weights and activations quantized as they come: small, but slow for convolutions.
+
+    Raises ExportError.
+    """
+    from onnxruntime import quantization as ort
+
+    onnx = onnx_module()
+    with tempfile.TemporaryDirectory() as scratch, quiet(), telling("quantized"):
+        source, output = (Path(scratch) / name for name in ("source.onnx", "output.onnx"))
+        onnx.save(model, source)
+        ort.quantize_dynamic(source, output, per_channel=True, weight_type=ort.QuantType.QUInt8)
+        return onnx.load(output)
+
+
+def float16(model: Any) -> Any:
+    """The ModelProto with half the bytes a weight; input and output stay as they are. Raises ExportError."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    copy = type(model)()
+    copy.CopyFrom(model)  # it changes what it is given
+    with telling("made float16"):
+        return convert_float_to_float16(copy, keep_io_types=True)
+
+
+class _Once:
+    """A calibration data reader of one batch."""
+
+    def __init__(self, feed: dict[str, NDArray[Any]]) -> None:
+        self._feeds = iter([feed])
+
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        return next(self._feeds, None)
+
+
+@contextmanager
+def telling(done: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # onnxruntime raises a dozen unrelated types
+        reason = " ".join(str(error).split())
+        raise ExportError(f"the model cannot be {done}: {reason}; {ALTERNATIVE}") from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """onnxruntime's quantizer logs advice on the root logger, and its calibrators print."""
+    level = logging.root.level
+    logging.root.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    finally:
+        logging.root.setLevel(level)

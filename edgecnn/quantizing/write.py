@@ -1,0 +1,168 @@
+"""[onnx] Writes what was decided: the file that ships, described in its metadata and in the card, tuned and scored."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from edgecnn.card import Card, ExportRecord
+from edgecnn.data import Dataset
+from edgecnn.exporting import records
+from edgecnn.exporting.export import copy_source, score_of
+from edgecnn.exporting.verify import compare
+from edgecnn.files import atomic, sha256
+from edgecnn.folder import ModelFolder
+from edgecnn.graph.graph import metadata, onnx_module
+from edgecnn.host import machine
+from edgecnn.metrics import Accuracy
+from edgecnn.quantizing.candidates import Candidate
+from edgecnn.quantizing.decision import NOT_TIMED
+from edgecnn.quantizing.evaluator import Evaluator
+from edgecnn.quantizing.result import QuantizationResult, decision_entry, with_rounds
+from edgecnn.quantizing.schemes import Scheme, Target, is_here
+from edgecnn.quantizing.search import Found, Progress, Report
+from edgecnn.quantizing.session_tuning import Tuning, tune
+from edgecnn.runtime.classifier import Classifier
+from edgecnn.runtime.settings import ENTRY, with_settings
+
+# Where a file runs as fast as it can; it answers the same everywhere.
+ARITHMETIC = {"VNNI": "fast on x86-64 with VNNI", "uint8": "fast on every x86-64", "int8": "fast on arm64"}
+DECISION, QUANTIZATION = "decision", "quantization"  # keys of an ONNX file's metadata
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, and where it goes."""
+
+    folder: ModelFolder
+    dataset: Dataset
+    scheme: Scheme
+    target: Target
+    max_drop: float
+
+
+def precision_of(scheme: Scheme, target: Target) -> str:
+    """The name by which a folder knows the file: int8 for another kind of processor has one of its own."""
+    if scheme in ("dynamic", "float16"):
+        return scheme
+    return "int8" if is_here(target) or target == "any" else f"int8-{target}"
+
+
+def ship(request: Request, evaluator: Evaluator, found: Found, report: Report) -> QuantizationResult:
+    """Write the file and the card. Raises OutputError; then nothing is written."""
+    chosen = found.decision.chosen
+    precision = precision_of(request.scheme, request.target) if chosen else "float32"
+    path = request.folder.onnx(precision)
+    proto = onnx_module().load(evaluator.file(chosen.candidate) if chosen else evaluator.source)
+    decision = decision_entry(found.trials, chosen, found.decision.reason, request.max_drop)
+    entries = _entries(request, evaluator, chosen.candidate if chosen else None) | {DECISION: json.dumps(decision)}
+    with atomic(path) as temporary:
+        records.save(proto, temporary, entries)
+        tuning = _tuned(temporary, request, evaluator, report)
+        before, after, record = _scored(temporary, precision, proto, request, evaluator)
+        records.save(proto, temporary, _with_tuning(entries, tuning) | records.scored(after))
+        record = replace(record, bytes=temporary.stat().st_size, sha256=sha256(temporary))
+    if chosen:
+        copy_source(evaluator.source, request.folder)
+    record = replace(record, quantization=json.loads(entries.get(QUANTIZATION, "{}")))
+    record = replace(record, decision=with_rounds(decision, found.trials))
+    removed = _outdated(request) if chosen is None else None
+    card = _card(request, evaluator, proto, path, record, removed)
+    request.folder.write_card(card)
+    if removed:
+        removed.unlink()
+    return QuantizationResult(
+        path=path,
+        target=request.target,
+        max_drop=request.max_drop,
+        chosen=chosen,
+        reason=found.decision.reason,
+        trials=found.trials,
+        baseline=evaluator.baseline,
+        before=before,
+        after=after,
+        record=record,
+        bytes_before=evaluator.source.stat().st_size,
+        card=card,
+        tuning=tuning,
+        notes=(*evaluator.calibration.notes, *found.notes),
+        removed=removed,
+    )
+
+
+def _entries(request: Request, evaluator: Evaluator, candidate: Candidate | None) -> dict[str, str]:
+    """The source's metadata and, of a quantized file, how it was made; settings were measured on another graph."""
+    entries = metadata(onnx_module().load(evaluator.source, load_external_data=False))
+    if candidate is None:
+        return entries
+    entries.pop(ENTRY, None)
+    return entries | {QUANTIZATION: json.dumps(_details(candidate, request, evaluator))}
+
+
+def _details(candidate: Candidate, request: Request, evaluator: Evaluator) -> dict[str, Any]:
+    if candidate.scheme == "dynamic":
+        return {"scheme": "dynamic", "weights": "uint8"}
+    if candidate.scheme == "float16":
+        return {"scheme": "float16"}
+    form = candidate.form
+    return {
+        "scheme": "static",
+        "target": request.target,
+        "timing": f"timed on {machine.cpu_name() or machine.fingerprint()}" if is_here(request.target) else NOT_TIMED,
+        "graph": candidate.rewriting,
+        "activations": form.activations,
+        "weights": form.weights,
+        "per_channel": form.per_channel,
+        "reduce_range": form.reduce_range,
+        "arithmetic": ARITHMETIC["VNNI" if form.needs_exact_products else form.activations],
+        "kept_float": list(candidate.kept_float),
+        "calibration": evaluator.calibration.record.to_dict() | {"method": candidate.method},
+    }
+
+
+def _tuned(path: Path, request: Request, evaluator: Evaluator, report: Report) -> Tuning | None:
+    if not is_here(request.target):
+        return None
+    return tune(path, evaluator.image, lambda done, of: report(Progress("tuning the session", done, of)))
+
+
+def _with_tuning(entries: dict[str, str], tuning: Tuning | None) -> dict[str, str]:
+    if tuning is None:
+        return entries
+    return with_settings(entries, machine.fingerprint(), onnxruntime.__version__, tuning.settings)
+
+
+def _scored(
+    path: Path, precision: str, proto: Any, request: Request, evaluator: Evaluator
+) -> tuple[Accuracy, Accuracy, ExportRecord]:
+    """Accuracy on the test split of float32 and of the file, and the file's record."""
+    test = request.dataset.test
+    reference = evaluator.original.predict(test.images)
+    answers = Classifier(path, threads=1).predict(test.images)
+    before, after = score_of(reference, test), score_of(answers, test)
+    opset = next(item.version for item in proto.opset_import if item.domain in ("", "ai.onnx"))
+    return before, after, records.record_of(path, precision, opset, after, compare(answers, reference))
+
+
+def _outdated(request: Request) -> Path | None:
+    """The int8 file of an earlier time: float32 ships now, and the folder says so."""
+    path = request.folder.onnx(precision_of(request.scheme, request.target))
+    return path if path.exists() else None
+
+
+def _card(
+    request: Request, evaluator: Evaluator, proto: Any, path: Path, record: ExportRecord, removed: Path | None
+) -> Card:
+    """The folder's card with this record; what float32 was verified against stays known."""
+    source = evaluator.source
+    found = ModelFolder(source.parent).card()
+    card = records.card_in(
+        request.folder, source, found or records.card_of_onnx(request.folder.path.name, evaluator.original, proto)
+    )
+    earlier = card.exports.get(path.name)
+    if earlier and record.precision == "float32":
+        record = replace(record, max_difference=earlier.max_difference, agreement=earlier.agreement)
+    kept = {name: item for name, item in card.exports.items() if removed is None or name != removed.name}
+    return replace(card, exports=kept).with_export(path.name, record)

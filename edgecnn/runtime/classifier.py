@@ -1,0 +1,250 @@
+"""Classifier: the one place that opens an onnxruntime.InferenceSession."""
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from edgecnn import files
+from edgecnn.data.dataset import chunks
+from edgecnn.errors import ModelError, OutputError
+from edgecnn.folder import find_onnx
+from edgecnn.host import machine
+from edgecnn.runtime import arithmetic
+from edgecnn.runtime.input_spec import PIXEL_SCALE, InputSpec
+from edgecnn.runtime.settings import ENTRY, Settings, metadata_props, stored
+
+PREDICT_CHUNK = 256  # images a run: activations stay in the cache and memory bounded, whatever the number of images
+DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
+# What onnxruntime puts before its own words: a code, the file's path and the C++ function that noticed.
+CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*?\) )?")
+KERNEL_TIME = "_kernel_time"  # what ends the name of a node's event in onnxruntime's profile
+# The key without which a tensor in another file is not found: https://onnx.ai/onnx/repo-docs/ExternalData.html
+EXTERNAL = b"location"
+# Where products of int8 weights beyond 7 bits could saturate, onnxruntime then runs them as uint8, slower and exactly:
+# https://github.com/microsoft/onnxruntime/blob/main/include/onnxruntime/core/session/onnxruntime_session_options_config_keys.h
+EXACT_INT8 = "session.x64quantprecision"
+ALL, NONE = ort.GraphOptimizationLevel.ORT_ENABLE_ALL, ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One label and its probability, 0 to 1."""
+
+    label: str
+    probability: float
+
+
+class Classifier:
+    """An ONNX model ready to run: `Classifier("edge")`, `Classifier("models/edge/model.int8.onnx")`.
+
+    `model` is a file, a model folder (its `model.onnx`) or a published model's name. One session, run by `settings`;
+    without them by those that the file holds for this host and this onnxruntime, or the safe defaults. `threads=n` is
+    short for `settings=Settings(threads=n)`. An idle classifier burns no core. Raises ModelError, and TypeError if
+    both are given.
+
+    `notes` say, in a line each, why this file is not the best one for this processor; its answers are right even so.
+    """
+
+    def __init__(self, model: str | Path, *, threads: int | None = None, settings: Settings | None = None) -> None:
+        if threads is not None and settings is not None:
+            raise TypeError("Classifier takes threads or settings, not both")
+        self.path = find_onnx(model)
+        given = settings if threads is None else Settings(threads=threads)
+        self.settings = given or _stored(self.path)
+        self._session = _open(self.path, self.settings)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1:
+            raise ModelError(f"{self.path} has {len(inputs)} inputs: an image classifier has one")
+        if inputs[0].type not in DTYPES or len(inputs[0].shape) < 2:
+            raise ModelError(f"{self.path} takes {inputs[0].type} {inputs[0].shape}: an image classifier takes images")
+        if len(outputs[0].shape) != 2 or not isinstance(outputs[0].shape[1], int):
+            raise ModelError(f"{self.path} returns {outputs[0].shape}: an image classifier returns [batch, classes]")
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.input_name, self.output_name = inputs[0].name, outputs[0].name
+        self.input = _input_spec(inputs[0], self.metadata, self.path)
+        self.batch: int | None = inputs[0].shape[0] if isinstance(inputs[0].shape[0], int) else None
+        self.labels = _labels(self.metadata, outputs[0].shape[1], self.path)
+        self.notes = arithmetic.notes(self.path, self.metadata)
+
+    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """One run of the session on a batch that `input.prepare` returned: what is timed. [n, classes].
+
+        Raises ModelError if the model cannot run it: where `batch` is a number, the model takes so many images only.
+        """
+        try:
+            probabilities: NDArray[np.float32] = self._session.run([self.output_name], {self.input_name: batch})[0]
+        except Exception as error:  # onnxruntime raises a dozen unrelated types
+            raise ModelError(f"{self.path} cannot run a batch of {list(batch.shape)}: {_reason(error)}") from error
+        return probabilities
+
+    def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Probabilities, float32 [n, classes], of `images` as `input` describes them. Raises InputError."""
+        prepared = self.input.prepare(images)
+        if not len(prepared):
+            return np.zeros((0, len(self.labels)), np.float32)
+        size = self.batch or PREDICT_CHUNK
+        rows = [self.run(_filled(chunk, self.batch)) for chunk in chunks(prepared, size)]
+        return np.concatenate(rows)[: len(prepared)].astype(np.float32, copy=False)
+
+    def classify(self, images: NDArray[Any], top: int = 1) -> list[list[Prediction]]:
+        """For each image its `top` likeliest labels, likeliest first. Raises InputError."""
+        probabilities = self.predict(images)
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        return [
+            [Prediction(self.labels[label], float(row[label])) for label in best]
+            for row, best in zip(probabilities, order, strict=True)
+        ]
+
+
+def _filled(chunk: NDArray[Any], batch: int | None) -> NDArray[Any]:
+    """The last chunk may be too short for a model of a fixed batch: repeat its images."""
+    return chunk if batch in (None, len(chunk)) else np.resize(chunk, (batch, *chunk.shape[1:]))
+
+
+def _stored(path: Path) -> Settings:
+    """What the file says of this host; the fingerprint takes time, and most files say nothing of any."""
+    metadata = metadata_props(path)
+    return stored(metadata, machine.fingerprint(), ort.__version__) if ENTRY in metadata else Settings()
+
+
+def _open(path: Path, settings: Settings) -> ort.InferenceSession:
+    kept = kept_graph(path) if settings.cached else None
+    return _session(path, session_options(settings)) if kept is None else _open_kept(kept, path, settings)
+
+
+def save_optimized(path: Path, output: Path) -> None:
+    """Write the graph of `path` as onnxruntime optimizes it for this machine, all it can. Raises ModelError.
+
+    It holds onnxruntime's own operators: onnx.load reads it, the checker of onnx does not know them.
+    """
+    _session(path, session_options(Settings(), output=output))
+
+
+def _open_kept(kept: Path, path: Path, settings: Settings) -> ort.InferenceSession:
+    """Open the graph that was kept; where there is none, or a damaged one, open the model and keep its graph."""
+    with suppress(ModelError):
+        return _session(kept, session_options(settings, NONE))
+    with suppress(ModelError, OutputError), files.atomic(kept) as temporary:
+        return _session(path, session_options(settings, output=temporary))
+    return _session(path, session_options(settings))
+
+
+def kept_graph(path: Path) -> Path | None:
+    """Where the optimized graph of a model is kept for this host, its onnxruntime and the file's very content.
+
+    None where nothing is kept: for a file that cannot be read, a user without a home, a model with weights in other
+    files, which its own content says nothing of, and a host that does not tell its CPU's features, whose fingerprint
+    other CPUs may share.
+    """
+    if not machine.cpu_flags():
+        return None
+    try:
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        return None if EXTERNAL in content else files.optimized_model(digest, machine.fingerprint(), ort.__version__)
+    except (OSError, OutputError):
+        return None
+
+
+def session_options(
+    settings: Settings, level: ort.GraphOptimizationLevel = ALL, output: Path | None = None
+) -> ort.SessionOptions:
+    """All that is set of a session. `output` is where it writes its graph as it optimized it."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = settings.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised, and said once
+    options.enable_cpu_mem_arena = settings.arena
+    options.graph_optimization_level = level
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
+    # Otherwise threads spin for a second after each run.
+    options.add_session_config_entry("session.force_spinning_stop", str(int(settings.spinning)))
+    if not machine.multiplies_int8_exactly():
+        options.add_session_config_entry(EXACT_INT8, "1")
+    if output:
+        options.optimized_model_filepath = str(output)
+    return options
+
+
+def _session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
+    try:
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a dozen unrelated types
+        raise ModelError(f"{path} cannot be opened by onnxruntime {ort.__version__}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """onnxruntime's message without its codes, and what to do about the commonest."""
+    message = CODES.sub("", " ".join(str(error).split())).rstrip(".")
+    if "external data" in message.lower():
+        return "it refers to weights that are not in its folder; put them beside it, or get it from whoever made it"
+    if "Protobuf parsing failed" in message or "No graph was found" in message:
+        return "it is truncated or no ONNX file; copy or export it again"
+    if "opset" in message or "IR version" in message:
+        return f"{message}; install a newer onnxruntime or export with a lower --opset"
+    return f"{message}; export it again"
+
+
+def _input_spec(node: Any, metadata: Mapping[str, str], path: Path) -> InputSpec:
+    shape = tuple(size if isinstance(size, int) else None for size in node.shape[1:])
+    dtype = DTYPES[node.type]
+    if dtype == "uint8":
+        return InputSpec(shape, dtype)
+    try:
+        return InputSpec(shape, dtype, float(metadata.get("input_scale", PIXEL_SCALE)))
+    except ValueError:
+        raise ModelError(f"{path} has an input_scale that is no number: export it again") from None
+
+
+def _labels(metadata: Mapping[str, str], classes: int, path: Path) -> tuple[str, ...]:
+    """The labels the file carries, or the classes' numbers where it carries none."""
+    try:
+        labels = json.loads(metadata["labels"]) if "labels" in metadata else list(range(classes))
+    except ValueError:
+        labels = None
+    if not isinstance(labels, list):
+        raise ModelError(f"{path} has labels that are no JSON list: export it again")
+    if len(labels) != classes:
+        raise ModelError(f"{path} has {len(labels)} labels for {classes} classes: export it again")
+    return tuple(map(str, labels))
+
+
+def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, float]]:
+    """Operator and microseconds of each node, by its name after onnxruntime's own optimization, on one thread.
+
+    The times, in order of running, are means of `runs` runs without the slowest and fastest quarter: onnxruntime writes
+    whole microseconds. They include what profiling costs, some 2 µs a node. Raises ModelError.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        options = session_options(Settings())
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(scratch) / "profile")
+        session = _session(path, options)
+        feed = {session.get_inputs()[0].name: batch}
+        for _ in range(runs):
+            session.run(None, feed)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    times: dict[str, list[float]] = {}
+    operators: dict[str, str] = {}
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith(KERNEL_TIME):
+            name = event["name"].removesuffix(KERNEL_TIME)
+            operators[name] = event["args"]["op_name"]
+            times.setdefault(name, []).append(event["dur"])
+    return {name: (operators[name], _middle_mean(values)) for name, values in times.items()}
+
+
+def _middle_mean(values: list[float]) -> float:
+    quarter = len(values) // 4
+    return mean(sorted(values)[quarter : len(values) - quarter])

@@ -1,0 +1,185 @@
+"""[TensorFlow] A recipe's network in training: compiled steps on data that stays in memory, one epoch after another."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.card import Epoch
+from edgecnn.data import Dataset, Split
+from edgecnn.errors import TrainingDiverged
+from edgecnn.folder import ModelFolder
+from edgecnn.metrics import Accuracy, accuracy
+from edgecnn.recipes import Recipe
+from edgecnn.training import checkpoint, networks
+from edgecnn.training.augment import augment
+from edgecnn.training.backend import in_chunks, keep_freed_memory, keras, tensorflow
+from edgecnn.training.checkpoint import Run
+from edgecnn.training.schedule import learning_rate
+
+PURPOSE = "training"
+NO_DECAY = ["bias", "gamma", "beta"]  # weight decay is for kernels
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands after a step: epochs count from 1, `loss` is the epoch's mean so far."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    last: Epoch | None
+
+
+class Trainer:
+    """A network, its optimizer and its compiled steps; `epoch` moves them on by one."""
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, run: Run) -> None:
+        tf = tensorflow(PURPOSE)
+        tf.config.experimental.enable_op_determinism()
+        keep_freed_memory()
+        keras(PURPOSE).utils.set_random_seed(run.seed)
+        self.recipe, self.dataset, self.run = recipe, dataset, run
+        form = (recipe, dataset.image_shape, len(dataset.labels))
+        self.model = networks.build(*form)  # what is kept: it trains as `logits`, which computes its norms faster
+        self.logits = networks.logits_of(networks.build(*form, batch_norm=networks.fused_batch_norm()))
+        self.optimizer = _optimizer(recipe)
+        self.optimizer.build(self.logits.trainable_variables)
+        self.images, self.labels = tf.constant(dataset.train.images), tf.constant(dataset.train.labels)
+        self.batch_size = min(recipe.batch_size, len(dataset.train))
+        positions, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
+        self.step = tf.function(self._step, input_signature=[positions, tf.TensorSpec((), tf.float32), seed])
+        images = tf.TensorSpec((None, *dataset.image_shape), tf.uint8)
+        self.forward = tf.function(lambda x: self.logits(x, training=False), input_signature=[images])
+
+    @property
+    def steps(self) -> int:
+        """The steps of an epoch."""
+        return ceil(len(self.dataset.train) / self.batch_size)
+
+    @property
+    def variables(self) -> list[Any]:
+        """All that changes while training: weights, dropout's random state, the optimizer's state."""
+        return [*self.logits.variables, *self.optimizer.variables]
+
+    def restore(self, folder: ModelFolder) -> tuple[Epoch, ...]:
+        """Put back what the last complete epoch left. Raises TrainingError."""
+        return checkpoint.load(folder, self.run, self.variables)
+
+    def finished(self) -> Any:
+        """The keras.Model with the weights reached, of Keras's own layers."""
+        self.model.set_weights(self.logits.get_weights())
+        return self.model
+
+    def epoch(self, done: Sequence[Epoch], progress: Callable[[Progress], None]) -> Epoch:
+        """Fit every training image once, in an order drawn from seed and epoch, then score the validation images.
+
+        The last epoch of a recipe with `recalibrate_batch_norm` takes them before it scores. Raises TrainingDiverged.
+        """
+        started, number, last = time.perf_counter(), len(done) + 1, done[-1] if done else None
+        losses, correct = np.zeros(self.steps), 0
+        batches = self._batches(number)
+        for step, positions in enumerate(batches):
+            losses[step], right = self._fit(positions, (number - 1) * self.steps + step)
+            correct += right
+            mean = float(losses[: step + 1].mean())
+            progress(Progress(number, self.run.epochs, step + 1, self.steps, mean, last))
+        if self.recipe.recalibrate_batch_norm and number == self.run.epochs:
+            self._recalibrate_batch_norm()
+        validation_loss, validation = mean_cross_entropy(
+            self.evaluate(self.dataset.validation), self.dataset.validation
+        )
+        if not isfinite(validation_loss):
+            raise TrainingDiverged(f"the validation loss of epoch {number} is {validation_loss}")
+        return Epoch(
+            number=number,
+            learning_rate=self._rate(number * self.steps - 1),
+            loss=float(np.average(losses, weights=[len(positions) for positions in batches])),
+            accuracy=correct / len(self.dataset.train),
+            validation_loss=validation_loss,
+            validation_correct=validation.correct,
+            validation_images=validation.images,
+            seconds=time.perf_counter() - started,
+        )
+
+    def evaluate(self, split: Split) -> Floats:
+        """The logits of a split's images, float64 [n, classes]."""
+        return in_chunks(self.forward, split.images).astype(np.float64)
+
+    def _fit(self, positions: NDArray[np.int32], step: int) -> tuple[float, int]:
+        """Take the step of that number; the loss of the images at `positions` before it, and how many are right."""
+        loss, right = self.step(positions, np.float32(self._rate(step)), np.array([self.run.seed, step], np.int32))
+        if not isfinite(loss):
+            epoch, at = divmod(step, self.steps)
+            raise TrainingDiverged(f"the loss of step {at + 1} of epoch {epoch + 1} is {loss}")
+        return float(loss), int(right)
+
+    def _step(self, positions: Any, rate: Any, seed: Any) -> tuple[Any, Any]:
+        tf = tensorflow(PURPOSE)
+        images, labels = tf.gather(self.images, positions), tf.gather(self.labels, positions)
+        if self.recipe.augmentation and self.run.augment:
+            images = augment(images, self.recipe.augmentation, seed)
+        with tf.GradientTape() as tape:
+            logits = self.logits(images, training=True)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        variables = self.logits.trainable_variables
+        self.optimizer.learning_rate.assign(rate)
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss, tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
+
+    def _recalibrate_batch_norm(self) -> None:
+        """Give batch norm the mean of each statistic over batches of all training images as they are."""
+        tf = tensorflow(PURPOSE)
+        norms = [layer for layer in self.logits.layers if isinstance(layer, keras(PURPOSE).layers.BatchNormalization)]
+        statistics = [variable for norm in norms for variable in (norm.moving_mean, norm.moving_variance)]
+        for norm in norms:
+            norm.momentum = 0.0  # training is over: each batch's statistics by themselves
+
+        def statistics_of(positions: Any) -> list[Any]:
+            self.logits(tf.gather(self.images, positions), training=True)
+            return [tf.convert_to_tensor(variable) for variable in statistics]
+
+        of_batch = tf.function(statistics_of, input_signature=[tf.TensorSpec((None,), tf.int32)])
+        batches = self._batches(0)
+        taken, shares = [of_batch(positions) for positions in batches], [len(positions) for positions in batches]
+        for variable, *values in zip(statistics, *taken, strict=True):
+            variable.assign(np.average(values, axis=0, weights=shares))
+
+    def _batches(self, number: int) -> list[NDArray[np.int32]]:
+        order = np.random.default_rng((self.run.seed, number)).permutation(len(self.dataset.train)).astype(np.int32)
+        return [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
+
+    def _rate(self, step: int) -> float:
+        return learning_rate(self.recipe.schedule, self.recipe.learning_rate, step, self.run.epochs * self.steps)
+
+
+def mean_cross_entropy(logits: Floats, split: Split) -> tuple[float, Accuracy]:
+    """Mean cross-entropy and accuracy of float64 [n, classes] logits of a split's images."""
+    logs = log_softmax(logits)
+    return float(-np.mean(logs[np.arange(len(split)), split.labels])), accuracy(
+        split.name, logits.argmax(axis=1), split.labels
+    )
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """The logarithms of the probabilities; both float64 [n, classes]."""
+    below = logits - logits.max(axis=1, keepdims=True)
+    logs: Floats = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    return logs
+
+
+def _optimizer(recipe: Recipe) -> Any:
+    optimizers = keras(PURPOSE).optimizers
+    if not recipe.weight_decay:
+        return optimizers.Adam(recipe.learning_rate)
+    optimizer = optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=NO_DECAY)
+    return optimizer

@@ -1,0 +1,87 @@
+"""Which data a model is scored with."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgecnn.card import Card, DataRecord
+from edgecnn.data import Dataset, load
+from edgecnn.data.provenance import Origin, find_dataset, origin_of
+from edgecnn.errors import DataError, InputError
+from edgecnn.runtime.input_spec import InputSpec
+
+DIGIT = InputSpec((28, 28), "uint8")
+
+
+@pytest.fixture
+def few(few_digits: Path) -> Dataset:
+    return load(few_digits)
+
+
+def card(data: DataRecord | None) -> Card:
+    return Card("a", tuple("0123456789"), (28, 28), "uint8", 1, data=data)
+
+
+def test_the_card_says_first_where_the_data_is_from() -> None:
+    recorded = card(DataRecord("digits.npz", "ab12", 1, 1, 1))
+    metadata = {"dataset": json.dumps({"source": "mnist", "sha256": "cd34"})}
+    assert origin_of(recorded, metadata) == Origin("digits.npz", "ab12")
+    assert origin_of(card(None), metadata) == origin_of(None, metadata) == Origin("mnist", "cd34")
+
+
+@pytest.mark.parametrize("entry", [None, "", "null", "ImageNet", "[1]", '"mnist"', '{"name": "mnist"}', "12"])
+def test_what_does_not_name_its_data_has_no_origin(entry: str | None) -> None:
+    assert origin_of(None, {} if entry is None else {"dataset": entry}) is None
+
+
+def test_data_that_is_given_comes_before_the_origin(few: Dataset) -> None:
+    found = find_dataset(Origin("mnist", "of other data"), few.source, DIGIT, 10)
+    assert found is not None
+    assert (found.source, found.sha256) == (few.source, few.sha256)
+
+
+def test_the_origin_comes_before_mnist(few: Dataset) -> None:
+    found = find_dataset(Origin(few.source, few.sha256), None, DIGIT, 10)
+    assert found is not None
+    assert found.sha256 == few.sha256
+
+
+def test_an_origin_that_has_changed_is_refused(few: Dataset) -> None:
+    with pytest.raises(DataError, match=r"few\.npz has changed since the model was trained: give the same data"):
+        find_dataset(Origin(few.source, "0" * 64), None, DIGIT, 10)
+
+
+def test_an_origin_that_is_gone_says_to_give_the_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the data that the model was trained with is not to be had .*; give --data"):
+        find_dataset(Origin(str(tmp_path / "gone.npz"), "0" * 64), None, DIGIT, 10)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (1, 28, 28), (None, None), (None, None, 1)])
+def test_a_model_of_mnists_form_is_scored_with_mnist(shape: tuple[int | None, ...], mnist: Dataset) -> None:
+    found = find_dataset(None, None, InputSpec(shape, "float32", 1 / 255), 10)
+    assert found is not None
+    assert found.sha256 == mnist.sha256
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes"),
+    [((28, 28), 11), ((28, 28), 2), ((32, 32), 10), ((28, 28, 3), 10), ((784,), 10), ((None, 32), 10)],
+)
+def test_a_model_of_another_form_has_no_data(shape: tuple[int | None, ...], classes: int) -> None:
+    assert find_dataset(None, None, InputSpec(shape, "uint8"), classes) is None
+
+
+def test_data_with_other_classes_is_refused(few: Dataset) -> None:
+    with pytest.raises(DataError, match=r"few\.npz has 10 classes, the model 7: give its own --data"):
+        find_dataset(None, few.source, DIGIT, 7)
+
+
+def test_data_with_other_images_is_refused(few: Dataset) -> None:
+    with pytest.raises(InputError, match=r"expected uint8 \[batch, 32, 32\], 0 to 255; got shape \[1, 28, 28\]"):
+        find_dataset(None, few.source, InputSpec((32, 32), "uint8"), 10)
+
+
+def test_data_that_is_no_data_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing\.npz is no data set"):
+        find_dataset(None, tmp_path / "nothing.npz", DIGIT, 10)

@@ -1,0 +1,96 @@
+"""What an emulated Raspberry Pi answers is what this machine answers; and how the two are compared."""
+
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from shared_fixtures import ABSENT_ON_A_PI
+from PIL import Image
+
+from edgecnn.data import Dataset
+from edgecnn.runtime.classifier import Classifier
+
+INSTRUCTION_SETS = {"cortex-a72": ["NEON"], "cortex-a76": ["NEON", "dotprod"]}
+HERE = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]], np.float32)
+THERE = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def arm64() -> ModuleType:
+
+    return importlib.import_module("arm64")
+
+
+@pytest.fixture(scope="module")
+def emulator(arm64: ModuleType) -> ModuleType:
+    found: ModuleType = arm64.emulator
+    if not found.ready():
+        pytest.skip("no emulated Raspberry Pi: python benchmarks/emulator.py prepares it, as root on Debian")
+    return found
+
+
+@pytest.mark.parametrize("cpu", INSTRUCTION_SETS)
+def test_a_pi_labels_digits_as_this_machine_does(
+    cpu: str, arm64: ModuleType, emulator: ModuleType, mnist: Dataset, tiny: Path, tmp_path: Path
+) -> None:
+    images = mnist.test.images[:20]
+    np.save(tmp_path / "images.npy", images)
+    here = Classifier(tiny, threads=1).predict(images)
+    answers = arm64.emulated(tiny, cpu, here, tmp_path)
+    assert (answers["differ"], answers["labels"]) == (0, arm64.digits(here))
+    assert answers["max_difference"] < 1e-5
+    assert answers["instruction_sets"] == INSTRUCTION_SETS[cpu]
+
+
+@pytest.mark.parametrize("cpu", INSTRUCTION_SETS)
+def test_predict_runs_on_a_pi_without_tensorflow(
+    cpu: str, emulator: ModuleType, mnist: Dataset, tiny: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(mnist.test.images[0]).save(tmp_path / "digit.png")
+    done = emulator.run(["predict", tmp_path / "digit.png", "--model", tiny, "--json"], cpu)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert row["predictions"][0]["label"] == "7"
+    absent = {name for name in ABSENT_ON_A_PI if name != "onnx"}  # the quantize extra brings it
+    assert not absent & {path.name for path in emulator.WHEELS.iterdir()}
+
+
+def test_answers_agree_where_the_likeliest_class_is_the_same(arm64: ModuleType) -> None:
+    found = arm64.compared(HERE, THERE)
+    assert (found["agreement"], found["differ"], found["max_difference"]) == (0.75, 1, pytest.approx(0.2))
+    assert (arm64.digits(HERE), arm64.digits(THERE)) == ("0101", "0111")
+
+
+def test_the_table_has_a_row_for_each_emulated_cpu(arm64: ModuleType) -> None:
+    row = {"model": "edge", "file": "model.onnx", "images": 4, "epochs": 20}
+    emulated = dict.fromkeys(INSTRUCTION_SETS, arm64.compared(HERE, THERE))
+    lines = arm64.table({"models": [{**row, "emulated": emulated}]}).splitlines()
+    assert lines[2:4] == [
+        "| `edge` | `model.onnx` | 20 | cortex-a72 | 75.00% of 4 | 1 | 0.2 |",
+        "| `edge` | `model.onnx` | 20 | cortex-a76 | 75.00% of 4 | 1 | 0.2 |",
+    ]
+
+
+def test_arguments_are_files_folders_of_them_or_networks(arm64: ModuleType, tmp_path: Path) -> None:
+    for name in ("model.onnx", "model.int8.onnx", "card.json"):
+        (tmp_path / name).touch()
+    assert [path.name for path in arm64.meant(str(tmp_path))] == ["model.int8.onnx", "model.onnx"]
+    assert arm64.meant(str(tmp_path / "model.onnx")) == [tmp_path / "model.onnx"]
+    (published,) = arm64.meant("nano")
+    assert (published.parent.name, published.name) == ("nano", "model.int8.arm64.onnx")
+
+
+def test_a_network_is_judged_by_the_emulated_cpu_that_agrees_least(arm64: ModuleType) -> None:
+    def row(model: str, *shares: float) -> dict[str, object]:
+        emulated = {cpu: {"agreement": share} for cpu, share in zip(INSTRUCTION_SETS, shares, strict=True)}
+        return {"model": model, "file": "model.int8.arm64.onnx", "emulated": emulated}
+
+    found = arm64.targets({"models": [row("edge", 1.0, 0.999), row("adventures", 0.998, 1.0)]})
+    by_name = {target.goal.split("`")[1]: target for target in found}
+    edge, adventures, missing = by_name["edge"], by_name["adventures"], by_name["resnet-20"]
+    assert (edge.measured, edge.met) == ("100.0% and 99.9%", True)
+    assert (adventures.measured, adventures.met) == ("99.8% and 100.0%", False)
+    assert (missing.measured, missing.met) == ("not measured", False)

@@ -1,0 +1,534 @@
+"""Classifier on the checked-in model, and on models and images that it has to refuse."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import odd_models as odd
+import onnx
+import onnxruntime
+import pytest
+from make_tiny import make
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from edgecnn import files
+from edgecnn.data import Dataset
+from edgecnn.errors import InputError, ModelError
+from edgecnn.host import machine
+from edgecnn.runtime.classifier import PREDICT_CHUNK, Classifier, Prediction, kept_graph
+from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.settings import Settings, with_settings
+
+Images = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny: Path) -> Classifier:
+    return Classifier(tiny)
+
+
+@pytest.fixture
+def images(mnist: Dataset) -> Images:
+    return mnist.test.images[:5]
+
+
+def opened(model: Any, folder: Path) -> Classifier:
+    return Classifier(odd.save(model, folder / "odd.onnx"))
+
+
+def test_the_checked_in_model_is_what_its_generator_makes(
+    tiny: Path, classifier: Classifier, mnist: Dataset, tmp_path: Path
+) -> None:
+    stored, made = onnx.load(tiny), make(mnist)
+    assert [node.op_type for node in stored.graph.node] == [node.op_type for node in made.graph.node]
+    for old, new in zip(stored.graph.initializer, made.graph.initializer, strict=True):
+        np.testing.assert_allclose(numpy_helper.to_array(old), numpy_helper.to_array(new), atol=1e-3, err_msg=old.name)
+    again = opened(made, tmp_path)
+    assert again.metadata.keys() == classifier.metadata.keys()
+    pictures = mnist.test.images[:200]
+    np.testing.assert_allclose(again.predict(pictures), classifier.predict(pictures), atol=1e-3)
+
+
+def test_predict_returns_a_float32_row_of_probabilities_for_each_image(classifier: Classifier, images: Images) -> None:
+    probabilities = classifier.predict(images)
+    assert probabilities.shape == (5, 10)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_tiny_model_classifies_and_its_metadata_says_how_well(classifier: Classifier, mnist: Dataset) -> None:
+    right = int((classifier.predict(mnist.test.images).argmax(axis=1) == mnist.test.labels).sum())
+    claimed = json.loads(classifier.metadata["accuracy"])
+    assert right > 8000
+    assert abs(right - claimed["correct"]) <= 3  # another CPU may round one image over the edge
+    assert claimed["images"] == 10_000
+
+
+def test_many_images_are_predicted_as_one_at_a_time(classifier: Classifier, mnist: Dataset) -> None:
+    several = mnist.test.images[: PREDICT_CHUNK + 3]
+    one_by_one = np.concatenate([classifier.predict(several[at : at + 1]) for at in range(len(several))])
+    np.testing.assert_allclose(classifier.predict(several), one_by_one, atol=1e-6)
+
+
+def test_no_image_gives_no_row(classifier: Classifier, images: Images) -> None:
+    assert classifier.predict(images[:0]).shape == (0, 10)
+    assert classifier.classify(images[:0], top=3) == []
+
+
+def test_classify_returns_the_likeliest_labels_first(classifier: Classifier, images: Images) -> None:
+    for best, row in zip(classifier.classify(images, top=3), classifier.predict(images), strict=True):
+        assert [guess.probability for guess in best] == sorted(row.tolist(), reverse=True)[:3]
+        assert best[0].label == str(row.argmax())
+
+
+def test_classify_returns_one_label_unless_told_otherwise(classifier: Classifier, images: Images) -> None:
+    assert [len(best) for best in classifier.classify(images)] == [1] * 5
+
+
+def test_equally_likely_labels_come_in_their_own_order(tmp_path: Path, images: Images) -> None:
+    model = odd.linear(classes=3, metadata={"labels": '["a", "b", "c"]'})
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.zeros((784, 3), np.float32), "weight"))
+    third = float(np.float32(1 / 3))
+    assert opened(model, tmp_path).classify(images[:1], top=5) == [[Prediction(name, third) for name in "abc"]]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "labels"),
+    [({"labels": '["null", "één", "2"]'}, ("null", "één", "2")), ({"labels": "[7, 8, 9]"}, ("7", "8", "9"))],
+)
+def test_labels_come_from_the_file(recorded: dict[str, str], labels: tuple[str, ...], tmp_path: Path) -> None:
+    assert opened(odd.linear(classes=3, metadata=recorded), tmp_path).labels == labels
+
+
+def test_a_file_without_labels_gets_the_classes_numbers(tmp_path: Path) -> None:
+    assert opened(odd.linear(classes=3), tmp_path).labels == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_session_has_the_threads_asked_for_and_does_not_spin(tiny: Path, threads: int) -> None:
+    options = Classifier(tiny, threads=threads)._session.get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (threads, 1)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+# How a session runs.
+
+CACHED = Settings(cached=True)
+VERSION = onnxruntime.__version__
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(machine, "cpu_flags", lambda *_: frozenset({"made-up"}))  # which not every system tells
+    return tmp_path / "cache"
+
+
+def place(path: Path) -> Path:
+    """Where the optimized graph of a model is kept."""
+    found = kept_graph(path)
+    assert found is not None
+    return found
+
+
+def with_weights(number: float, path: Path) -> Path:
+    """A model that answers unlike one with other weights: `number` for the first class, 0 for the others."""
+    weight = np.zeros((784, 3), np.float32)
+    weight[:, 0] = number
+    model = odd.linear(classes=3, metadata={"labels": '["a", "b", "c"]'})
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "weight"))
+    return odd.save(model, path)
+
+
+def first_label(path: Path, images: Images) -> str:
+    return Classifier(path, settings=CACHED).classify(images[:1])[0][0].label
+
+
+@pytest.fixture
+def positive(tmp_path: Path) -> Path:
+    """Answers "a" on any picture with ink."""
+    return with_weights(0.01, tmp_path / "positive.onnx")
+
+
+@pytest.fixture
+def negative(tmp_path: Path) -> Path:
+    """Answers "b"."""
+    return with_weights(-0.01, tmp_path / "negative.onnx")
+
+
+def test_settings_are_those_of_the_session(tiny: Path) -> None:
+    for settings in (Settings(), Settings(threads=2, spinning=True), Settings(threads=2, arena=False)):
+        classifier = Classifier(tiny, settings=settings)
+        options = classifier._session.get_session_options()
+        assert classifier.settings == settings
+        assert (options.intra_op_num_threads, options.enable_cpu_mem_arena) == (settings.threads, settings.arena)
+        # They spin while a run lasts, and no longer.
+        for key in ("session.intra_op.allow_spinning", "session.force_spinning_stop"):
+            assert options.get_session_config_entry(key) == str(int(settings.spinning))
+
+
+def test_threads_are_short_for_settings(tiny: Path) -> None:
+    assert Classifier(tiny, threads=2).settings == Settings(threads=2)
+    with pytest.raises(TypeError, match="threads or settings, not both"):
+        Classifier(tiny, threads=2, settings=Settings())
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "version", "used"),
+    [
+        (machine.fingerprint(), VERSION, Settings(arena=False)),
+        ("0" * 16, VERSION, Settings()),
+        (machine.fingerprint(), "1.0", Settings()),
+    ],
+)
+def test_a_files_settings_are_used_on_the_host_and_version_they_are_for(
+    fingerprint: str, version: str, used: Settings, tmp_path: Path
+) -> None:
+    metadata = with_settings({}, fingerprint, version, Settings(arena=False))
+    path = odd.save(odd.linear(metadata=metadata), tmp_path / "odd.onnx")
+    assert Classifier(path).settings == used
+    assert Classifier(path, threads=2).settings == Settings(threads=2)
+    assert Classifier(path, settings=Settings()).settings == Settings()
+
+
+def test_a_file_without_settings_gets_the_defaults_without_a_look_at_the_host(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(machine, "fingerprint")
+    assert Classifier(tiny).settings == Settings()
+
+
+def test_nothing_is_kept_unless_asked_for(tiny: Path, cache: Path) -> None:
+    Classifier(tiny)
+    assert list(cache.rglob("*.onnx")) == []
+
+
+def test_a_kept_graph_answers_as_the_model_does_and_holds_its_metadata(tiny: Path, cache: Path, images: Images) -> None:
+    plain, first, second = Classifier(tiny), Classifier(tiny, settings=CACHED), Classifier(tiny, settings=CACHED)
+    assert list(cache.rglob("*.onnx")) == [place(tiny)]
+    for kept in (first, second):
+        np.testing.assert_array_equal(kept.predict(images), plain.predict(images))
+        assert (kept.labels, kept.input, dict(kept.metadata)) == (plain.labels, plain.input, dict(plain.metadata))
+        assert kept.path == tiny
+    level = second._session.get_session_options().graph_optimization_level
+    assert level == onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+
+
+def test_a_kept_graph_is_opened_in_the_models_place_and_that_of_no_other(
+    positive: Path, negative: Path, cache: Path, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, fingerprint = files.sha256(positive), machine.fingerprint()
+    right = files.optimized_model(digest, fingerprint, VERSION)
+    wrong = [
+        files.optimized_model(digest, "0" * 16, VERSION),
+        files.optimized_model(digest, fingerprint, "1.0"),
+        files.optimized_model(files.sha256(negative), fingerprint, VERSION),
+    ]
+    assert len({right, *wrong}) == 4
+    for path in wrong:
+        files.copy(negative, path)
+    assert first_label(positive, images) == "a"
+    assert right.exists()
+    files.copy(negative, right)  # so that it can be seen to be opened
+    assert first_label(positive, images) == "b"
+    monkeypatch.setattr(machine, "fingerprint", lambda: "f" * 16)
+    assert first_label(positive, images) == "a"
+    monkeypatch.setattr(machine, "fingerprint", lambda: "0" * 16)
+    assert first_label(positive, images) == "b"
+
+
+def test_a_kept_graph_is_not_opened_once_the_model_has_changed(
+    positive: Path, negative: Path, cache: Path, images: Images
+) -> None:
+    assert first_label(positive, images) == "a"
+    files.copy(negative, positive)
+    assert first_label(positive, images) == "b"
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda _: b"", lambda _: b"no model"])
+def test_a_damaged_kept_graph_is_replaced(
+    damage: Callable[[bytes], bytes], positive: Path, cache: Path, images: Images
+) -> None:
+    assert first_label(positive, images) == "a"
+    whole = place(positive).read_bytes()
+    place(positive).write_bytes(damage(whole))
+    assert first_label(positive, images) == "a"
+    assert place(positive).read_bytes() == whole
+    assert [path for path in place(positive).parent.iterdir() if path != place(positive)] == []
+
+
+def test_a_model_opens_where_nothing_can_be_kept(
+    positive: Path, cache: Path, tmp_path: Path, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # a folder cannot be made in it, even by root
+    assert first_label(positive, images) == "a"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    place(positive).mkdir(parents=True)
+    assert first_label(positive, images) == "a"
+    assert [path.name for path in place(positive).parent.iterdir()] == [place(positive).name]
+
+
+def test_nothing_is_kept_where_the_cpu_is_not_known(
+    positive: Path, cache: Path, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "cpu_flags", lambda *_: frozenset())
+    assert kept_graph(positive) is None
+    assert first_label(positive, images) == "a"
+    assert list(cache.rglob("*.onnx")) == []
+
+
+def test_a_model_opens_from_a_read_only_cache(positive: Path, cache: Path, images: Images) -> None:
+    kept = place(positive).parent
+    kept.mkdir(parents=True)
+    kept.chmod(0o500)
+    try:
+        assert first_label(positive, images) == "a"
+    finally:
+        kept.chmod(0o700)
+
+
+def test_a_broken_model_is_refused_by_its_own_name_and_not_kept(tmp_path: Path, cache: Path) -> None:
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(b"this is no model")
+    with pytest.raises(ModelError, match=r"bad\.onnx cannot be opened"):
+        Classifier(path, settings=CACHED)
+    assert list(cache.rglob("*.onnx")) == []
+
+
+def test_graphs_are_kept_in_the_users_cache(
+    positive: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert place(positive).parent == tmp_path / "cache" / "edgecnn" / "optimized"
+    for ignored in ("", "relative/cache"):
+        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
+        assert place(positive).parent == tmp_path / "home" / ".cache" / "edgecnn" / "optimized"
+
+
+def test_a_user_without_a_home_opens_models(
+    positive: Path, cache: Path, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert kept_graph(positive) is None
+    assert first_label(positive, images) == "a"
+
+
+# What images are taken.
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (28, 28, 1), (None, None), (None, None, 1), (1, "h", "w")])
+def test_a_model_with_one_channel_takes_images_with_or_without_it(
+    shape: tuple[odd.Size, ...], tmp_path: Path, images: Images
+) -> None:
+    model = opened(odd.linear(shape), tmp_path)
+    expected = model.predict(images.reshape(5, *(1 if size == 1 else 28 for size in shape)))
+    for form in ((5, 28, 28), (5, 1, 28, 28), (5, 28, 28, 1)):
+        np.testing.assert_array_equal(model.predict(images.reshape(form)), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_float_model_sees_the_pixels_scaled_as_its_file_says(dtype: str, tmp_path: Path, images: Images) -> None:
+    as_bytes = opened(odd.linear(), tmp_path).predict(images)
+    scaled = opened(odd.linear(dtype=dtype, metadata={"input_scale": "1.0"}), tmp_path)
+    np.testing.assert_allclose(scaled.predict(images), as_bytes, atol=1e-3)
+    assert str(scaled.input) == f"{dtype} [batch, 28, 28], 0 to 255"
+
+
+def test_a_float_model_that_does_not_say_sees_pixels_from_0_to_1(tmp_path: Path, images: Images) -> None:
+    model = opened(odd.linear(dtype="float32"), tmp_path)
+    np.testing.assert_allclose(model.predict(images), model.predict(images.astype(np.float32) / 255), atol=1e-6)
+    assert str(model.input) == "float32 [batch, 28, 28], 0 to 1"
+
+
+@pytest.mark.parametrize(
+    ("make_input", "fault"),
+    [
+        (lambda images: images.astype(np.float32), r"got float32: convert with .*uint8"),
+        (lambda images: images.astype(np.int64), r"got int64: convert"),
+        (lambda images: images[:, :27], r"got shape \[5, 27, 28\]$"),
+        (lambda images: images.reshape(5, 784), r"got shape \[5, 784\]$"),
+        (lambda images: images[0], r"got shape \[28, 28\]; a single image needs a batch dimension: image\[None\]"),
+        (lambda images: images[0, :, :, None], r"a single image needs a batch dimension: image\[None\]"),
+        (lambda images: np.stack([images] * 3, axis=-1), r"got shape \[5, 28, 28, 3\]$"),
+        (lambda images: images[0, 0, 0], r"not uint8"),
+        (lambda _: np.array(7, np.uint8), r"got shape \[\]$"),
+        (lambda images: images.tolist(), r"expected a numpy array, uint8 \[batch, 28, 28\], 0 to 255, not list"),
+    ],
+)
+def test_other_images_are_refused_with_what_was_expected(
+    classifier: Classifier, images: Images, make_input: Callable[[Images], Any], fault: str
+) -> None:
+    with pytest.raises(InputError, match=fault) as caught:
+        classifier.predict(make_input(images))
+    assert "uint8 [batch, 28, 28], 0 to 255" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "fault"),
+    [(-0.5, "from -0.5 to 1"), (1.5, "from 0 to 1.5"), (np.nan, "not finite"), (np.inf, "not finite")],
+)
+def test_a_float_model_refuses_values_out_of_range(number: float, fault: str, tmp_path: Path) -> None:
+    images = np.zeros((2, 28, 28), np.float32)
+    images[0, 0, 0], images[1, 3, 4] = 1, number
+    with pytest.raises(InputError, match=fault):
+        opened(odd.linear(dtype="float32"), tmp_path).predict(images)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((28, 20), (28, 20, False)),
+        ((28, 20, 1), (28, 20, False)),
+        ((1, 28, 20), (28, 20, False)),
+        ((28, 20, 3), (28, 20, True)),
+    ],
+)
+def test_the_size_of_the_pictures_follows_from_the_shape(shape: tuple[int, ...], size: tuple[int, int, bool]) -> None:
+    assert InputSpec(shape, "uint8").image_size == size
+
+
+@pytest.mark.parametrize("shape", [(784,), (None, 28), (3, 28, 20), (28, 28, 4), (2, 28, 28, 3)])
+def test_a_model_of_no_fixed_picture_size_says_that_it_takes_no_pictures(shape: tuple[int | None, ...]) -> None:
+    with pytest.raises(InputError, match="pictures fit only"):
+        _ = InputSpec(shape, "uint8").image_size
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_model_of_a_fixed_batch_takes_any_number_of_images(batch: int, tmp_path: Path, images: Images) -> None:
+    fixed, free = opened(odd.linear(batch=batch), tmp_path), opened(odd.linear(), tmp_path)
+    np.testing.assert_allclose(fixed.predict(images), free.predict(images), atol=1e-6)
+
+
+def test_a_model_that_fails_on_a_batch_is_named(tmp_path: Path, images: Images) -> None:
+    model = odd.linear()
+    model.graph.node[1].op_type = "Reshape"  # to a constant 1×784, as exporters write it that saw one image
+    model.graph.node[1].input.append("shape")
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 784]), "shape"))
+    with pytest.raises(ModelError, match=r"odd\.onnx cannot run a batch of \[5, 28, 28\]: "):
+        opened(model, tmp_path).predict(images)
+
+
+# What files are opened.
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:-7],
+        lambda _: b"this is no model",
+        lambda _: b"\x89PNG\r\n\x1a\n" + bytes(100),
+        lambda _: b"",
+    ],
+)
+def test_a_truncated_file_or_another_kind_of_file_is_refused(
+    content: Callable[[bytes], bytes], tiny: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(content(tiny.read_bytes()))
+    with pytest.raises(ModelError, match=r"bad\.onnx cannot be opened .* truncated or no ONNX file; copy or export"):
+        Classifier(path)
+
+
+@pytest.mark.parametrize("name", ["missing.onnx", "missing"])
+def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=rf"{name} is no file, no folder and no published model"):
+        Classifier(tmp_path / name)
+
+
+def test_a_folder_without_a_model_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"holds no model\.onnx: run 'edgecnn export"):
+        Classifier(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "fault"),
+    [
+        (odd.linear(dtype="string"), "takes tensor.string. .* an image classifier takes images"),
+        (odd.linear(dtype="int64"), "takes tensor.int64. .* an image classifier takes images"),
+        (odd.linear(shape=()), "an image classifier takes images"),
+        (odd.linear(opset=99), "[Oo]pset 99 .*; install a newer onnxruntime or export with a lower --opset"),
+        (odd.linear(ir_version=99), "IR version: 99.*; install a newer onnxruntime"),
+        (odd.linear(metadata={"labels": '["a", "b"]'}), "has 2 labels for 10 classes: export it again"),
+        (odd.linear(metadata={"labels": "cat, dog"}), "labels that are no JSON list"),
+        (odd.linear(metadata={"labels": '"0123456789"'}), "labels that are no JSON list"),
+        (odd.linear(metadata={"labels": "10"}), "labels that are no JSON list"),
+        (odd.linear(metadata={"labels": "null"}), "labels that are no JSON list"),
+        (odd.linear(dtype="float32", metadata={"input_scale": "bright"}), "input_scale that is no number"),
+    ],
+)
+def test_a_model_of_another_form_is_refused(model: Any, fault: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=rf"odd\.onnx .*{fault}") as caught:
+        opened(model, tmp_path)
+    assert "ONNXRuntimeError" not in str(caught.value)
+    assert "onnxruntime_src" not in str(caught.value)
+
+
+def test_a_model_with_two_inputs_is_refused(tmp_path: Path) -> None:
+    two = [odd.value(name, "float32", ["batch", 4]) for name in ("left", "right")]
+    model = odd.model_of(
+        [helper.make_node("Add", ["left", "right"], ["sum"])], two, [odd.value("sum", "float32", ["batch", 4])], {}
+    )
+    with pytest.raises(ModelError, match="has 2 inputs: an image classifier has one"):
+        opened(model, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("operators", "shape"),
+    [
+        ([("Sqrt", "cast", {})], ["batch", 28, 28]),
+        ([("ReduceMax", "logits", {"axes": [1], "keepdims": 0})], ["batch"]),
+        ([("NonZero", "logits", {}), ("Cast", "NonZero", {"to": onnx.TensorProto.FLOAT})], ["batch", "found"]),
+    ],
+)
+def test_a_model_that_returns_no_row_of_classes_is_refused(
+    operators: list[tuple[str, str, dict[str, Any]]], shape: list[odd.Size], tmp_path: Path
+) -> None:
+    model = odd.linear()
+    del model.graph.node[-1]
+    model.graph.node.extend(helper.make_node(op, [source], [op], **values) for op, source, values in operators)
+    model.graph.output[0].CopyFrom(odd.value(operators[-1][0], "float32", shape))
+    with pytest.raises(ModelError, match=r"an image classifier returns \[batch, classes\]"):
+        opened(model, tmp_path)
+
+
+# Weights outside the file: https://onnx.ai/onnx/repo-docs/ExternalDataSecurity.html
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "{absolute}", "link.bin", "linked/weights.bin", "missing.bin"])
+def test_weights_outside_the_models_folder_are_not_read(location: str, tmp_path: Path) -> None:
+    folder, outside = tmp_path / "model", tmp_path / "weights.bin"
+    folder.mkdir()
+    outside.write_bytes(odd.weights_of(odd.linear()))
+    (folder / "link.bin").symlink_to(outside)
+    (folder / "linked").symlink_to(tmp_path)
+    path = odd.save_external(odd.linear(), folder / "odd.onnx", location.format(absolute=outside))
+    with pytest.raises(ModelError, match="refers to weights that are not in its folder; put them beside it"):
+        Classifier(path)
+
+
+def test_weights_beside_the_model_are_read(tmp_path: Path, images: Images) -> None:
+    expected = opened(odd.linear(), tmp_path).predict(images)
+    (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.linear()))
+    path = odd.save_external(odd.linear(), tmp_path / "external.onnx", "weights.bin")
+    np.testing.assert_array_equal(Classifier(path).predict(images), expected)
+
+
+def test_a_model_with_weights_in_another_file_is_not_kept(tmp_path: Path, cache: Path, images: Images) -> None:
+    """The weights may change while the model's own content, by which its graph would be found again, does not."""
+    (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.linear()))
+    path = odd.save_external(odd.linear(), tmp_path / "external.onnx", "weights.bin")
+    before = Classifier(path, settings=CACHED).predict(images)
+    assert kept_graph(path) is None
+    assert list(cache.rglob("*.onnx")) == []
+    (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.filled(odd.linear(), 0.0)))
+    assert not np.array_equal(Classifier(path, settings=CACHED).predict(images), before)

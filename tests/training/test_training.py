@@ -1,0 +1,411 @@
+"""Training for real, on a few thousand of MNIST's images."""
+
+import csv
+import io
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgecnn.data import Dataset, load
+from edgecnn.data.dataset import make_dataset
+from edgecnn.errors import DataError, TrainingDiverged, TrainingError, TrainingInterrupted
+from edgecnn.folder import ModelFolder
+from edgecnn.recipes import RECIPES, Augmentation, Conv, Dense, Output, Pool, find_recipe
+from edgecnn.training import networks, temperature_scaling, trainer
+from edgecnn.training.augment import augment
+from edgecnn.training.backend import keras, tensorflow
+from edgecnn.training.checkpoint import Run
+from edgecnn.training.schedule import learning_rate
+from edgecnn.training.train import train
+from edgecnn.training.trainer import Progress, Trainer, mean_cross_entropy
+
+
+@pytest.fixture(scope="module")
+def few() -> Dataset:
+    """360 training images: 330 and 30 for validation, and MNIST's first 500 test images."""
+    mnist = load(limit=360)
+    return replace(mnist, test=replace(mnist.test, images=mnist.test.images[:500], labels=mnist.test.labels[:500]))
+
+
+def weights(folder: ModelFolder) -> list[np.ndarray]:
+    return [np.asarray(w) for w in keras("a test").models.load_model(folder.keras).get_weights()]
+
+
+def same(left: list[np.ndarray], right: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+def test_a_short_training_learns(exported: ModelFolder) -> None:
+    card = exported.card()
+    assert card is not None
+    assert card.test is not None
+    assert card.test.images == 10_000
+    assert card.test.value > 0.8
+    assert card.parameters == 29_402
+
+
+def test_the_folder_holds_model_card_history_and_curves(exported: ModelFolder) -> None:
+    with exported.history.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["number"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[2]["loss"]) < float(rows[0]["loss"])
+    assert Image.open(exported.curves).size == (1200, 480)
+    assert json.loads(exported.card_path.read_text())["training"]["limit"] == 2400
+    assert not exported.checkpoint.exists()
+
+
+def test_the_saved_model_holds_no_optimizer(exported: ModelFolder) -> None:
+    with zipfile.ZipFile(exported.keras) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as stored:
+        groups = list(stored)
+    assert "layers" in groups
+    assert "optimizer" not in groups
+
+
+def test_the_same_seed_gives_the_same_weights_resumed_or_not(few: Dataset, tmp_path: Path) -> None:
+    recipe = replace(find_recipe("notebook-3x3"), batch_size=64)  # it has dropout, whose random state must survive
+    whole, again, broken = (ModelFolder(tmp_path / name) for name in ("whole", "again", "broken"))
+    train(recipe, few, whole, epochs=3, seed=5)
+    train(recipe, few, again, epochs=3, seed=5)
+    assert same(weights(whole), weights(again))
+
+    def stop_in_epoch_two(at: Progress) -> None:
+        if at.epoch == 2 and at.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterrupted, match=r"epoch 1 of 3 is kept in .*broken: add --resume"):
+        train(recipe, few, broken, epochs=3, seed=5, progress=stop_in_epoch_two)
+    assert broken.checkpoint.exists()
+    assert not broken.keras.exists()
+    resumed = train(recipe, few, broken, epochs=3, seed=5, resume=True)
+    assert [epoch.number for epoch in resumed.epochs] == [1, 2, 3]
+    assert same(weights(whole), weights(broken))
+    assert not broken.checkpoint.exists()
+
+
+def test_another_seed_gives_other_weights(few: Dataset, tmp_path: Path) -> None:
+    folders = [ModelFolder(tmp_path / str(seed)) for seed in (1, 2)]
+    for seed, folder in enumerate(folders, start=1):
+        train(find_recipe("edge"), few, folder, epochs=1, seed=seed)
+    assert not same(weights(folders[0]), weights(folders[1]))
+
+
+def test_ctrl_c_in_the_first_epoch_says_that_nothing_was_kept(few: Dataset, tmp_path: Path) -> None:
+    def stop(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterrupted, match="nothing was kept"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_without_a_checkpoint_is_refused(few: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no unfinished training"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path / "model"), resume=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_of_another_run_is_refused(few: Dataset, tmp_path: Path) -> None:
+    interrupt_after_one_epoch(few, tmp_path, seed=1)
+    with pytest.raises(TrainingError, match="seed was 1, now 2"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, seed=2, resume=True)
+
+
+def test_resume_names_the_recipe_and_the_data_of_both(few: Dataset, tmp_path: Path) -> None:
+    """`notebook-3x3` has other arrays than `edge`: the checkpoint must not be taken for a damaged one."""
+    interrupt_after_one_epoch(few, tmp_path, seed=1)
+    other = replace(few, source="other", sha256="ab")
+    for recipe, data, told in (
+        ("notebook-3x3", few, "recipe was edge, now notebook-3x3"),
+        ("edge", other, "source was mnist, now other, data_sha256 was .*, now ab"),
+    ):
+        with pytest.raises(TrainingError, match=rf"is of another training: {told}; give the same, or no --resume"):
+            train(find_recipe(recipe), data, ModelFolder(tmp_path), epochs=2, seed=1, resume=True)
+    with pytest.raises(TrainingError, match="augment was True, now False"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, seed=1, augment=False, resume=True)
+
+
+def test_no_epochs_are_refused(few: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="0 epochs train nothing"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path / "model"), epochs=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_diverges_at_once_keeps_nothing(few: Dataset, tmp_path: Path) -> None:
+    wild = replace(find_recipe("edge"), learning_rate=1e30, schedule="constant")
+    with pytest.raises(
+        TrainingDiverged, match=r"the loss of step \d of epoch 1 is (nan|inf): .* nothing was kept; try"
+    ):
+        train(wild, few, ModelFolder(tmp_path), epochs=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_diverges_keeps_the_last_good_epoch(
+    few: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, steps = ModelFolder(tmp_path), 3
+    monkeypatch.setattr(trainer, "learning_rate", lambda *at: 1e30 if at[2] >= 2 * steps else 1e-3)
+    with pytest.raises(TrainingDiverged, match=r"of epoch 3 is (nan|inf): .* holds the model of epoch 2; try another"):
+        train(find_recipe("edge"), few, folder, epochs=4)
+    card = folder.card()
+    assert card is not None
+    assert card.training is not None
+    assert card.training.epochs == 2
+    assert all(np.isfinite(array).all() for array in weights(folder))
+    assert not folder.checkpoint.exists()
+
+
+def test_fewer_images_than_a_batch_train(few: Dataset, tmp_path: Path) -> None:
+    tiny = load(limit=24)
+    trained = train(find_recipe("edge"), replace(tiny, test=few.test), ModelFolder(tmp_path), epochs=2)
+    assert trained.card.training is not None
+    assert trained.card.training.batch_size == 22
+
+
+def test_labels_that_skip_numbers_train_and_are_named_in_the_model(few: Dataset, tmp_path: Path) -> None:
+    pair = few.train.images, few.train.labels % 3 * 10 + 5
+    trained = train(find_recipe("edge"), make_dataset("gaps", pair, pair), ModelFolder(tmp_path), epochs=1)
+    assert trained.card.labels == ("5", "15", "25")
+    assert trained.confusion.counts.shape == (3, 3)
+
+
+def test_a_damaged_checkpoint_is_refused(few: Dataset, tmp_path: Path) -> None:
+    folder = interrupt_after_one_epoch(few, tmp_path, seed=1)
+    folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:5000])
+    with pytest.raises(TrainingError, match=r"checkpoint\.npz is damaged"):
+        train(find_recipe("edge"), few, folder, epochs=2, seed=1, resume=True)
+
+
+def interrupt_after_one_epoch(data: Dataset, path: Path, seed: int) -> ModelFolder:
+    def stop(at: Progress) -> None:
+        if at.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterrupted):
+        train(find_recipe("edge"), data, ModelFolder(path), epochs=2, seed=seed, progress=stop)
+    return ModelFolder(path)
+
+
+def test_training_again_removes_the_exports_of_the_earlier_model(few: Dataset, tmp_path: Path) -> None:
+    folder = ModelFolder(tmp_path)
+    folder.onnx("float32").write_bytes(b"of an earlier model")
+    trained = train(find_recipe("edge"), few, folder, epochs=1)
+    assert trained.removed == (folder.onnx("float32"),)
+    assert not folder.onnx("float32").exists()
+
+
+def test_tensorboard_logs_hold_an_event_for_each_epoch(few: Dataset, tmp_path: Path) -> None:
+    train(find_recipe("edge"), few, ModelFolder(tmp_path / "model"), epochs=2, tensorboard=tmp_path / "logs")
+    (log,) = (tmp_path / "logs").iterdir()
+    steps = {
+        event.step for event in tensorflow("a test").compat.v1.train.summary_iterator(str(log)) if event.summary.value
+    }
+    assert steps == {1, 2}
+
+
+def test_progress_counts_steps_and_carries_the_last_epoch(few: Dataset, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, progress=seen.append)
+    assert [(at.epoch, at.step, at.steps) for at in seen] == [(e, s, 3) for e in (1, 2) for s in (1, 2, 3)]
+    assert seen[0].last is None
+    assert seen[3].last is not None
+    assert seen[3].last.validation_images == 30
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_builds_as_it_is_described(name: str) -> None:
+    recipe = RECIPES[name]
+    model = networks.build(recipe, (28, 28), 10)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds.count("Conv2D") == sum(isinstance(layer, Conv) for layer in recipe.layers)
+    assert kinds.count("MaxPooling2D") == sum(isinstance(layer, Pool) for layer in recipe.layers)
+    assert kinds.count("Dense") == sum(isinstance(layer, Dense | Output) for layer in recipe.layers)
+    assert kinds[-1] == "Softmax"
+    assert (model.input.dtype, model.input.shape, model.output.shape) == ("uint8", (None, 28, 28), (None, 10))
+
+
+def test_initial_weights_follow_the_recipe() -> None:
+    keras("a test").utils.set_random_seed(0)
+    conv = next(layer for layer in networks.build(RECIPES["adventures"], (28, 28), 10).layers if "conv" in layer.name)
+    kernel, bias = conv.get_weights()
+    assert np.abs(kernel).max() < 2 * 0.03 * 1.001  # truncated at two standard deviations
+    assert 0.02 < kernel.std() < 0.03
+    assert np.abs(bias).max() > 0.06
+    wide = next(layer for layer in networks.build(RECIPES["opengenus"], (28, 28), 10).layers if "conv" in layer.name)
+    assert 0.9 < wide.get_weights()[0].std() < 1.1
+
+
+def test_images_too_small_for_the_pools_are_refused() -> None:
+    with pytest.raises(DataError, match=r"3×3 are too small for recipe 'notebook-3x3'"):
+        networks.build(RECIPES["notebook-3x3"], (3, 3), 10)
+
+
+def test_color_images_and_many_classes_train(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 25
+    images = rng.integers(0, 256, (60, 20, 24, 3), np.uint8)
+    data = make_dataset("noise", (images, labels), (images, labels))
+    trained = train(find_recipe("edge"), data, ModelFolder(tmp_path), epochs=1)
+    assert trained.card.input_shape == (20, 24, 3)
+    assert len(trained.card.labels) == 25
+
+
+def test_distortion_without_bounds_changes_nothing_and_is_the_same_for_a_seed(mnist: Dataset) -> None:
+    images = tensorflow("a test").constant(mnist.test.images[:16])
+    none, some = Augmentation(), Augmentation(0.2, 0.12, 2 / 28, 0.1, 0.03, 0.5, 0.5, 0.5)
+    assert np.array_equal(augment(images, none, [0, 1]), images)
+    first = np.asarray(augment(images, some, [0, 1]))
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, augment(images, some, [0, 1]))
+    assert not np.array_equal(first, augment(images, some, [0, 2]))
+
+
+def test_distortion_moves_a_dot_within_its_bounds() -> None:
+    dots = np.zeros((200, 28, 28), np.uint8)
+    dots[:, 13:15, 13:15] = 255  # about the center, which rotation and scale leave in place
+    moved = np.asarray(
+        augment(tensorflow("a test").constant(dots), Augmentation(0.2, 0.12, 2 / 28), [0, 0]), np.float64
+    )
+    rows, columns = np.mgrid[:28, :28]
+    total = moved.sum(axis=(1, 2))
+    shifts = [(moved * axis).sum(axis=(1, 2)) / total - 13.5 for axis in (rows, columns)]
+    for shift in shifts:
+        assert 1.5 < np.abs(shift).max() < 2.2
+        assert abs(shift.mean()) < 0.3
+
+
+def test_light_leaves_a_tenth_of_the_contrast_at_least_and_nothing_out_of_range() -> None:
+    images = np.zeros((500, 8, 8), np.uint8)
+    images[:, 4:] = 255
+    lit = np.asarray(augment(tensorflow("a test").constant(images), Augmentation(light=0.6), [0, 0]), np.float64)
+    changed = (lit != images).any(axis=(1, 2))
+    assert 0.5 < changed.mean() < 0.7
+    contrast = (lit[:, 4] - lit[:, 3]).mean(axis=1)
+    assert 5 < contrast.min() < 80  # an uneven ground may fall where the ink rises
+    grounds = lit[changed, 0].mean(axis=1)
+    assert (grounds.min() < 20, grounds.max() > 150) == (True, True)
+
+
+def test_noise_and_blur_change_their_share_of_the_images(mnist: Dataset) -> None:
+    images = mnist.test.images[:400]
+    for how in (Augmentation(noise=0.25), Augmentation(blur=0.25)):
+        changed = np.asarray(augment(tensorflow("a test").constant(images), how, [0, 3])) != images
+        assert 0.18 < changed.any(axis=(1, 2)).mean() < 0.32
+
+
+def test_blur_keeps_the_ink_and_spreads_it() -> None:
+    dots = np.zeros((200, 28, 28), np.uint8)
+    dots[:, 14, 14] = 255
+    blurred = np.asarray(augment(tensorflow("a test").constant(dots), Augmentation(blur=1.0), [0, 0]), np.float64)
+    assert blurred[:, 14, 14].min() < 40
+    np.testing.assert_allclose(blurred.sum(axis=(1, 2)), 255, atol=45)  # rounding, of 81 pixels
+
+
+def test_shear_moves_what_is_above_against_what_is_below() -> None:
+    bars = np.zeros((200, 28, 28), np.uint8)
+    bars[:, :, 13:15] = 255
+    moved = np.asarray(augment(tensorflow("a test").constant(bars), Augmentation(shear=0.2), [0, 0]), np.float64)
+    middle = (moved * np.arange(28)).sum(axis=2) / moved.sum(axis=2) - 13.5
+    assert 0.18 * 20 < np.abs(middle[:, 23] - middle[:, 3]).max() <= 0.2 * 20
+    np.testing.assert_allclose(middle[:, 3], -middle[:, 24], atol=0.02)
+
+
+def test_bending_moves_neighbors_alike_and_each_image_by_its_own_draw() -> None:
+    dots = np.zeros((300, 28, 28), np.uint8)
+    dots[:, 14, 8] = dots[:, 14, 10] = dots[:, 14, 20] = 255
+    bent = np.asarray(augment(tensorflow("a test").constant(dots), Augmentation(elastic=1 / 28), [0, 0]), np.float64)
+    rows = np.arange(9, 20)[:, None]
+    near, also_near, far = (
+        (bent[:, 9:20, at - 3 : at + 4] * rows).sum(axis=(1, 2)) / bent[:, 9:20, at - 3 : at + 4].sum(axis=(1, 2)) - 14
+        for at in (8, 10, 20)
+    )
+    assert 0.4 < near.std() < 1.2
+    assert abs(near.mean()) < 0.2
+    assert np.corrcoef(near, also_near)[0, 1] > 0.9
+    assert abs(np.corrcoef(near, far)[0, 1]) < 0.5
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride"), [(28, 5, 2), (32, 5, 2), (20, 5, 1), (8, 5, 1), (96, 15, 7)])
+def test_our_recipes_fit_their_stem_to_the_images(size: int, kernel: int, stride: int) -> None:
+    model = networks.build(find_recipe("edge"), (size, size + 4, 3), 7)
+    stem = next(layer for layer in model.layers if "conv" in layer.name)
+    assert (stem.kernel_size[0], stem.strides[0]) == (kernel, stride)
+    assert model.count_params() < 60_000
+
+
+def test_a_published_recipe_keeps_its_stem() -> None:
+    recipe = find_recipe("adventures")
+    assert recipe.layers_for((96, 96)) == recipe.layers
+
+
+def test_validation_loss_is_the_mean_cross_entropy(few: Dataset) -> None:
+    untrained = Trainer(find_recipe("edge"), few, Run("edge", "mnist", "", 1, 0, 360))
+    loss, score = mean_cross_entropy(untrained.evaluate(few.test), few.test)
+    probabilities = np.asarray(untrained.finished()(few.test.images), np.float64)
+    assert loss == pytest.approx(-np.log(probabilities[np.arange(500), few.test.labels]).mean(), rel=1e-4)
+    assert score.correct == (probabilities.argmax(axis=1) == few.test.labels).sum()
+
+
+@pytest.mark.parametrize(("clean", "epochs", "taken"), [(True, 1, True), (True, 2, False), (False, 1, False)])
+def test_clean_statistics_are_of_the_training_images_as_they_are(
+    few: Dataset, clean: bool, epochs: int, taken: bool
+) -> None:
+    recipe = replace(find_recipe("edge"), recalibrate_batch_norm=clean)
+    trained = Trainer(recipe, few, Run("edge", "mnist", "", epochs, 0, 360))
+    trained.epoch([], lambda _: None)
+    model = trained.finished()
+    norm = next(layer for layer in model.layers if isinstance(layer, keras("a test").layers.BatchNormalization))
+    seen = np.asarray(keras("a test").Model(model.input, norm.input)(few.train.images)).reshape(-1, 16)
+    agree = (
+        np.allclose(norm.moving_mean, seen.mean(axis=0), atol=1e-5),
+        np.allclose(norm.moving_variance, seen.var(axis=0), rtol=0.05),
+    )
+    assert agree == (taken, taken)
+
+
+def test_one_cycle_rises_to_its_peak_then_falls_to_zero() -> None:
+    rates = [learning_rate("one-cycle", 0.01, step, 1000) for step in range(1000)]
+    assert max(rates) == pytest.approx(0.01)
+    assert rates.index(max(rates)) == 250
+    assert rates[0] == pytest.approx(0.0004)
+    assert rates[-1] < 1e-6
+    assert rates[:251] == sorted(rates[:251])
+    assert rates[250:] == sorted(rates[250:], reverse=True)
+
+
+def test_a_constant_rate_stays() -> None:
+    assert {learning_rate("constant", 0.1, step, 10) for step in range(10)} == {0.1}
+
+
+def test_the_fused_norm_trains_as_kerass_own_does(few: Dataset) -> None:
+    """The same statistics move the same way, up to float32's rounding and the variance's n - 1."""
+    images, outputs, weights = few.train.images[:64], [], []
+    for batch_norm in (None, networks.fused_batch_norm()):
+        keras("a test").utils.set_random_seed(3)
+        model = networks.build(find_recipe("edge"), (28, 28), 10, batch_norm=batch_norm)
+        outputs.append(np.asarray(networks.logits_of(model)(images, training=True)))
+        weights.append(model.get_weights())
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-3, atol=1e-3)
+    for plain, fused in zip(*weights, strict=True):
+        np.testing.assert_allclose(plain, fused, rtol=1e-3, atol=1e-4)
+
+
+def test_the_temperature_is_the_one_that_the_logits_were_multiplied_by() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, 10))
+    odds = np.exp(logits)
+    labels = (rng.random((20_000, 1)) > np.cumsum(odds / odds.sum(1, keepdims=True), axis=1)).sum(axis=1)
+    assert temperature_scaling.fitted(3 * logits, labels) == pytest.approx(3, rel=0.04)
+    assert temperature_scaling.fitted(logits / 2, labels) == pytest.approx(0.5, rel=0.04)
+
+
+def test_a_folded_temperature_divides_the_logits_and_changes_no_label(few: Dataset) -> None:
+    model = networks.build(find_recipe("edge"), (28, 28), 10)
+    before = np.asarray(networks.logits_of(model)(few.test.images[:50]))
+    temperature_scaling.fold(model, 2.0)
+    np.testing.assert_allclose(networks.logits_of(model)(few.test.images[:50]), before / 2, rtol=1e-5, atol=1e-6)
