@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from shared_fixtures import Run
 from PIL import Image
+from shared_fixtures import Run
 
 import edgecnn as package
 from edgecnn.data import Dataset

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared_fixtures import Run
 from PIL import Image
+from shared_fixtures import Run
 from typer.main import get_command
 from typer.testing import CliRunner
 

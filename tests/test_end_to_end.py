@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from shared_fixtures import Run
 from PIL import Image
+from shared_fixtures import Run
 
 from edgecnn.data import Dataset
 

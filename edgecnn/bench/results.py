@@ -143,8 +143,8 @@ class Bench:
 
     `data` says by model the SHA-256 of what it was measured with, and `datasets` by that what it is; a model without is
     timed with noise. `missing` says what could not be entered, `stability_issues` why the figures may not hold, and
-    `notes` which files do not suit this processor. `empty_python` is the resident bytes of a Python that has imported nothing.
-    `partial` tells that the run was stopped.
+    `notes` which files do not suit this processor. `empty_python` is the resident bytes of a Python that has imported
+    nothing. `partial` tells that the run was stopped.
     """
 
     started: str

@@ -24,8 +24,8 @@ class View:
 def views(model: Any, image: NDArray[np.uint8]) -> tuple[View, ...]:
     """What the layers of `model` make of one image, [height, width] or [height, width, 3], from first to last.
 
-    `model` is a functional keras.Model. Layers that are worth seeing: what only rescales, reshapes or drops is left out; normalizations and activations
-    are seen with the layer that they follow. The last view holds the probabilities.
+    `model` is a functional keras.Model. Layers that are worth seeing: what only rescales, reshapes or drops is left
+    out; normalizations and activations are seen with the layer that they follow. The last view holds the probabilities.
     """
     rows = _rows(model)
     probe = type(model)(model.input, [row[-1].output for row in rows])

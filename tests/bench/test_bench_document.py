@@ -12,10 +12,10 @@ import jsonschema
 import made_up
 import make_schema
 import pytest
-from shared_fixtures import TINY
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import QUICK, TRUTH, answers, bench, failed, measured, save_digits, stream, streams
+from shared_fixtures import TINY
 
 from edgecnn.bench import RUNTIMES, SCENARIOS, Scenario
 from edgecnn.bench.compare import compare
@@ -197,7 +197,7 @@ def test_a_document_has_figures_first_and_all_samples_below() -> None:
     run = KINDS["labels"]
     found = document(run)
     assert list(found) == ["format", "stable", "contenders", "pairs", "comparison", "bench"]
-    assert (found["format"], found["stable"], found["comparison"]) == (2, True, None)
+    assert (found["format"], found["stable"], found["comparison"]) == (3, True, None)
     assert [row["name"] for row in found["contenders"]] == ["tf-call", "onnx-int8"]
     assert found["contenders"][1]["speedup"] == pytest.approx(3)
     assert (found["pairs"][0]["first"], found["pairs"][0]["changed"]) == ("tf-call", [5])
@@ -268,11 +268,11 @@ def without_samples(found: Any) -> None:
 
 
 def of_another_format(found: Any) -> None:
-    found["format"] = 3
+    found["format"] = 4
 
 
 def of_an_earlier_format(found: Any) -> None:
-    found["format"] = 1
+    found["format"] = 2
 
 
 def with_text_for_a_number(found: Any) -> None:
@@ -370,9 +370,9 @@ GOOD = to_json(summarize(KINDS["labels"])).encode()
         b"\0" * 1000,
         b"\x89PNG\r\n\x1a\n" + bytes(100),
         b"[" * 500_000,
-        b'{"format":2,"other":' + b"[" * 500_000,
-        b'{"format":2,"other":' + b'{"a":' * 500_000,
-        b'{"format":2,"other":' + b"[" * 500_000 + b"]" * 500_000 + b"}",
+        b'{"format":3,"other":' + b"[" * 500_000,
+        b'{"format":3,"other":' + b'{"a":' * 500_000,
+        b'{"format":3,"other":' + b"[" * 500_000 + b"]" * 500_000 + b"}",
     ],
 )
 def test_whatever_else_a_file_holds_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
@@ -382,7 +382,7 @@ def test_whatever_else_a_file_holds_is_refused_in_one_line(content: bytes, tmp_p
 
 
 def test_a_document_of_another_format_says_so(tmp_path: Path) -> None:
-    for number in (1, 3):
+    for number in (1, 2, 4):
         path = tmp_path / f"format{number}.json"
         path.write_text(json.dumps({"format": number, "host": {}, "contenders": []}))
         assert_refused(path, f"Invalid enum value {number}", "$.format", "measure again")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from shared_fixtures import Run
 from made_up import HOT, QUICK, TRUTH, bench, failed, measured, save_digits, streams
+from shared_fixtures import Run
 from typer.testing import CliRunner, Result
 
 from edgecnn.bench import run as bench_run

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from shared_fixtures import ABSENT_ON_A_PI
 from PIL import Image
+from shared_fixtures import ABSENT_ON_A_PI
 
 from edgecnn.data import Dataset
 from edgecnn.runtime.classifier import Classifier

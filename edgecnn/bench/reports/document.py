@@ -12,7 +12,7 @@ from edgecnn.bench.figures import Pair, Row, Summary
 from edgecnn.bench.results import Bench
 from edgecnn.errors import BenchError
 
-FORMAT: Literal[2] = 2  # 1 had no pairs, stability_issues and processes
+FORMAT: Literal[3] = 3  # 2 called stability issues doubts, 1 had none of them
 SCHEMA = Path(__file__).with_name("schema.json")
 
 
@@ -20,7 +20,7 @@ SCHEMA = Path(__file__).with_name("schema.json")
 class Document:
     """What `--json` writes. `contenders` and `pairs` follow from `bench`, which has everything that was measured."""
 
-    format: Literal[2]
+    format: Literal[3]
     stable: bool
     contenders: tuple[Row, ...]
     pairs: tuple[Pair, ...]
