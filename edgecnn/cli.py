@@ -71,7 +71,7 @@ def train(
 
     folder = ModelFolder(out) if out else default_folder(chosen.name)
     dataset = load(data or MNIST, limit)
-    with console.training_bar(quiet) as progress:
+    with console.progress_bar(quiet) as progress:
         trained = run(
             chosen,
             dataset,
@@ -120,7 +120,7 @@ def export(
     if quantize:
         from edgecnn.quantizing.quantize import quantize as run
 
-        with console.quantizing_bar(quiet) as report:
+        with console.progress_bar(quiet, still=True) as progress:
             quantized = run(
                 source,
                 scheme=scheme,
@@ -129,7 +129,7 @@ def export(
                 data=data,
                 calibration_images=calibration_images,
                 out=out,
-                report=report,
+                progress=progress,
             )
         card = quantized.card
         if not as_json:
@@ -195,7 +195,7 @@ def bench(
     plan = Plan(
         scenario, threads, batch, duration, timeout=timeout, rates=tuple(rate or ()), latency_bound_us=latency_bound
     )
-    with console.bench_bar(quiet) as progress:
+    with console.progress_bar(quiet, still=True) as progress:
         outcome = run.bench(
             models or [DEFAULT_MODEL],
             plan,

@@ -9,18 +9,16 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from edgecnn.bench.measure import Stage
     from edgecnn.bench.run import Outcome
     from edgecnn.doctor import Check
     from edgecnn.exporting.export import Exported
     from edgecnn.exporting.lint import Lint
     from edgecnn.graph.coverage import Coverage
     from edgecnn.info import ModelInfo
+    from edgecnn.progress import OnProgress, Progress
     from edgecnn.quantizing.result import QuantizationResult
-    from edgecnn.quantizing.search import Progress as Search
     from edgecnn.recipes import Recipe
     from edgecnn.training.train import Trained
-    from edgecnn.training.trainer import Progress
 
 DEFAULT_MODEL = "models/edge"
 
@@ -30,8 +28,8 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def _bar(quiet: bool, *columns: Any, still: bool = False) -> Iterator[Any]:
-    """A rich progress bar on stderr; silent where stderr is no terminal or with --quiet.
+def progress_bar(quiet: bool, *, still: bool = False) -> Iterator["OnProgress"]:
+    """A bar on stderr that shows the progress it is given; silent where stderr is not a terminal or with --quiet.
 
     A `still` one is drawn only when it is told to, as drawing would disturb what is being timed.
     """
@@ -43,56 +41,19 @@ def _bar(quiet: bool, *columns: Any, still: bool = False) -> Iterator[Any]:
     with RichProgress(
         TextColumn("{task.description}"),
         BarColumn(),
-        *columns,
+        TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(),
         console=console,
         transient=True,
         auto_refresh=not still,
         disable=quiet or not console.is_terminal,
     ) as bar:
-        yield bar
-
-
-@contextmanager
-def training_bar(quiet: bool) -> Iterator["Callable[[Progress], None]"]:
-    from rich.progress import TextColumn
-
-    with _bar(quiet, TextColumn("loss {task.fields[loss]}  validation {task.fields[accuracy]}")) as bar:
-        task = bar.add_task("training", total=None, loss="…", accuracy="…")
+        task = bar.add_task("starting", total=None, figures="")
 
         def show(at: "Progress") -> None:
-            bar.update(
-                task,
-                description=f"epoch {at.epoch}/{at.epochs}",
-                total=at.epochs * at.steps,
-                completed=(at.epoch - 1) * at.steps + at.step,
-                loss=f"{at.loss:.4f}",
-                accuracy=f"{at.last.validation_accuracy:.2%}" if at.last else "…",
-            )
-
-        yield show
-
-
-@contextmanager
-def bench_bar(quiet: bool) -> Iterator["Callable[[Stage], None]"]:
-    with _bar(quiet, still=True) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def show(at: "Stage") -> None:
-            bar.update(task, description=at.doing, total=at.steps, completed=at.done)
-            bar.refresh()
-
-        yield show
-
-
-@contextmanager
-def quantizing_bar(quiet: bool) -> Iterator["Callable[[Search], None]"]:
-    with _bar(quiet, still=True) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def show(at: "Search") -> None:
-            bar.update(task, description=at.doing, total=at.steps, completed=at.done)
-            bar.refresh()
+            bar.update(task, description=at.doing, total=at.steps, completed=at.done, figures=at.figures)
+            if still:
+                bar.refresh()
 
         yield show
 

@@ -14,8 +14,8 @@ class Progress:
     figures: str = ""
 
 
-Report = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 def ignore(_: Progress) -> None:
-    """What is told where nobody listens."""
+    """For callers that do not ask how far the work has come."""

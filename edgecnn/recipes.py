@@ -107,8 +107,8 @@ class Recipe:
     `learning_rate` is the constant rate, or the peak of the "one-cycle" schedule. `weight_decay` above 0 makes Adam
     AdamW. With `recalibrate_batch_norm` training ends by taking batch norm's means and variances anew, from the
     training images without augmentation: what is to be classified is not distorted either. `image_size` is the height
-    or width, whichever is less, that the layers are drawn for: other images get another stem (see `layers_for`); without it the
-    layers are what they are. `calibrated` divides the logits by the temperature that suits the validation images best.
+    or width, whichever is less, that the layers are drawn for: other images get another stem (see `layers_for`);
+    without it the layers are what they are. `calibrated` divides the logits by the temperature that suits the validation images best.
     `published` is empty where no source states an accuracy.
 
     Source of `recalibrate_batch_norm`: Y. Wu and J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021.

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from edgecnn.folder import ModelFolder
 from edgecnn.host.machine import this_clock, this_host
 from edgecnn.host.watch import Watch, judge
 from edgecnn.imaging.reading import to_png
+from edgecnn.progress import OnProgress, Progress, ignore
 from edgecnn.runtime import arithmetic
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
@@ -39,22 +40,13 @@ MOST_PICTURES = 60  # of images that contenders label differently
 LAST_WORDS = 300  # characters of what a failed conversion says
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Progress: `done` of `steps`, and what comes next."""
-
-    done: int
-    steps: int
-    doing: str
-
-
 def measure(
     models: Sequence[str | Path],
     plan: Plan = Plan(),  # noqa: B008 (frozen)
     *,
     data: str | Path | None = None,
     runtimes: Iterable[str] = (),
-    progress: Callable[[Stage], None] = lambda _: None,
+    progress: OnProgress = ignore,
 ) -> Bench:
     """Measure every contender of `models` by `plan`, with the test images of `data` or of what they were made with.
 
@@ -88,7 +80,7 @@ def measure(
 class _Run:
     """Loading, the interleaved rounds, and scoring."""
 
-    def __init__(self, contender_runs: list[ContenderRun], progress: Callable[[Stage], None]) -> None:
+    def __init__(self, contender_runs: list[ContenderRun], progress: OnProgress) -> None:
         self.contender_runs, self.rounds, self._progress = contender_runs, contender_runs[0].rounds, progress
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.watch = Watch()
@@ -127,7 +119,7 @@ class _Run:
             contender_run.close()
 
     def _next(self, doing: str) -> None:
-        self._progress(Stage(self._done, self._steps, doing))
+        self._progress(Progress(doing, self._done, self._steps))
         self._done += 1
 
 

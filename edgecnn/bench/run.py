@@ -8,7 +8,7 @@ from edgecnn.bench import rules as gate
 from edgecnn.bench.compare import Comparison, compare, require_comparable
 from edgecnn.bench.contenders import start_list
 from edgecnn.bench.figures import Summary, summarize
-from edgecnn.bench.measure import Stage, measure
+from edgecnn.bench.measure import measure
 from edgecnn.bench.reports.document import read, to_json
 from edgecnn.bench.reports.html import to_html
 from edgecnn.bench.reports.tables import markdown, to_csv
@@ -16,6 +16,7 @@ from edgecnn.bench.results import Plan
 from edgecnn.bench.rules import RuleHit
 from edgecnn.files import atomic, require_writable
 from edgecnn.host.machine import this_host
+from edgecnn.progress import OnProgress, ignore
 
 Format = Callable[[Summary, Comparison | None], str]
 FORMATS: dict[str, Format] = {
@@ -51,7 +52,7 @@ def bench(
     force: bool = False,
     fail_if: Sequence[str] = (),
     reports: Sequence[Path] = (),
-    progress: Callable[[Stage], None] = lambda _: None,
+    progress: OnProgress = ignore,
 ) -> Outcome:
     """Measure `models`, compare with an `earlier` run's JSON, and judge the rules of `fail_if`.
 

@@ -12,13 +12,14 @@ from edgecnn.data.provenance import find_dataset, origin_of
 from edgecnn.errors import ExportError
 from edgecnn.exporting.export import folder_for
 from edgecnn.graph.graph import onnx_module
+from edgecnn.progress import OnProgress, ignore
 from edgecnn.quantizing import calibration as calibrations
 from edgecnn.quantizing.decision import MAX_DROP
 from edgecnn.quantizing.evaluator import Evaluator
 from edgecnn.quantizing.float32_model import load_source
 from edgecnn.quantizing.result import QuantizationResult
 from edgecnn.quantizing.schemes import Scheme, Target
-from edgecnn.quantizing.search import Report, Search
+from edgecnn.quantizing.search import Search
 from edgecnn.quantizing.write import Request, ship
 from edgecnn.runtime.classifier import Classifier
 
@@ -33,7 +34,7 @@ def quantize(
     data: str | Path | None = None,
     calibration_images: int = calibrations.IMAGES,
     out: Path | None = None,
-    report: Report = lambda _: None,
+    progress: OnProgress = ignore,
 ) -> QuantizationResult:
     """Write a smaller precision of a float32 ONNX file beside it if one pays, and say what was tried and chosen.
 
@@ -59,7 +60,7 @@ def quantize(
     )
     with tempfile.TemporaryDirectory() as scratch:
         evaluator = Evaluator(original, proto, images, dataset.validation, Path(scratch))
-        search = Search(evaluator, target, max_drop, report)
+        search = Search(evaluator, target, max_drop, progress)
         found = search.run() if scheme == "auto" else search.run_named(scheme)
         return ship(
             Request(folder_for(model, source, out), dataset, scheme, target, max_drop), evaluator, found, report

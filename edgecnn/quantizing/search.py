@@ -1,6 +1,6 @@
 """[onnx] Goes through the candidates: first the graph, then what stays float32, then the scales; all judged last."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from edgecnn.exporting.verify import require_accuracy
 from edgecnn.graph.graph import Graph
 from edgecnn.graph.layouts import REWRITINGS
 from edgecnn.host.machine import multiplies_int8_exactly
+from edgecnn.progress import OnProgress, Progress
 from edgecnn.quantizing import costs
 from edgecnn.quantizing.candidates import AS_EXPORTED, Candidate, calibrated, full_range, mixed, named, plain
 from edgecnn.quantizing.decision import NOT_TIMED, Decision, decide, is_less_accurate, spoken
@@ -30,15 +31,6 @@ UNTIMED = "channels-last"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What is being done: `done` of `steps` of it."""
-
-    doing: str
-    done: int = 0
-    steps: int = 1
-
-
-@dataclass(frozen=True)
 class Found:
     """Every trial, and what they decide."""
 
@@ -47,16 +39,13 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-Report = Callable[[Progress], None]
-
-
 class Search:
-    """One search in a workshop, for one target; `report` is told how it goes."""
+    """One search in a workshop, for one target; `progress` is told how it goes."""
 
-    def __init__(self, evaluator: Evaluator, target: Target, max_drop: float, report: Report) -> None:
+    def __init__(self, evaluator: Evaluator, target: Target, max_drop: float, progress: OnProgress) -> None:
         self.evaluator, self.target, self.max_drop = evaluator, target, max_drop
         self.form = int8_for(target)
-        self.report = report
+        self.progress = progress
 
     def run(self) -> Found:
         """Try every candidate and decide. Raises ExportError."""
@@ -109,20 +98,20 @@ class Search:
             chosen = decision.chosen
             if chosen is None or chosen.timing is None or chosen.candidate in proven:
                 return Found(tuple(trials), decision)
-            self.report(Progress("timing the fastest again"))
+            self.progress(Progress("timing the fastest again"))
             [timing] = self.evaluator.race([chosen.candidate], JUDGE_ROUNDS)
             trials[trials.index(chosen)] = replace(chosen, timing=timing)
             proven.add(chosen.candidate)
 
     def graphs(self) -> list[Candidate]:
         """The plain candidate of each rewriting that the graph has a place for."""
-        self.report(Progress("rewriting the graph"))
+        self.progress(Progress("rewriting the graph"))
         names = [name for name in (AS_EXPORTED, *REWRITINGS) if self.evaluator.graph(name) is not None]
         return [plain(name, self.form) for name in names]
 
     def mixtures(self, best: Candidate) -> Iterator[Candidate]:
         """`best` with parts left in float32."""
-        self.report(Progress("measuring the cost of each part"))
+        self.progress(Progress("measuring the cost of each part"))
         graph = Graph(self.evaluator.graph(best.rewriting))
         weighted = [node.name for node in graph.nodes if node.op_type in WEIGHTED]
         units = costs.units_of(graph)
@@ -147,7 +136,7 @@ class Search:
 
     def spared(self, best: Candidate) -> list[Candidate]:
         """`best` with its 1, 2, 4, … most sensitive parts in float32, for when all of it loses too much."""
-        self.report(Progress("looking for what int8 hurts"))
+        self.progress(Progress("looking for what int8 hurts"))
         graph = Graph(self.evaluator.graph(best.rewriting))
         units = costs.units_of(graph)
         ranked = sorted(self._sensitivities(best, graph, units).items(), key=lambda item: -item[1])
@@ -174,7 +163,7 @@ class Search:
 
     def _fastest(self, candidates: Sequence[Candidate], doing: str) -> Candidate:
         """The first candidate, or the fastest of those shown to be faster than it: a guide to what to build next."""
-        self.report(Progress(doing))
+        self.progress(Progress(doing))
         first, *others = self.evaluator.race(candidates, GUIDE_ROUNDS) if len(candidates) > 1 else [None]
         speedups = [(1.0, candidates[0])]
         for candidate, timing in zip(candidates[1:], others, strict=True):
@@ -188,9 +177,9 @@ class Search:
     def _judged(self, candidates: Sequence[Candidate]) -> list[CandidateResult]:
         """All candidates timed in one run, and their answers."""
         for done, candidate in enumerate(candidates):
-            self.report(Progress("building candidates", done, len(candidates)))
+            self.progress(Progress("building candidates", done, len(candidates)))
             self.evaluator.file(candidate)
-        self.report(Progress("timing candidates"))
+        self.progress(Progress("timing candidates"))
         return self._answered(candidates, self.evaluator.race(candidates, JUDGE_ROUNDS))
 
     def _answered(
@@ -198,6 +187,6 @@ class Search:
     ) -> list[CandidateResult]:
         trials = []
         for done, candidate in enumerate(candidates):
-            self.report(Progress("answering validation images", done, len(candidates)))
+            self.progress(Progress("answering validation images", done, len(candidates)))
             trials.append(self.evaluator.judge(candidate, timings[done] if timings else None))
         return trials

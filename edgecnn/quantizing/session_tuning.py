@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from edgecnn.bench.stats import Estimate, ratio, speed_verdict
 from edgecnn.host import machine
+from edgecnn.progress import OnProgress, Progress, ignore
 from edgecnn.quantizing.timing import TURN_SECONDS, Call, rounds, turn
 from edgecnn.runtime.classifier import Classifier, kept_graph
 from edgecnn.runtime.settings import Settings
 
 ROUNDS = 25
 FINALISTS = 8  # sessions timed side by side, the defaults included: all there are on two cores
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,15 @@ class Tuning:
     opening: tuple[SettingsResult, ...]
 
 
-def tune(path: Path, image: NDArray[Any], progress: Progress = lambda _done, _of: None, count: int = ROUNDS) -> Tuning:
+def tune(path: Path, image: NDArray[Any], progress: OnProgress = ignore, count: int = ROUNDS) -> Tuning:
     """Time the settings of `candidates` side by side on `image`, a prepared batch of one, in `count` rounds.
 
     The defaults stay unless the whole interval of another's speed-up lies above 1, and does so again when the two are
-    opened anew and timed alone. `progress` is called with how many rounds are over, of how many. Raises ModelError.
+    opened anew and timed alone. `progress` is told how many rounds are over. Raises ModelError.
     """
 
     def stage(number: int) -> Callable[[int], None]:
-        return lambda done: progress(number * count + done, 3 * count)
+        return lambda done: progress(Progress("tuning the session", number * count + done, 3 * count))
 
     latency = _latency(path, image, _finalists(path, image), count, stage(0))
     fastest = chosen(latency)

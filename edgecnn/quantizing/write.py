@@ -17,12 +17,13 @@ from edgecnn.folder import ModelFolder
 from edgecnn.graph.graph import metadata, onnx_module
 from edgecnn.host import machine
 from edgecnn.metrics import Accuracy
+from edgecnn.progress import OnProgress
 from edgecnn.quantizing.candidates import Candidate
 from edgecnn.quantizing.decision import NOT_TIMED
 from edgecnn.quantizing.evaluator import Evaluator
 from edgecnn.quantizing.result import QuantizationResult, decision_entry, with_rounds
 from edgecnn.quantizing.schemes import Scheme, Target, is_here
-from edgecnn.quantizing.search import Found, Progress, Report
+from edgecnn.quantizing.search import Found
 from edgecnn.quantizing.session_tuning import Tuning, tune
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.settings import ENTRY, with_settings
@@ -50,7 +51,7 @@ def precision_of(scheme: Scheme, target: Target) -> str:
     return "int8" if is_here(target) or target == "any" else f"int8-{target}"
 
 
-def ship(request: Request, evaluator: Evaluator, found: Found, report: Report) -> QuantizationResult:
+def ship(request: Request, evaluator: Evaluator, found: Found, progress: OnProgress) -> QuantizationResult:
     """Write the file and the card. Raises OutputError; then nothing is written."""
     chosen = found.decision.chosen
     precision = precision_of(request.scheme, request.target) if chosen else "float32"
@@ -60,7 +61,7 @@ def ship(request: Request, evaluator: Evaluator, found: Found, report: Report) -
     entries = _entries(request, evaluator, chosen.candidate if chosen else None) | {DECISION: json.dumps(decision)}
     with atomic(path) as temporary:
         records.save(proto, temporary, entries)
-        tuning = _tuned(temporary, request, evaluator, report)
+        tuning = _tuned(temporary, request, evaluator, progress)
         before, after, record = _scored(temporary, precision, proto, request, evaluator)
         records.save(proto, temporary, _with_tuning(entries, tuning) | records.scored(after))
         record = replace(record, bytes=temporary.stat().st_size, sha256=sha256(temporary))
@@ -122,10 +123,10 @@ def _details(candidate: Candidate, request: Request, evaluator: Evaluator) -> di
     }
 
 
-def _tuned(path: Path, request: Request, evaluator: Evaluator, report: Report) -> Tuning | None:
+def _tuned(path: Path, request: Request, evaluator: Evaluator, progress: OnProgress) -> Tuning | None:
     if not is_here(request.target):
         return None
-    return tune(path, evaluator.image, lambda done, of: report(Progress("tuning the session", done, of)))
+    return tune(path, evaluator.image, progress)
 
 
 def _with_tuning(entries: dict[str, str], tuning: Tuning | None) -> dict[str, str]:

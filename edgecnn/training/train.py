@@ -14,11 +14,12 @@ from edgecnn.errors import TrainingDiverged, TrainingError, TrainingInterrupted
 from edgecnn.folder import ModelFolder
 from edgecnn.metrics import Accuracy, Confusion, confusion
 from edgecnn.plots import pictures
+from edgecnn.progress import OnProgress, ignore
 from edgecnn.recipes import Recipe
 from edgecnn.training import checkpoint, history, temperature_scaling
 from edgecnn.training.backend import tensorflow
 from edgecnn.training.checkpoint import Run
-from edgecnn.training.trainer import PURPOSE, Progress, Trainer, log_softmax, mean_cross_entropy
+from edgecnn.training.trainer import PURPOSE, Trainer, log_softmax, mean_cross_entropy
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def train(
     augment: bool = True,
     resume: bool = False,
     tensorboard: Path | None = None,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: OnProgress = ignore,
     summary: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train and write the model folder.

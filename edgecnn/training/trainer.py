@@ -1,8 +1,7 @@
 """[TensorFlow] A recipe's network in training: compiled steps on data that stays in memory, one epoch after another."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import ceil, isfinite
 from typing import Any
 
@@ -14,6 +13,7 @@ from edgecnn.data import Dataset, Split
 from edgecnn.errors import TrainingDiverged
 from edgecnn.folder import ModelFolder
 from edgecnn.metrics import Accuracy, accuracy
+from edgecnn.progress import OnProgress, Progress
 from edgecnn.recipes import Recipe
 from edgecnn.training import checkpoint, networks
 from edgecnn.training.augment import augment
@@ -25,18 +25,6 @@ PURPOSE = "training"
 NO_DECAY = ["bias", "gamma", "beta"]  # weight decay is for kernels
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training stands after a step: epochs count from 1, `loss` is the epoch's mean so far."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    last: Epoch | None
 
 
 class Trainer:
@@ -79,19 +67,18 @@ class Trainer:
         self.model.set_weights(self.logits.get_weights())
         return self.model
 
-    def epoch(self, done: Sequence[Epoch], progress: Callable[[Progress], None]) -> Epoch:
+    def epoch(self, done: Sequence[Epoch], progress: OnProgress) -> Epoch:
         """Fit every training image once, in an order drawn from seed and epoch, then score the validation images.
 
         The last epoch of a recipe with `recalibrate_batch_norm` takes them before it scores. Raises TrainingDiverged.
         """
-        started, number, last = time.perf_counter(), len(done) + 1, done[-1] if done else None
+        started, number = time.perf_counter(), len(done) + 1
         losses, correct = np.zeros(self.steps), 0
         batches = self._batches(number)
         for step, positions in enumerate(batches):
             losses[step], right = self._fit(positions, (number - 1) * self.steps + step)
             correct += right
-            mean = float(losses[: step + 1].mean())
-            progress(Progress(number, self.run.epochs, step + 1, self.steps, mean, last))
+            progress(self._progress(done, step + 1, float(losses[: step + 1].mean())))
         if self.recipe.recalibrate_batch_norm and number == self.run.epochs:
             self._recalibrate_batch_norm()
         validation_loss, validation = mean_cross_entropy(
@@ -109,6 +96,13 @@ class Trainer:
             validation_images=validation.images,
             seconds=time.perf_counter() - started,
         )
+
+    def _progress(self, done: Sequence[Epoch], step: int, loss: float) -> Progress:
+        """After a step of the epoch that follows those `done`; `loss` is its mean so far."""
+        steps = self.run.epochs * self.steps
+        validation = f"  validation {done[-1].validation_accuracy:.2%}" if done else ""
+        doing = f"epoch {len(done) + 1} of {self.run.epochs}"
+        return Progress(doing, len(done) * self.steps + step, steps, f"loss {loss:.4f}{validation}")
 
     def evaluate(self, split: Split) -> Floats:
         """The logits of a split's images, float64 [n, classes]."""

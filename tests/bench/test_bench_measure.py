@@ -23,12 +23,13 @@ from PIL import Image
 from test_bench_contender_run import IMAGES, PLAN, POSIX, save_digits
 
 from edgecnn.bench import contender_run, contenders
-from edgecnn.bench.measure import MOST_PICTURES, Stage, measure
+from edgecnn.bench.measure import MOST_PICTURES, measure
 from edgecnn.bench.results import Bench, Measurement
 from edgecnn.bench.worker import FLOOR_QUERIES, KEPT
 from edgecnn.data import Dataset, load
 from edgecnn.errors import BenchError, DataError, ModelError
 from edgecnn.folder import ModelFolder
+from edgecnn.progress import Progress
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.training.backend import keras
 
@@ -49,13 +50,13 @@ def odd_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stages() -> list[Stage]:
+def stages() -> list[Progress]:
     """What `pair` told of its progress."""
     return []
 
 
 @pytest.fixture(scope="module")
-def pair(tiny: Path, odd_one: Path, digits: Path, stages: list[Stage]) -> Bench:
+def pair(tiny: Path, odd_one: Path, digits: Path, stages: list[Progress]) -> Bench:
     """The tiny model and one that labels nearly all images differently, side by side."""
     return measure([tiny, odd_one], PLAN, data=digits, runtimes=ONNX, progress=stages.append)
 
@@ -90,14 +91,14 @@ def worker_of(file: Path) -> int:
     return pid
 
 
-def never(stage: Stage) -> None:
+def never(stage: Progress) -> None:
     raise AssertionError(stage.doing)
 
 
-def at(doing: str, act: Callable[[], None]) -> Callable[[Stage], None]:
+def at(doing: str, act: Callable[[], None]) -> Callable[[Progress], None]:
     """Progress that does something before that step."""
 
-    def progress(stage: Stage) -> None:
+    def progress(stage: Progress) -> None:
         if stage.doing == doing:
             act()
 
@@ -160,7 +161,7 @@ def test_pictures_are_the_images_that_contenders_label_differently(pair: Bench, 
         assert (shown == dataset.test.images[picture.index]).all()
 
 
-def test_contenders_take_turns_and_every_other_round_in_reverse(stages: list[Stage], pair: Bench) -> None:
+def test_contenders_take_turns_and_every_other_round_in_reverse(stages: list[Progress], pair: Bench) -> None:
     assert [stage.doing for stage in stages] == [
         "loading onnx-tiny",
         "loading onnx-odd",
@@ -175,7 +176,7 @@ def test_contenders_take_turns_and_every_other_round_in_reverse(stages: list[Sta
     ]
 
 
-def test_progress_counts_every_step_once(stages: list[Stage], pair: Bench) -> None:
+def test_progress_counts_every_step_once(stages: list[Progress], pair: Bench) -> None:
     assert [stage.done for stage in stages] == list(range(10))
     assert {stage.steps for stage in stages} == {10}
 
@@ -253,7 +254,7 @@ def accidents(tiny: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory
     }
     order = ("first", "nan", "classes", "half", "removed", "changed", "killed", "last")
 
-    def progress(stage: Stage) -> None:
+    def progress(stage: Progress) -> None:
         deeds.pop(stage.doing, lambda: None)()
 
     models = [files[name] for name in order]
@@ -408,7 +409,7 @@ def test_a_model_that_is_not_there_is_refused_before_anything_starts(tiny: Path,
 def test_ctrl_c_in_a_round_keeps_what_was_measured_and_no_process(tiny: Path, odd_one: Path, digits: Path) -> None:
     running: list[int] = []
 
-    def progress(stage: Stage) -> None:
+    def progress(stage: Progress) -> None:
         running.append(len(workers()))
         if stage.doing == "round 2 of 3: onnx-tiny":
             raise KeyboardInterrupt
@@ -489,7 +490,7 @@ def test_a_server_is_searched_for_the_highest_rate_that_it_holds(
 ) -> None:
     monkeypatch.setattr(contender_run, "STARTS_QUICKLY", 0.0)  # one process does
     plan = replace(PLAN, scenario="server", latency_bound_us=100_000.0)
-    stages: list[Stage] = []
+    stages: list[Progress] = []
     (item,) = measure([tiny], plan, data=digits, runtimes=ONNX, progress=stages.append).measurements
     rates = [part.rate or 0.0 for part in item.rounds]
     assert item.failure is None

@@ -16,7 +16,6 @@ from typer.testing import CliRunner, Result
 from edgecnn.bench import run as bench_run
 from edgecnn.bench.compare import compare
 from edgecnn.bench.figures import summarize
-from edgecnn.bench.measure import Stage
 from edgecnn.bench.reports.document import read, to_json
 from edgecnn.bench.reports.tables import conditions
 from edgecnn.bench.results import Bench
@@ -26,6 +25,7 @@ from edgecnn.cli import app
 from edgecnn.data import Dataset
 from edgecnn.errors import BenchError, DataError, EdgecnnError, ModelError, OutputError, UsageError
 from edgecnn.folder import ModelFolder
+from edgecnn.progress import Progress
 
 RUNTIME = ("--runtime", "onnxruntime")
 PLAIN = ("tf-call", "onnx-int8")
@@ -85,7 +85,7 @@ def test_the_outcome_has_the_figures_of_each_contender(outcome: Outcome, digits:
 def test_an_earlier_run_is_compared_and_rules_are_judged(
     tiny: Path, digits: Path, earlier: Path, tmp_path: Path
 ) -> None:
-    seen: list[Stage] = []
+    seen: list[Progress] = []
     found = bench_run.bench(
         [tiny],
         QUICK,
@@ -148,7 +148,7 @@ def test_what_is_wrong_is_found_before_anything_is_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(wrong)
-    before, seen = sorted(wrong.rglob("*")), list[Stage]()
+    before, seen = sorted(wrong.rglob("*")), list[Progress]()
     given = {"models": [tiny], "plan": QUICK, "data": digits, "runtimes": ["onnxruntime"], "progress": seen.append}
     with pytest.raises(error, match=message) as caught:
         bench_run.bench(**{**given, argument: value})

@@ -21,13 +21,13 @@ from edgecnn.files import sha256
 from edgecnn.folder import ModelFolder
 from edgecnn.host import machine
 from edgecnn.metrics import Accuracy
+from edgecnn.progress import Progress
 from edgecnn.quantizing import quantize as quantizing
 from edgecnn.quantizing import write
 from edgecnn.quantizing.evaluator import Evaluator, Timing
 from edgecnn.quantizing.quantize import quantize
 from edgecnn.quantizing.result import QuantizationResult
 from edgecnn.quantizing.schemes import S8S8, U8S8_REDUCED, int8_for, is_here
-from edgecnn.quantizing.search import Progress
 from edgecnn.quantizing.session_tuning import Tuning
 from edgecnn.runtime.arithmetic import needs_exact_products
 from edgecnn.runtime.classifier import Classifier
@@ -86,7 +86,7 @@ def test_what_ships_was_measured_faster_and_is_as_accurate(float32: Path, mnist:
     """The real thing, on the real clock: whichever way it goes, the report must say so."""
     seen: list[Progress] = []
     before = onnx.load(float32)
-    done = quantize(float32, report=seen.append)
+    done = quantize(float32, progress=seen.append)
     assert {trial.candidate.name for trial in done.trials} >= {
         "as exported",
         "channels-last",

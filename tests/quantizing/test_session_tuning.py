@@ -75,7 +75,7 @@ def test_the_fastest_of_those_shown_to_be_faster_is_chosen() -> None:
 
 def test_tuning_keeps_every_trial(tiny: Path, image: Images) -> None:
     done: list[tuple[int, int]] = []
-    found = tune(tiny, image, lambda *step: done.append(step), count=2)
+    found = tune(tiny, image, lambda at: done.append((at.done, at.steps)), count=2)
     assert isinstance(found, Tuning)
     assert [each.settings for each in found.latency] == candidates(usable_cores())[: len(found.latency)]
     assert [each.settings for each in found.opening] == [Settings(), Settings(cached=True)]

@@ -23,7 +23,7 @@ from edgecnn.training.backend import keras, tensorflow
 from edgecnn.training.checkpoint import Run
 from edgecnn.training.schedule import learning_rate
 from edgecnn.training.train import train
-from edgecnn.training.trainer import Progress, Trainer, mean_cross_entropy
+from edgecnn.training.trainer import Trainer, mean_cross_entropy
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_weights_resumed_or_not(few: Dataset, tmp_p
     assert same(weights(whole), weights(again))
 
     def stop_in_epoch_two(at: Progress) -> None:
-        if at.epoch == 2 and at.step == 3:
+        if at.doing == "epoch 2 of 3" and at.done % (at.steps // 3) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(TrainingInterrupted, match=r"epoch 1 of 3 is kept in .*broken: add --resume"):
@@ -183,7 +183,7 @@ def test_a_damaged_checkpoint_is_refused(few: Dataset, tmp_path: Path) -> None:
 
 def interrupt_after_one_epoch(data: Dataset, path: Path, seed: int) -> ModelFolder:
     def stop(at: Progress) -> None:
-        if at.epoch == 2:
+        if at.doing == "epoch 2 of 2":
             raise KeyboardInterrupt
 
     with pytest.raises(TrainingInterrupted):
@@ -211,10 +211,11 @@ def test_tensorboard_logs_hold_an_event_for_each_epoch(few: Dataset, tmp_path: P
 def test_progress_counts_steps_and_carries_the_last_epoch(few: Dataset, tmp_path: Path) -> None:
     seen: list[Progress] = []
     train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, progress=seen.append)
-    assert [(at.epoch, at.step, at.steps) for at in seen] == [(e, s, 3) for e in (1, 2) for s in (1, 2, 3)]
-    assert seen[0].last is None
-    assert seen[3].last is not None
-    assert seen[3].last.validation_images == 30
+    assert [(at.doing, at.done, at.steps) for at in seen] == [
+        (f"epoch {1 + done // 3} of 2", done + 1, 6) for done in range(6)
+    ]
+    assert re.fullmatch(r"loss \d\.\d{4}", seen[0].figures)
+    assert re.fullmatch(r"loss \d\.\d{4}  validation \d+\.\d\d%", seen[3].figures)
 
 
 @pytest.mark.parametrize("name", RECIPES)
