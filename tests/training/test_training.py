@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from edgecnn.data import Dataset, load
 from edgecnn.data.dataset import make_dataset
 from edgecnn.errors import DataError, TrainingDiverged, TrainingError, TrainingInterrupted
 from edgecnn.folder import ModelFolder
+from edgecnn.progress import Progress
 from edgecnn.recipes import RECIPES, Augmentation, Conv, Dense, Output, Pool, find_recipe
 from edgecnn.training import networks, temperature_scaling, trainer
 from edgecnn.training.augment import augment
