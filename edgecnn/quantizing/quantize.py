@@ -63,7 +63,7 @@ def quantize(
         search = Search(evaluator, target, max_drop, progress)
         found = search.run() if scheme == "auto" else search.run_named(scheme)
         return ship(
-            Request(folder_for(model, source, out), dataset, scheme, target, max_drop), evaluator, found, report
+            Request(folder_for(model, source, out), dataset, scheme, target, max_drop), evaluator, found, progress
         )
 
 
