@@ -1,20 +1,24 @@
 """The one error tree. Every message says what was wrong, with which file or value, and what to do next.
 
     EdgecnnError                 anything its user can act on; the CLI prints it in one line and exits with 1
+    ├── UsageError               what was asked for does not exist or does nothing; the CLI exits with 2
+    │   └── RecipeError          no recipe has that name
     ├── MissingDependencyError   an optional package is not installed; the message holds the pip command
     ├── DataError                a data set cannot be read, or does not suit what is asked of it
     ├── ImageError               a picture cannot be read
-    ├── RecipeError              no recipe has that name
     ├── ModelError               a model file is missing, damaged, unsafe or of another form
     │   └── InputError           images were handed to a model that takes others
     ├── TrainingError            training cannot start, or cannot be resumed
-    │   ├── TrainingDiverged     the loss is no number any more; the model of the last good epoch is kept
+    │   ├── TrainingDiverged     the loss is not a number; the model of the last good epoch is kept
     │   └── TrainingInterrupted  stopped by Ctrl-C; the last complete epoch is kept
     ├── ExportError              a model cannot be converted or quantized
     │   └── VerificationError    the converted model does not do what the original does
     ├── BenchError               a bench cannot be run, or a contender failed while it was measured
-    ├── UsageError               what was asked for is not there; the CLI exits with 2
     └── OutputError              a file or folder cannot be written
+
+A name is a word such as `edge`: of a recipe, a model, a runtime, a scenario, a contender, a figure. A name that nothing
+has is a UsageError. A path is anything with a folder or a suffix, such as `models/edge` or `edge.onnx`, and whatever
+stands where only a path can, such as `--data`; a path to nothing is the error of what it should have led to.
 
 Whatever is not in this tree is a bug and keeps its traceback.
 """
@@ -22,6 +26,14 @@ Whatever is not in this tree is a bug and keeps its traceback.
 
 class EdgecnnError(Exception):
     """What its user can act on."""
+
+
+class UsageError(EdgecnnError):
+    """What was asked for does not exist or does nothing: the caller's words are wrong, not the machine or the files."""
+
+
+class RecipeError(UsageError):
+    """No recipe has that name."""
 
 
 class MissingDependencyError(EdgecnnError):
@@ -39,10 +51,6 @@ class ImageError(EdgecnnError):
     """A picture cannot be read."""
 
 
-class RecipeError(EdgecnnError):
-    """No recipe has that name."""
-
-
 class ModelError(EdgecnnError):
     """A model file is missing, damaged, unsafe or of another form."""
 
@@ -56,10 +64,10 @@ class TrainingError(EdgecnnError):
 
 
 class TrainingDiverged(TrainingError):  # noqa: N818 (named for what happened, as its neighbor)
-    """The loss is no number any more; the model of the last good epoch is kept."""
+    """The loss is not a number; the model of the last good epoch is kept."""
 
 
-class TrainingInterrupted(TrainingError):  # noqa: N818 (it is no fault)
+class TrainingInterrupted(TrainingError):  # noqa: N818 (not a fault)
     """Stopped by Ctrl-C; the last complete epoch is kept."""
 
 
@@ -73,10 +81,6 @@ class VerificationError(ExportError):
 
 class BenchError(EdgecnnError):
     """A bench cannot be run, or a contender failed while it was measured."""
-
-
-class UsageError(EdgecnnError):
-    """What was asked for is not there: the caller's words are wrong, not the machine or the files."""
 
 
 class OutputError(EdgecnnError):

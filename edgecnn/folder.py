@@ -1,13 +1,15 @@
 """Which file of a model folder is called what, and how a model's name becomes a path."""
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn.card import Card
-from edgecnn.errors import ModelError
+from edgecnn.errors import ModelError, UsageError
 from edgecnn.files import atomic, prepare_folder
 
 MODELS = Path("models")
+DEFAULT = "edge"  # the recipe and the model that commands take unless told otherwise
 ONNX_NAMES = {
     "float32": "model.onnx",
     "int8": "model.int8.onnx",
@@ -18,7 +20,7 @@ ONNX_NAMES = {
 }
 ORIGINAL_NAMES = ("model.keras", "model.h5", "saved_model")
 
-# In a wheel the published models and measured results lie inside the package, in a checkout beside it.
+# In a wheel the shipped models and measured results lie inside the package, in a checkout beside it.
 _PACKAGE = Path(__file__).parent
 SHIPPED = _PACKAGE / "shipped" if (_PACKAGE / "shipped").is_dir() else _PACKAGE.parent
 SHIPPED_MODELS = SHIPPED / "models"
@@ -105,23 +107,28 @@ def default_folder(name: str) -> ModelFolder:
     return ModelFolder(MODELS / name)
 
 
-def find(model: str | Path) -> Path:
-    """The folder or file that `model` names: a path, a folder under `models/` here, or a published model.
+def default_model() -> ModelFolder:
+    """What commands work on when no model is given: the one trained in `models/edge` here, else the shipped `edge`."""
+    here = default_folder(DEFAULT)
+    return here if here.original() or here.onnx_files() else ModelFolder(SHIPPED_MODELS / DEFAULT)
 
-    Raises ModelError with what there is to choose from.
+
+def find(model: str | Path) -> Path:
+    """The folder or file that `model` names: a path, a folder under `models/` here, or a shipped model.
+
+    Raises UsageError for a name that no model has, with what there is to choose from, and ModelError for a path to
+    nothing.
     """
     for candidate in (Path(model), MODELS / model, SHIPPED_MODELS / model):
         if candidate.exists():
             return candidate
-    names = ", ".join(sorted(published())) or "none"
-    raise ModelError(
-        f"{model} is no file, no folder and no published model (published: {names}): "
-        "check the name, or run 'edgecnn train' first"
-    )
+    if _is_name(model):
+        raise UsageError(_unknown(str(model)))
+    raise ModelError(f"{model} does not exist: check the path, or run 'edgecnn train' first")
 
 
 def find_onnx(model: str | Path) -> Path:
-    """The ONNX file that `model` names; a folder stands for its `model.onnx`. Raises ModelError."""
+    """The ONNX file that `model` names; a folder stands for its `model.onnx`. Raises UsageError, ModelError."""
     path = find(model)
     if path.is_dir():
         path = ModelFolder(path).onnx("float32")
@@ -132,6 +139,20 @@ def find_onnx(model: str | Path) -> Path:
     return path
 
 
-def published() -> list[str]:
-    """The names of the published models."""
-    return [path.parent.name for path in SHIPPED_MODELS.glob("*/card.json")]
+def shipped() -> list[str]:
+    """The names of the shipped models."""
+    return sorted(path.parent.name for path in SHIPPED_MODELS.glob("*/card.json"))
+
+
+def _is_name(model: str | Path) -> bool:
+    """Whether it is one word, without a folder or a suffix."""
+    return Path(model).name == str(model) and not Path(model).suffix
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, shipped(), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return (
+        f"there is no model {name!r}: {hint}the shipped models are {', '.join(shipped()) or 'missing'}; "
+        "give one of them or a path, or run 'edgecnn train' first"
+    )

@@ -14,9 +14,9 @@ import pytest
 
 from edgecnn import files, folder
 from edgecnn.card import Card, DataRecord, ExportRecord, TrainingRecord, versions
-from edgecnn.errors import EdgecnnError, ModelError, OutputError
+from edgecnn.errors import EdgecnnError, ModelError, OutputError, UsageError
 from edgecnn.files import atomic, copy, size
-from edgecnn.folder import ModelFolder, find, find_onnx
+from edgecnn.folder import ModelFolder, default_model, find, find_onnx
 from edgecnn.metrics import Accuracy
 
 BARE = Card("foreign", ("cat", "dög"), (None, 32, 32, 3), "float32", 17, input_scale=1 / 255)
@@ -163,18 +163,18 @@ def test_the_default_folder_lies_under_models_here() -> None:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current directory, and two published models that are not in it."""
+    """An empty current directory, and two shipped models that are not in it."""
     for name in ("edge", "adventures"):
-        ModelFolder(tmp_path / "published" / name).write_card(FULL)
-    (tmp_path / "published" / "no card").mkdir()
-    monkeypatch.setattr(folder, "SHIPPED_MODELS", tmp_path / "published")
+        ModelFolder(tmp_path / "shipped" / name).write_card(FULL)
+    (tmp_path / "shipped" / "no card").mkdir()
+    monkeypatch.setattr(folder, "SHIPPED_MODELS", tmp_path / "shipped")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
 
 
-def test_a_path_goes_before_models_here_and_those_before_published_ones(here: Path) -> None:
-    assert find("edge") == here.parent / "published" / "edge"
+def test_a_path_goes_before_models_here_and_those_before_shipped_ones(here: Path) -> None:
+    assert find("edge") == here.parent / "shipped" / "edge"
     (here / "models" / "edge").mkdir(parents=True)
     assert find("edge") == Path("models/edge")
     (here / "edge").touch()
@@ -184,15 +184,36 @@ def test_a_path_goes_before_models_here_and_those_before_published_ones(here: Pa
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("finder", [find, find_onnx])
-def test_an_unknown_model_gets_the_published_ones_listed(finder: Callable[[str], Path]) -> None:
-    message = refusal(ModelError, lambda: finder("egde"))
-    assert message.startswith("egde is no file, no folder and no published model (published: adventures, edge): ")
-    assert "run 'edgecnn train' first" in message
+def test_an_unknown_name_gets_the_nearest_one_and_the_shipped_ones_listed(finder: Callable[[str], Path]) -> None:
+    message = refusal(UsageError, lambda: finder("egde"))
+    assert message.startswith(
+        "there is no model 'egde': did you mean 'edge'? the shipped models are adventures, edge; "
+    )
+    assert message.endswith("run 'edgecnn train' first")
+    assert "did you mean" not in refusal(UsageError, lambda: finder("zzz"))
 
 
-def test_without_published_models_the_list_says_none(here: Path) -> None:
-    shutil.rmtree(here.parent / "published")
-    assert "(published: none)" in refusal(ModelError, lambda: find("edge"))
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("path", ["models/egde", "egde.onnx", "./egde"])
+def test_a_path_to_nothing_is_not_an_unknown_name(path: str) -> None:
+    assert refusal(ModelError, lambda: find(path)).startswith(f"{path} does not exist: check the path")
+
+
+def test_without_shipped_models_the_list_says_so(here: Path) -> None:
+    shutil.rmtree(here.parent / "shipped")
+    assert "the shipped models are missing" in refusal(UsageError, lambda: find("edge"))
+
+
+def test_the_default_model_is_the_one_trained_here_or_else_the_shipped_one(here: Path) -> None:
+    shipped, trained = ModelFolder(here.parent / "shipped" / "edge"), ModelFolder(Path("models/edge"))
+    assert default_model() == shipped
+    trained.path.mkdir(parents=True)
+    trained.checkpoint.touch()  # of a training that was stopped in its first epochs
+    assert default_model() == shipped
+    trained.keras.touch()
+    assert default_model() == trained
+    (here / "edge").mkdir()
+    assert default_model() == trained
 
 
 def test_a_folder_stands_for_its_float32_model(here: Path) -> None:
