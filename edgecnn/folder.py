@@ -24,7 +24,7 @@ ORIGINAL_NAMES = ("model.keras", "model.h5", "saved_model")
 _PACKAGE = Path(__file__).parent
 SHIPPED = _PACKAGE / "shipped" if (_PACKAGE / "shipped").is_dir() else _PACKAGE.parent
 SHIPPED_MODELS = SHIPPED / "models"
-REFERENCE_RESULTS = SHIPPED / "benchmarks" / "results" / "published.json"
+REFERENCE_RESULTS = SHIPPED / "benchmarks" / "results" / "reference_recipes.json"
 SEEDS_RESULTS = REFERENCE_RESULTS.with_name("seeds.json")
 
 

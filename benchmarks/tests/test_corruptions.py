@@ -1,6 +1,5 @@
 """What each corruption does to real digits: its share, angle, distance or place, as its table says."""
 
-import importlib
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from benchmarks.accuracy import corruptions, raster
 from edgecnn.data import Dataset
-
-corruptions = importlib.import_module("corruptions")
-raster = importlib.import_module("raster")
 
 Images = NDArray[np.uint8]
 BY_NAME = {corruption.name: corruption for corruption in corruptions.CORRUPTIONS}

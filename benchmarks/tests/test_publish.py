@@ -1,11 +1,10 @@
-"""The published models: their cards, their files and their pages say the same, and every command finds them."""
+"""The shipped models: their cards, their files and their pages say the same, and every command finds them."""
 
 from pathlib import Path
 
-import model_card
-import publish
 import pytest
 
+from benchmarks.models import model_card, publish
 from edgecnn.data import load
 from edgecnn.files import sha256
 from edgecnn.folder import SHIPPED_MODELS, ModelFolder, find
@@ -16,7 +15,7 @@ FOLDERS = publish.folders()
 each_model = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.path.name)
 
 
-def test_the_default_model_is_published() -> None:
+def test_the_default_model_is_shipped() -> None:
     assert "edge" in {folder.path.name for folder in FOLDERS}
 
 
@@ -33,14 +32,14 @@ def test_the_files_are_those_of_the_card(folder: ModelFolder) -> None:
 @each_model
 def test_the_page_is_what_card_and_results_give(folder: ModelFolder) -> None:
     shown = (folder.path / publish.README).read_text(encoding="utf-8")
-    assert shown == model_card.text(folder), "run benchmarks/publish.py --cards"
+    assert shown == model_card.text(folder), "run python -m benchmarks publish --cards"
     card = folder.card()
     assert card
     assert all(record.sha256 in shown for record in card.exports.values())
 
 
 @each_model
-def test_a_published_model_is_of_its_recipe_as_it_is_now(folder: ModelFolder) -> None:
+def test_a_shipped_model_is_of_its_recipe_as_it_is_now(folder: ModelFolder) -> None:
     card, recipe = folder.card(), RECIPES[folder.path.name]
     assert card
     assert card.training
@@ -50,7 +49,7 @@ def test_a_published_model_is_of_its_recipe_as_it_is_now(folder: ModelFolder) ->
 
 
 @each_model
-def test_a_published_model_has_all_that_training_leaves(folder: ModelFolder) -> None:
+def test_a_shipped_model_has_all_that_training_leaves(folder: ModelFolder) -> None:
     for path in (folder.keras, folder.history, folder.curves, folder.confusion, folder.errors, folder.filters):
         assert path.stat().st_size > 0
     assert not folder.checkpoint.exists()
@@ -58,7 +57,7 @@ def test_a_published_model_has_all_that_training_leaves(folder: ModelFolder) -> 
 
 @each_model
 @pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx"])
-def test_a_published_file_scores_what_its_card_says(folder: ModelFolder, name: str) -> None:
+def test_a_shipped_file_scores_what_its_card_says(folder: ModelFolder, name: str) -> None:
     card, test = folder.card(), load().test
     assert card
     said = card.exports[name].accuracy
@@ -68,7 +67,7 @@ def test_a_published_file_scores_what_its_card_says(folder: ModelFolder, name: s
     assert abs(int((answers == test.labels).sum()) - said.correct) <= 3
 
 
-def test_a_published_model_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shipped_model_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in FOLDERS:
         assert find(folder.path.name) == SHIPPED_MODELS / folder.path.name

@@ -1,19 +1,16 @@
 """What the comparison of quantizers says, of made-up runs whose figures can be worked out by hand."""
 
-import importlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import made_up
 import pytest
 
+from benchmarks.latency import quantization
+from benchmarks.latency import quantization_table as tables
 from edgecnn.bench import Runtime
 from edgecnn.bench.contenders import Contender
-
-quantization = importlib.import_module("quantization")
-tables = importlib.import_module("quantization_table")
 
 IMAGES = 1000
 SHIPPED = tables.Ours("model.int8.onnx", "static U8S8", "fastest", False, 12.5)
@@ -68,14 +65,6 @@ def row(found: Any) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def judged(results: Any) -> dict[str, tuple[str, bool]]:
-    return {item.goal: (item.measured, item.met) for item in tables.targets(results)}
-
-
-def no_slower(found: Any) -> tuple[str, bool]:
-    return next(value for goal, value in judged({"edge": found}).items() if "no slower" in goal)
-
-
 def test_a_row_has_each_ways_speed_up_and_change_of_accuracy() -> None:
     assert row(network()) == [
         "`edge`",
@@ -98,8 +87,7 @@ def test_a_kept_float32_file_is_its_own_figure() -> None:
         "float32, kept",
         "float32's own file, the fastest",
     ]
-    assert no_slower(slow) == ("float32's own file, the fastest", True)
-    assert no_slower(network({"ours": None}, KEPT)) == ("2.00× (2.00–2.00) of naive static", False)
+    assert row(network({"ours": None}, KEPT))[7] == "2.00× (2.00–2.00) of naive static"
 
 
 def test_what_failed_or_was_not_entered_has_no_figure() -> None:
@@ -117,41 +105,6 @@ def test_a_doubtful_run_is_marked_and_says_why() -> None:
 def test_conditions_are_said_once_for_networks_that_share_them() -> None:
     (_, conditions) = tables.conditions({"edge": network(), "other": network()})
     assert conditions == "a board; onnxruntime 1.24.1; batch 1, 1 thread, 10 interleaved rounds"
-
-
-def test_goals_that_are_met() -> None:
-    found = judged({"edge": network(), "adventures": network({"ours": ran(22)})})
-    assert all(met for _, met in found.values())
-    assert len(found) == 9
-    assert found["`adventures`: ours at least 6× faster than tf.function"][0] == "18.2× (18.2–18.2)"
-
-
-def test_goals_that_are_missed() -> None:
-    slow = replace(SHIPPED, seconds=61.0)
-    found = judged({"edge": network({"ours": ran(70, 2, 0)}, slow), "adventures": network({"ours": ran(70)})})
-    assert not any(met for goal, (_, met) in found.items() if not goal.startswith("`adventures`: ours loses"))
-    assert found["`edge`: ours loses at most 0.1 points of accuracy"] == ("−0.20 points", False)
-
-
-def test_what_was_not_measured_is_not_met() -> None:
-    assert set(judged({}).values()) == {("not measured", False)}
-    broken = judged({"edge": network({"ours": tables.Contender(failure="out of memory")})})
-    assert {value for goal, value in broken.items() if "quantized in" not in goal} == {("not measured", False)}
-
-
-@pytest.mark.parametrize(("us", "met"), [((59.0, 61.0), True), ((55.0, 65.0), False)])
-def test_the_whole_interval_must_stay_within_the_allowance(us: tuple[float, float], met: bool) -> None:
-    noisy = replace(ran(60), round_medians_us=us * 5)
-    assert no_slower(network({"ours": noisy}))[1] is met
-
-
-def test_too_few_rounds_for_an_interval_prove_nothing() -> None:
-    assert no_slower(
-        network({name: replace(item, round_medians_us=(9,) * 3) for name, item in CONTENDERS.items()})
-    ) == (
-        "1.00× of float32",
-        False,
-    )
 
 
 def test_results_come_back_from_json_as_they_were(tmp_path: Path) -> None:

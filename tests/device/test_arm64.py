@@ -21,14 +21,14 @@ THERE = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]], np.float32)
 @pytest.fixture(scope="module")
 def arm64() -> ModuleType:
 
-    return importlib.import_module("arm64")
+    return importlib.import_module("benchmarks.devices.arm64")
 
 
 @pytest.fixture(scope="module")
 def emulator(arm64: ModuleType) -> ModuleType:
     found: ModuleType = arm64.emulator
     if not found.ready():
-        pytest.skip("no emulated Raspberry Pi: python benchmarks/emulator.py prepares it, as root on Debian")
+        pytest.skip("no emulated Raspberry Pi: python -m benchmarks emulator prepares it, as root on Debian")
     return found
 
 
@@ -67,7 +67,7 @@ def test_answers_agree_where_the_likeliest_class_is_the_same(arm64: ModuleType) 
 def test_the_table_has_a_row_for_each_emulated_cpu(arm64: ModuleType) -> None:
     row = {"model": "edge", "file": "model.onnx", "images": 4, "epochs": 20}
     emulated = dict.fromkeys(INSTRUCTION_SETS, arm64.compared(HERE, THERE))
-    lines = arm64.table({"models": [{**row, "emulated": emulated}]}).splitlines()
+    lines = arm64.table_of([{**row, "emulated": emulated}]).splitlines()
     assert lines[2:4] == [
         "| `edge` | `model.onnx` | 20 | cortex-a72 | 75.00% of 4 | 1 | 0.2 |",
         "| `edge` | `model.onnx` | 20 | cortex-a76 | 75.00% of 4 | 1 | 0.2 |",
@@ -79,18 +79,5 @@ def test_arguments_are_files_folders_of_them_or_networks(arm64: ModuleType, tmp_
         (tmp_path / name).touch()
     assert [path.name for path in arm64.meant(str(tmp_path))] == ["model.int8.onnx", "model.onnx"]
     assert arm64.meant(str(tmp_path / "model.onnx")) == [tmp_path / "model.onnx"]
-    (published,) = arm64.meant("nano")
-    assert (published.parent.name, published.name) == ("nano", "model.int8.arm64.onnx")
-
-
-def test_a_network_is_judged_by_the_emulated_cpu_that_agrees_least(arm64: ModuleType) -> None:
-    def row(model: str, *shares: float) -> dict[str, object]:
-        emulated = {cpu: {"agreement": share} for cpu, share in zip(INSTRUCTION_SETS, shares, strict=True)}
-        return {"model": model, "file": "model.int8.arm64.onnx", "emulated": emulated}
-
-    found = arm64.targets({"models": [row("edge", 1.0, 0.999), row("adventures", 0.998, 1.0)]})
-    by_name = {target.goal.split("`")[1]: target for target in found}
-    edge, adventures, missing = by_name["edge"], by_name["adventures"], by_name["resnet-20"]
-    assert (edge.measured, edge.met) == ("100.0% and 99.9%", True)
-    assert (adventures.measured, adventures.met) == ("99.8% and 100.0%", False)
-    assert (missing.measured, missing.met) == ("not measured", False)
+    (shipped,) = arm64.meant("nano")
+    assert (shipped.parent.name, shipped.name) == ("nano", "model.int8.arm64.onnx")

@@ -31,9 +31,9 @@ for number, model in enumerate(models):
 
 @pytest.fixture(scope="module")
 def emulator() -> ModuleType:
-    found = importlib.import_module("emulator")
+    found = importlib.import_module("benchmarks.devices.emulator")
     if not (found.ready() and found.python(found.X86_CPU).exists()):
-        pytest.skip("no emulated x86-64: python benchmarks/emulator.py prepares it, as root on Debian and x86-64")
+        pytest.skip("no emulated x86-64: python -m benchmarks emulator prepares it, as root on Debian and x86-64")
     return found
 
 

@@ -1,0 +1,1 @@
+"""The programs that measure edgecnn, and what they found (results/): python -m benchmarks"""

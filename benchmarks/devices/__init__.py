@@ -1,0 +1,1 @@
+"""Programs about other processors, which are emulated."""

@@ -1,0 +1,162 @@
+"""What an emulated Raspberry Pi answers beside this machine: [NETWORK | MODEL ...]
+
+Each MODEL is an ONNX file, or a folder with some. Each NETWORK, all of NAMES if nothing is given, stands for its ARM64
+file: the shipped one of our recipes; of the others one made now, of the network trained in full if it is under
+build/, or else in one epoch, which takes seconds and serves to compare labels. The first 1,000 validation images of a
+network's own data (data.npz beside the file, or else MNIST) are labeled by the same file here and on the emulated
+Cortex-A72 (Pi 4) and Cortex-A76 (Pi 5). The labels, and how far they agree, go to benchmarks/results/arm64.json, the
+file's other models being kept. Emulated, 1,000 images take seconds to minutes: of speed this says nothing.
+"""
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import edgecnn
+from benchmarks.devices import emulator
+from benchmarks.lib import markdown, paths
+from benchmarks.lib.results import read_result, replace_row
+from benchmarks.models import reference_recipes, seeds, third_party
+from edgecnn.data import MNIST, load
+from edgecnn.files import sha256
+from edgecnn.folder import SHIPPED_MODELS, ModelFolder
+from edgecnn.host.machine import this_host
+from edgecnn.runtime.classifier import Classifier
+
+RESULTS = paths.RESULTS / "arm64.json"
+BRIEF = paths.BUILD / "brief"
+NAMES = (*seeds.OWN, *reference_recipes.NAMES, *third_party.NETWORKS)
+IMAGES = 1000
+FILE = "model.int8.arm64.onnx"
+HEADINGS = ("network", "file", "epochs trained", "emulated CPU", "same label", "differ", "largest difference")
+EMULATED = """\
+import json, sys
+import numpy as np
+from edgecnn.host.machine import this_host
+from edgecnn.runtime.classifier import Classifier
+model, images, answers = sys.argv[1:]
+np.save(answers, Classifier(model, threads=1).predict(np.load(images)))
+host = this_host()
+print(json.dumps({"instruction_sets": host.instruction_sets, "python": host.python, "versions": host.versions}))
+"""
+
+Floats = NDArray[np.float32]
+
+
+def main(arguments: Sequence[str]) -> None:
+    emulator.prepare()
+    with tempfile.TemporaryDirectory() as scratch:
+        for model in (file for argument in arguments or NAMES for file in meant(argument)):
+            np.save(Path(scratch) / "images.npy", load(data_of(model)).validation.images[:IMAGES])
+            store(measure(model, Path(scratch)))
+            print(model.parent.name, flush=True)
+    print(table(), end="")
+
+
+def meant(argument: str) -> list[Path]:
+    """The ONNX files of an argument."""
+    if argument in NAMES:
+        return [SHIPPED_MODELS / argument / FILE if argument in seeds.OWN else quantized(argument)]
+    path = Path(argument).resolve()
+    return sorted(path.glob("model*.onnx")) if path.is_dir() else [path]
+
+
+def quantized(name: str) -> Path:
+    """The ARM64 file of a network that is not shipped, made now."""
+    folder = trained(name)
+    if not folder.onnx("float32").exists():
+        reference_recipes.run("export", str(folder.path))
+    return edgecnn.quantize(folder.path, target="arm64", data=data_of(folder.keras)).path
+
+
+def trained(name: str) -> ModelFolder:
+    """In full if that is at hand, or else briefly."""
+    if name in third_party.NETWORKS:
+        third_party.make(third_party.NETWORKS[name])
+        return ModelFolder(third_party.NETWORKS[name].folder)
+    folder, brief = ModelFolder(paths.TRAINED / name), ModelFolder(BRIEF / name)
+    if folder.keras.exists():
+        return folder
+    if not brief.keras.exists():
+        reference_recipes.run("train", "--recipe", name, "--epochs", "1", "--out", str(brief.path))
+    return brief
+
+
+def data_of(model: Path) -> Path | str:
+    own = model.with_name("data.npz")
+    return own if own.exists() else MNIST
+
+
+def measure(model: Path, scratch: Path) -> dict[str, Any]:
+    """One model's answers here and on each emulated CPU to the images in the scratch folder."""
+    host, card = this_host(), ModelFolder(model.parent).card()
+    here = Classifier(model, threads=1).predict(np.load(scratch / "images.npy"))
+    return {
+        "model": model.parent.name,
+        "file": model.name,
+        "sha256": sha256(model),
+        "epochs": card.training.epochs if card and card.training else None,
+        "split": "validation",
+        "images": len(here),
+        "host": str(host),
+        "versions": host.versions,
+        "emulator": emulator.versions(),
+        "labels": digits(here),
+        "emulated": {cpu: emulated(model, cpu, here, scratch) for cpu in emulator.CPUS},
+    }
+
+
+def emulated(model: Path, cpu: str, here: Floats, scratch: Path) -> dict[str, Any]:
+    """One model's answers on one CPU, and how they differ from those here; `seconds` is the whole process's time."""
+    files = [str(path) for path in (model, scratch / "images.npy", scratch / "answers.npy")]
+    command = [str(emulator.python(cpu)), "-c", EMULATED, *files]
+    started = time.perf_counter()
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    seconds = time.perf_counter() - started
+    there = np.load(scratch / "answers.npy")
+    return {**compared(here, there), "seconds": round(seconds, 1), **json.loads(done.stdout), "labels": digits(there)}
+
+
+def compared(here: Floats, there: Floats) -> dict[str, Any]:
+    """How far two rows of probabilities for each image agree: in the likeliest class, and in the figures."""
+    same = here.argmax(1) == there.argmax(1)
+    return {
+        "agreement": float(same.mean()),
+        "differ": int((~same).sum()),
+        "max_difference": float(np.abs(here - there).max()),
+    }
+
+
+def digits(probabilities: Floats) -> str:
+    """The likeliest class of each image, one digit after the other."""
+    return "".join(map(str, probabilities.argmax(1)))
+
+
+def store(row: dict[str, Any]) -> None:
+    keys = ("model", "file")
+    replace_row(RESULTS, "models", row, keys, itemgetter(*keys))
+
+
+def table() -> str:
+    """What `arm64.json` holds, in Markdown."""
+    return table_of(read_result(RESULTS)["models"])
+
+
+def table_of(models: Sequence[Mapping[str, Any]]) -> str:
+    cells = [_cells(row, cpu, answers) for row in models for cpu, answers in row["emulated"].items()]
+    return markdown.table(HEADINGS, cells, ["The last column is of probabilities."], words=2)
+
+
+def _cells(row: Mapping[str, Any], cpu: str, answers: Mapping[str, Any]) -> list[str]:
+    share = f"{answers['agreement']:.2%} of {row['images']:,}"
+    trained = str(row["epochs"] or "–")
+    difference = f"{answers['max_difference']:.2g}"
+    return [f"`{row['model']}`", f"`{row['file']}`", trained, cpu, share, str(answers["differ"]), difference]

@@ -1,0 +1,201 @@
+"""Prepare the emulated processors under build/emulated
+
+One is a Raspberry Pi: Debian bookworm for arm64 with its Python 3.11, the aarch64 wheels of what edgecnn needs to run
+and to quantize, and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, no dot product) or a Pi
+5's (Cortex-A76). The other, on an x86-64 machine, is one without VNNI or AVX-512 (Haswell): it runs this machine's own
+Python and packages. Both show what a program answers there, not how fast. /proc/cpuinfo is that of the emulated CPU;
+memory, disk and the number of cores are this machine's.
+
+Debian's archive is where apt has it on this machine. debootstrap needs root, and is installed if it is missing. About a
+minute and 500 MB; what was prepared is kept until constraints.txt or the dependencies change.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.lib.paths import BUILD, ROOT
+from edgecnn.files import atomic
+from edgecnn.host.machine import architecture
+
+WORK = BUILD / "emulated"
+SYSTEM, WHEELS, QEMU, MARKER = WORK / "system", WORK / "wheels", WORK / "qemu", WORK / "ready.txt"
+CPUS = ("cortex-a72", "cortex-a76")
+X86_CPU = "haswell"
+DEBIAN, PYTHON, GLIBC_MINOR = "bookworm", "3.11", 36
+QEMU_DEBIAN = "trixie"  # bookworm's qemu 7.2 crashes when onnxruntime is imported
+QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# The scratch folder is closed to the user by whom apt downloads otherwise; and what could not be fetched is an error.
+APT = ("-oAPT::Sandbox::User=root", "-oAPT::Update::Error-Mode=any", "-oAcquire::Languages=none")
+# Whatever starts it, also edgecnn for a process of its own, gets the emulated Python. qemu hands its environment on.
+LAUNCHER = """\
+#!/bin/sh
+work=$(cd "$(dirname "$0")/.." && pwd)
+unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONDONTWRITEBYTECODE
+export PYTHONPATH="${work%/build/emulated}:PACKAGES" PYTHONPYCACHEPREFIX="$work/pycache" PYTHONNOUSERSITE=1
+exec "$work/qemu/QEMU" -cpu MODEL -0 "$work/CPU/python3" -L "ROOT" "PYTHON" "$@"
+"""
+WITHOUT = ("avx512", "avx_vnni", "amx")  # how the names of features begin that a Haswell lacks
+
+
+class EmulatorError(Exception):
+    """The emulated Pi cannot be prepared; says which step failed, and why."""
+
+
+def main(_: Sequence[str]) -> None:
+    try:
+        print(prepare())
+    except EmulatorError as error:
+        sys.exit(f"error: {error}")
+
+
+def prepare() -> Path:
+    """Make what is missing, and return the folder. Raises EmulatorError."""
+    if not ready():
+        MARKER.unlink(missing_ok=True)
+        shutil.rmtree(WHEELS, ignore_errors=True)
+        for path, make in ((QEMU, _unpack_qemu), (SYSTEM, _unpack_debian), (WHEELS, _install_wheels)):
+            _make_whole(path, make)
+        for cpu in CPUS:
+            _write_launcher(cpu, "qemu-aarch64", cpu, "$work/system", "$work/system/usr/bin/python3", "$work/wheels")
+        if architecture() == "x86-64":
+            _write_x86()
+        with atomic(MARKER) as path:
+            path.write_text(_wanted(), encoding="utf-8")
+    return WORK
+
+
+def ready() -> bool:
+    """Whether all is there, with the packages that are asked for today."""
+    return MARKER.exists() and MARKER.read_text(encoding="utf-8") == _wanted()
+
+
+def python(cpu: str) -> Path:
+    """The program that is that processor's python3, with edgecnn and what it needs. It sees this machine's files."""
+    return WORK / cpu / "python3"
+
+
+def run(
+    arguments: Sequence[str | Path], cpu: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`edgecnn ARGUMENTS` as on a machine with that CPU, whatever its exit code."""
+    command = [python(cpu), "-m", "edgecnn", *arguments]
+    variables = {**os.environ, **(environment or {})}
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=variables, check=False)
+
+
+def versions() -> dict[str, str]:
+    """What is emulated with what: qemu's version and Debian's name."""
+    return {"qemu": _output(str(QEMU / "qemu-aarch64"), "--version").split()[2], "debian": DEBIAN}
+
+
+def _wanted() -> str:
+    """What the wheels are chosen by."""
+    return "\n".join([*_requirements(), (ROOT / "constraints.txt").read_text(encoding="utf-8")])
+
+
+def _requirements() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["quantize"]]
+
+
+def _make_whole(path: Path, make: Callable[[Path, Path], None]) -> None:
+    """Have `path` made in a scratch folder beside its place: an interrupted run leaves nothing that looks complete."""
+    if path.exists():
+        return
+    print(f"preparing {path.relative_to(ROOT)}", file=sys.stderr, flush=True)
+    WORK.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=WORK) as scratch:
+        unfinished = Path(scratch) / path.name
+        make(unfinished, Path(scratch))
+        unfinished.rename(path)
+
+
+def _unpack_qemu(path: Path, scratch: Path) -> None:
+    """Of Debian's package two programs, which are static. apt checks the signatures."""
+    sources = scratch / "sources.list"
+    sources.write_text(f"deb [signed-by={KEYRING}] {archive()} {QEMU_DEBIAN} main\n", encoding="utf-8")
+    lists = scratch / "lists"  # what apt does not know there it removes
+    (lists / "partial").mkdir(parents=True)
+    places = {"Etc::SourceList": sources, "Etc::SourceParts": "/dev/null", "State::Lists": lists, "Cache": scratch}
+    apt = ["apt-get", *APT, *(f"-oDir::{name}={place}" for name, place in places.items())]
+    _output(*apt, "update")
+    _output(*apt, "download", "qemu-user", cwd=scratch)
+    _output("dpkg", "-x", str(next(scratch.glob("qemu-user_*.deb"))), str(scratch / "package"))
+    path.mkdir()
+    for program in ("qemu-aarch64", "qemu-x86_64"):
+        (scratch / "package/usr/bin" / program).rename(path / program)
+
+
+def _unpack_debian(path: Path, _: Path) -> None:
+    """The files of a small Debian; nothing in it is configured, for Python runs without."""
+    _require_debootstrap()
+    chosen = ["--arch=arm64", "--variant=minbase", "--include=python3"]
+    _output("debootstrap", "--foreign", *chosen, DEBIAN, str(path), archive())
+    archives = path / "var/cache/apt/archives"
+    for package in sorted(archives.glob("*.deb")):
+        _output("dpkg", "-x", str(package), str(path))
+    shutil.rmtree(archives)
+
+
+def _require_debootstrap() -> None:
+    if os.geteuid() != 0:
+        raise EmulatorError("debootstrap has to be run by root: run this program with sudo, or in a container")
+    if shutil.which("debootstrap") is None:
+        _output("apt-get", "update")
+        _output("apt-get", "install", "-y", "--no-install-recommends", "debootstrap")
+
+
+def archive() -> str:
+    """The address of Debian's archive in this machine's apt configuration. Raises EmulatorError."""
+    lines = _output("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Identifier: Packages").split("\n")
+    found = [line.split()[1] for line in lines if line and "-" not in line.split()[0]]  # no bookworm-security
+    if not found:
+        raise EmulatorError("apt knows no archive of Debian on this machine: add one under /etc/apt/sources.list.d")
+    return found[0]
+
+
+def _install_wheels(path: Path, _: Path) -> None:
+    tags = ["manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, GLIBC_MINOR + 1))]
+    platforms = [f"--platform={tag}" for tag in tags]
+    python = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp"]
+    pinned = ["-c", str(ROOT / "constraints.txt"), *_requirements()]
+    _output(sys.executable, "-m", "pip", "install", "--quiet", f"--target={path}", *platforms, *python, *pinned)
+
+
+def _write_x86() -> None:
+    """This machine's Python on a processor without VNNI; its kernel would still tell of the real one."""
+    told = WORK / X86_CPU / "root/proc/cpuinfo"
+    told.parent.mkdir(parents=True, exist_ok=True)
+    words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split(" ")
+    told.write_text(" ".join(word for word in words if not word.startswith(WITHOUT)), encoding="utf-8")
+    packages, interpreter = sysconfig.get_path("purelib"), str(Path(sys.executable).resolve())
+    _write_launcher(X86_CPU, "qemu-x86_64", "Haswell-noTSX", f"$work/{X86_CPU}/root", interpreter, packages)
+
+
+def _write_launcher(cpu: str, qemu: str, model: str, root: str, interpreter: str, packages: str) -> None:
+    words = {"PACKAGES": packages, "QEMU": qemu, "MODEL": model, "CPU": cpu, "ROOT": root, "PYTHON": interpreter}
+    text = re.sub(r"\b(PACKAGES|QEMU|MODEL|CPU|ROOT|PYTHON)\b", lambda found: words[found[0]], LAUNCHER)
+    with atomic(python(cpu)) as path:
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+
+
+def _output(*command: str, cwd: Path | None = None) -> str:
+    """What a command prints. Raises EmulatorError with its last words if it fails or is not there."""
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True, env={**os.environ, **QUIET})
+    except FileNotFoundError:
+        raise EmulatorError(f"{command[0]} is not installed: prepare the emulator on Debian") from None
+    except subprocess.CalledProcessError as error:
+        words = (error.stderr or error.stdout).strip().splitlines()[-1:]
+        raise EmulatorError(f"{Path(command[0]).name} failed: {''.join(words) or error.returncode}") from None
+    return done.stdout

@@ -1,0 +1,105 @@
+"""Write what commands print, and the measured tables, into README.md and docs/: [--tables | NAME ...]
+
+Blocks between `<!-- run: COMMAND -->` and `<!-- end -->` hold a command's real output; blocks after
+`<!-- table: NAME -->` hold a table made from benchmarks/results. README.md comes first, then docs/*.md by their names;
+commands run in this order in the folder build/docs, which is emptied first (a training is among them, so a few
+minutes). `--tables` writes the tables only. With NAMEs only the blocks of these names are written, in build/docs as it
+was left.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.accuracy import robustness
+from benchmarks.devices import arm64
+from benchmarks.latency import harness, peers, quantization
+from benchmarks.lib import paths
+from benchmarks.lib.results import write_text
+from benchmarks.models import ablation, pareto, reference_recipes, seeds, time_to_accuracy, training_speed
+
+WORK = paths.BUILD / "docs"
+BLOCK = re.compile(r"<!-- (run|table): (.*?) -->\n(.*?)<!-- end -->", re.DOTALL)
+WIDTH = "100"
+TABLES: Mapping[str, Callable[[], str]] = {
+    "ablation": ablation.table,
+    "arm64": arm64.table,
+    **{f"bench-{name}": lambda name=name: peers.bench_table(name) for name in peers.NAMES},  # type: ignore[misc]
+    "harness": harness.table,
+    "pareto": pareto.table,
+    "peers": peers.table,
+    "quantization": quantization.table,
+    "reference-recipes": reference_recipes.table,
+    "robustness": robustness.table,
+    "seeds": seeds.table,
+    "time-to-accuracy": time_to_accuracy.table,
+    "training-speed": training_speed.table,
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    if not arguments:
+        shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True, exist_ok=True)
+    for page in pages():
+        renew(page, arguments)
+
+
+def pages() -> list[Path]:
+    """The documents, those that there are."""
+    every = [paths.ROOT / "README.md", *sorted((paths.ROOT / "docs").glob("*.md"))]
+    return [page for page in every if page.exists()]
+
+
+def renew(page: Path, arguments: Sequence[str] = ()) -> None:
+    """Write a page's blocks again, those that the arguments mean."""
+
+    def renewed(match: re.Match[str]) -> str:
+        kind, name, _ = match.groups()
+        return block(kind, name) if is_wanted(kind, name, arguments) else match.group()
+
+    before = page.read_text(encoding="utf-8")
+    after = BLOCK.sub(renewed, before)
+    if after != before:
+        write_text(page, after)
+
+
+def is_wanted(kind: str, name: str, arguments: Sequence[str]) -> bool:
+    return not arguments or name in arguments or (kind == "table" and "--tables" in arguments)
+
+
+def block(kind: str, name: str) -> str:
+    print(f"{kind}: {name}", flush=True)
+    content = run(name) if kind == "run" else table(name)
+    return f"<!-- {kind}: {name} -->\n{content}<!-- end -->"
+
+
+def table(name: str) -> str:
+    """A table of the committed results, in Markdown."""
+    return TABLES[name]()
+
+
+def run(command: str) -> str:
+    """A command and what it prints, as a console shows it."""
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=WORK,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **plain_terminal()},
+        check=False,
+    )
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    return "```console\n" + "\n".join([f"$ {command}", *lines]).rstrip() + "\n```\n"
+
+
+def plain_terminal() -> dict[str, str]:
+    """What makes help and tables come out the same everywhere."""
+    return {"COLUMNS": WIDTH, "TERM": "dumb", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}

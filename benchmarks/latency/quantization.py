@@ -1,0 +1,183 @@
+"""What quantizing does to latency and accuracy, ours and others': [NETWORK ...]
+
+For `edge`, every reference recipe and the networks of the program third-party: the float32 file, `quantize_dynamic` and
+`quantize_static` of onnxruntime with nothing but their defaults, `edgecnn.quantize`, LiteRT's full int8 and, of `edge`
+and `adventures`, `tf.function`, in one interleaved run a network. Each run's figures go to
+benchmarks/results/quantization.json when it is done, beside the other networks'; the table is printed. A network that
+is not yet under build/ is trained first. Two to three minutes a network, in which nothing else should run.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import edgecnn
+from benchmarks.latency import naive
+from benchmarks.latency import quantization_table as tables
+from benchmarks.latency.quantization_table import DYNAMIC, FLOAT32, FUNCTION, LITERT, OURS, STATIC, Network, Ours
+from benchmarks.lib import paths
+from benchmarks.lib.results import write_text
+from benchmarks.models import reference_recipes, third_party
+from edgecnn import files
+from edgecnn.bench import Runtime
+from edgecnn.bench.contenders import Contender
+from edgecnn.bench.figures import Row, discordant, paces, summarize
+from edgecnn.bench.measure import measure
+from edgecnn.bench.results import Bench, Measurement, Plan
+from edgecnn.card import versions
+from edgecnn.data import MNIST, load
+from edgecnn.folder import ModelFolder
+from edgecnn.progress import Progress
+
+RESULTS = paths.RESULTS / "quantization.json"
+NAMES = ("edge", *reference_recipes.NAMES, *third_party.NETWORKS)
+AGAINST_TENSORFLOW = ("edge", "adventures")
+PLAN = Plan(rounds=10, duration=3.0)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trained and exported network, and the data it was trained with."""
+
+    name: str
+    folder: ModelFolder
+    data: str | Path
+
+
+def main(names: Sequence[str]) -> None:
+    os.chdir(paths.ROOT)
+    for name in names or NAMES:
+        print(f"== {name}", flush=True)
+        found = run(source_of(name))
+        results = tables.read(RESULTS) | {name: found}
+        write_text(RESULTS, tables.to_json({key: results[key] for key in NAMES if key in results}))
+        print(tables.table({name: found}), flush=True)
+    print(table(), end="")
+
+
+def table() -> str:
+    """The committed figures, in Markdown."""
+    return tables.table(tables.read(RESULTS))
+
+
+def source_of(name: str) -> Source:
+    """Train and export what is not there yet."""
+    if name in third_party.NETWORKS:
+        network = third_party.NETWORKS[name]
+        third_party.make(network)
+        return Source(name, ModelFolder(network.folder), network.data)
+    folder = ModelFolder(paths.TRAINED / name)
+    if not folder.keras.exists():
+        reference_recipes.run("train", "--recipe", name, "--out", str(folder.path))
+    if not folder.onnx("float32").exists():
+        reference_recipes.run("export", str(folder.path))
+    return Source(name, folder, MNIST)
+
+
+def run(source: Source) -> Network:
+    """Make every contender's file, each in a folder named for what it is, and measure them all in turn."""
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
+        places = {way: ModelFolder(Path(scratch, way)) for way in (FLOAT32, DYNAMIC, STATIC, OURS)}
+        copy(source.folder, places[FLOAT32])
+        copy(source.folder, places[OURS])
+        failures = quantize_naively(places, source.data)
+        ours, file = quantize(places[OURS], source.data)
+        models = [places[FLOAT32].path, *(path for way in (DYNAMIC, STATIC) for path in places[way].onnx_files())]
+        models += [] if ours.is_float32 else [file]
+        bench = measure(models, PLAN, data=source.data, runtimes=runtimes(source.name), progress=show)
+    return network(source, bench, ours, failures)
+
+
+def copy(folder: ModelFolder, target: ModelFolder) -> None:
+    """The original and its float32 file alone: what else lies beside them is no contender here."""
+    for path in (folder.keras, folder.onnx("float32"), folder.card_path):
+        files.copy(path, target.path / path.name)
+
+
+def quantize_naively(places: dict[str, ModelFolder], data: str | Path) -> dict[str, str]:
+    """Returns by way why there is no file."""
+    model = places[FLOAT32].onnx("float32")
+    dynamic, static = places[DYNAMIC].onnx("dynamic"), places[STATIC].onnx("int8")
+    for path in (dynamic, static):
+        path.parent.mkdir()
+    found = {DYNAMIC: naive.dynamic(model, dynamic), STATIC: naive.static(model, static, load(data))}
+    return {way: reason for way, reason in found.items() if reason}
+
+
+def quantize(folder: ModelFolder, data: str | Path) -> tuple[Ours, Path]:
+    """What `edgecnn.quantize` ships by its defaults, and the file."""
+    before, started = files.sha256(folder.onnx("float32")), time.perf_counter()
+    found = edgecnn.quantize(folder.path, data=data)
+    seconds = round(time.perf_counter() - started, 1)
+    chosen = found.chosen.candidate.name if found.chosen else None
+    return Ours(found.path.name, chosen, found.reason, files.sha256(found.path) == before, seconds), found.path
+
+
+def runtimes(name: str) -> list[Runtime]:
+    return ["tensorflow", "onnxruntime", "litert"] if name in AGAINST_TENSORFLOW else ["onnxruntime", "litert"]
+
+
+def network(source: Source, bench: Bench, ours: Ours, failures: dict[str, str]) -> Network:
+    """The run as it is stored."""
+    card, (sha256, data) = source.folder.card(), next(iter(bench.datasets.items()))
+    return Network(
+        started=bench.started,
+        host=str(bench.host),
+        versions=bench.host.versions | versions("onnx"),
+        rounds=bench.plan.rounds,
+        threads=bench.plan.threads,
+        data=third_party.DATA if source.name in third_party.NETWORKS else data.source,
+        data_sha256=sha256,
+        parameters=card.parameters if card else 0,
+        ours=ours,
+        contenders={**measured(bench), **{way: tables.Contender(failure=why) for way, why in failures.items()}},
+        stability_issues=tuple(issue.reason for issue in bench.stability_issues),
+    )
+
+
+def measured(bench: Bench) -> dict[str, tables.Contender]:
+    """By way, the raw figures that the table is made of."""
+    found = {way: item for item in bench.measurements if (way := way_of(item.contender))}
+    rows = {row.name: row for row in summarize(bench).rows}
+    (data,) = bench.datasets.values()
+    reference = found[FLOAT32].answers or ()
+    return {way: figures(item, rows[item.contender.name], reference, data.truth) for way, item in found.items()}
+
+
+def figures(item: Measurement, row: Row, reference: Sequence[int], truth: Sequence[int]) -> tables.Contender:
+    if item.failure or not item.answers or not item.accuracy or not reference:
+        scratch = str(Path(item.contender.model).parents[item.contender.model.endswith(".onnx")])
+        return tables.Contender(item.file_bytes, failure=(item.failure or "no answers").replace(f"{scratch}/", ""))
+    only_float32, only_this = discordant(reference, item.answers, truth)
+    return tables.Contender(
+        file_bytes=item.file_bytes,
+        p50_us=row.p50_us,
+        round_medians_us=tuple(round(pace / 1000, 3) for _, pace in sorted(paces(item).items())),
+        correct=item.accuracy.correct,
+        images=item.accuracy.images,
+        only_float32=only_float32,
+        only_this=only_this,
+    )
+
+
+def way_of(contender: Contender) -> str | None:
+    """None for what comes along unasked, such as LiteRT's float32."""
+    match contender.runtime, contender.variant:
+        case "litert", "int8":
+            return LITERT
+        case "tensorflow", "function":
+            return FUNCTION
+        case "onnxruntime", _:
+            path = Path(contender.model)
+            return path.parent.name if path.suffix == ".onnx" else path.name
+    return None
+
+
+def show(progress: Progress) -> None:
+    if sys.stderr.isatty():
+        said = f"{progress.done} of {progress.steps}: {progress.doing}"
+        print(said, end="\x1b[K\r", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""What the programs share: where things lie, committed results, Markdown tables."""

@@ -1,0 +1,9 @@
+"""Where the repository keeps what the programs read and write."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+IMAGES = ROOT / "docs" / "images"
+BUILD = ROOT / "build"
+TRAINED = BUILD / "trained"  # recipes as the user's commands train them, seed 0

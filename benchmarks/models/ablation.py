@@ -1,0 +1,137 @@
+"""What each part of a recipe's training is worth: [RECIPE ...]
+
+`edge` as it is, and with one part less or more; and what was weighed for `accurate`: each variant is fitted for EPOCHS
+epochs with each of the recipe's SEEDS. Counted are the validation images labeled right, as they are, DRAWS times
+distorted as in training, and corrupted in each way of accuracy/corruptions.py: the test images are not looked at. What
+is in benchmarks/results/ablation.json is not trained again. Half a minute to four minutes a training.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.accuracy.corruptions import CORRUPTIONS
+from benchmarks.lib import markdown, paths
+from benchmarks.lib.results import read_result, replace_row
+from benchmarks.models import pareto
+from edgecnn.card import versions
+from edgecnn.data import Split, load
+from edgecnn.host.machine import this_host
+from edgecnn.recipes import RECIPES, Augmentation, Conv, Recipe
+
+RESULTS = paths.RESULTS / "ablation.json"
+EPOCHS = 4
+SEEDS = {"edge": (0, 1), "accurate": (0,)}
+DRAWS = 5  # of every validation image
+CORRUPTED = 1000  # of the validation images, in each way
+
+EDGE, ACCURATE = RECIPES["edge"], RECIPES["accurate"]
+PLAIN = Augmentation(rotation=0.2, scale=0.12, shift=0.07)
+GENTLE = replace(ACCURATE.augmentation or PLAIN, rotation=0.1, scale=0.06, shift=0.035, shear=0.075, elastic=0.01)
+
+
+def without_batch_norm(recipe: Recipe) -> Recipe:
+    layers = tuple(replace(layer, batch_norm=False) if isinstance(layer, Conv) else layer for layer in recipe.layers)
+    return replace(recipe, layers=layers)
+
+
+VARIANTS = {
+    "edge": {
+        "as it is": EDGE,
+        "without blur, light and noise": replace(EDGE, augmentation=PLAIN),
+        "without augmentation": replace(EDGE, augmentation=None),
+        "without one cycle, at a tenth of its peak": replace(EDGE, schedule="constant", learning_rate=1e-3),
+        "without weight decay": replace(EDGE, weight_decay=0.0),
+        "without batch norm, at a tenth of its peak": replace(without_batch_norm(EDGE), learning_rate=1e-3),
+        "with clean statistics": replace(EDGE, recalibrate_batch_norm=True),
+        "with shear": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, shear=0.2)),
+        "with bending": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, elastic=0.02)),
+    },
+    "accurate": {
+        "as it is": ACCURATE,
+        "without clean statistics": replace(ACCURATE, recalibrate_batch_norm=False),
+        "half the peak": replace(ACCURATE, learning_rate=4e-3),
+        "half the distortion": replace(ACCURATE, augmentation=GENTLE),
+        "without bending": replace(ACCURATE, augmentation=replace(ACCURATE.augmentation or PLAIN, elastic=0.0)),
+    },
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    for recipe in arguments or VARIANTS:
+        for seed in SEEDS[recipe]:
+            for variant in VARIANTS[recipe]:
+                fit(recipe, variant, seed)
+    print(table())
+
+
+def fit(recipe: str, variant: str, seed: int) -> None:
+    """Train and store what is not there yet."""
+    row: dict[str, Any] = {"recipe": recipe, "variant": variant, "seed": seed}
+    if not any(row.items() <= old.items() for old in rows()):
+        row |= trained(VARIANTS[recipe][variant], seed)
+        print(f"{recipe} {variant}, seed {seed}: {row['correct'] / row['images']:.2%}", flush=True)
+        store(row)
+
+
+def trained(recipe: Recipe, seed: int) -> dict[str, Any]:
+    from edgecnn.training.trainer import mean_cross_entropy
+
+    dataset = load()
+    validation = dataset.validation
+    row, trainer = pareto.fitted(recipe, EPOCHS, seed, dataset)
+    some = Split("validation", validation.images[:CORRUPTED], validation.labels[:CORRUPTED])
+
+    def right(split: Split, images: Any) -> int:
+        return mean_cross_entropy(trainer.evaluate(replace(split, images=images)), split)[1].correct
+
+    return row | {
+        "distorted": sum(right(validation, distorted(validation.images, draw)) for draw in range(DRAWS)),
+        "corrupted": {corruption.name: right(some, corruption(some.images)) for corruption in CORRUPTIONS},
+        "corrupted_images": CORRUPTED,
+    }
+
+
+def distorted(images: Any, draw: int) -> Any:
+    """`images` as no training saw them, the same for every variant."""
+    from edgecnn.training.augment import augment
+    from edgecnn.training.backend import tensorflow
+
+    return augment(tensorflow("ablation").constant(images), PLAIN, (0, draw)).numpy()
+
+
+def rows() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = read_result(RESULTS).get("trainings", [])
+    return found
+
+
+def store(row: dict[str, Any]) -> None:
+    packages, keys = versions("edgecnn", "tensorflow", "keras"), ("recipe", "variant", "seed")
+    replace_row(RESULTS, "trainings", row, keys, _place, host=str(this_host()), versions=packages)
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int, int]:
+    variants = VARIANTS[row["recipe"]]
+    return list(VARIANTS).index(row["recipe"]), list(variants).index(row["variant"]), row["seed"]
+
+
+def table() -> str:
+    """What `ablation.json` holds, in Markdown."""
+    headings = ("recipe", "variant", "right, validation (each seed)", "distorted", "corrupted")
+    every = [(recipe, variant) for recipe, variants in VARIANTS.items() for variant in variants]
+    measured = [(recipe, variant, found) for recipe, variant in every if (found := rows_of(recipe, variant))]
+    cells = [(f"`{recipe}`", variant, *_shares(found)) for recipe, variant, found in measured]
+    return markdown.table(headings, cells, [f"{EPOCHS} epochs; {read_result(RESULTS)['host']}"], words=2)
+
+
+def rows_of(recipe: str, variant: str) -> list[dict[str, Any]]:
+    return [row for row in rows() if (row["recipe"], row["variant"]) == (recipe, variant)]
+
+
+def _shares(found: list[dict[str, Any]]) -> tuple[str, str, str]:
+    each = [row["correct"] / row["images"] for row in found]
+    moved = statistics.mean(row["distorted"] / row["images"] / DRAWS for row in found)
+    corrupted = statistics.mean(statistics.mean(row["corrupted"].values()) / row["corrupted_images"] for row in found)
+    listed = ", ".join(f"{share:.2%}" for share in each)
+    return f"{statistics.mean(each):.2%} ({listed})", f"{moved:.2%}", f"{corrupted:.2%}"

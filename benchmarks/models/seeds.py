@@ -1,0 +1,107 @@
+"""What our own recipes reach with several seeds: [RECIPE | RECIPE-SEED ...]
+
+Each recipe is trained in full with three seeds by the command that a user runs, under build/seeds/RECIPE-SEED, exported
+and quantized. The test images are read once a training. Rows go to benchmarks/results/seeds.json as they come, beside
+the others. Half an hour a recipe at most, but `accurate` an hour.
+"""
+
+import json
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.lib import markdown, paths
+from benchmarks.lib.results import read_result, replace_row
+from benchmarks.models import reference_recipes
+from edgecnn.card import versions
+from edgecnn.folder import ModelFolder
+from edgecnn.host.machine import this_host
+from edgecnn.recipes import RECIPES
+
+RESULTS = paths.RESULTS / "seeds.json"
+WORK = paths.BUILD / "seeds"
+SEEDS = (0, 1, 2)
+OWN = tuple(name for name, recipe in RECIPES.items() if recipe.ours)
+HEADINGS = (*("recipe", "parameters", "test accuracy, mean (each seed)", "int8", "validation", "training, s", "seeds"),)
+
+
+def main(arguments: Sequence[str]) -> None:
+    for recipe, seed in asked(arguments):
+        print(f"== {recipe}, seed {seed}", flush=True)
+        row = measured(recipe, seed)
+        store(row)
+        print(f"{row['test']['value']:.2%} test, {row['seconds']:.0f} s, int8 {row['int8']['value']:.2%}", flush=True)
+    print(table(), end="")
+
+
+def asked(arguments: Sequence[str]) -> list[tuple[str, int]]:
+    """`edge` stands for all its seeds, `edge-1` for one."""
+    every = [(recipe, seed) for recipe in OWN for seed in SEEDS]
+    return [each for each in every if not arguments or {each[0], f"{each[0]}-{each[1]}"} & set(arguments)]
+
+
+def make(recipe: str, seed: int) -> ModelFolder:
+    """Train what is not there yet, export and quantize it by rule, for any x86-64: what does not depend on timing."""
+    folder = ModelFolder(WORK / f"{recipe}-{seed}")
+    if not folder.card_path.exists():
+        reference_recipes.run("train", "--recipe", recipe, "--seed", str(seed), "--out", str(folder.path))
+    reference_recipes.run("export", str(folder.path), "--quantize", "--target", "any")
+    return folder
+
+
+def measured(recipe: str, seed: int) -> dict[str, Any]:
+    folder = make(recipe, seed)
+    card = json.loads(folder.card_path.read_text(encoding="utf-8"))
+    return {
+        "recipe": recipe,
+        "seed": seed,
+        "parameters": card["parameters"],
+        "epochs": card["training"]["epochs"],
+        "seconds": card["training"]["seconds"],
+        "temperature": card["training"]["temperature"],
+        "validation": card["validation"],
+        "test": card["test"],
+        "int8": card["exports"]["model.int8.onnx"]["accuracy"],
+    }
+
+
+def store(row: dict[str, Any]) -> None:
+    packages = versions("edgecnn", "tensorflow", "keras", "onnxruntime")
+    replace_row(RESULTS, "trainings", row, ("recipe", "seed"), _place, host=str(this_host()), versions=packages)
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int]:
+    return OWN.index(row["recipe"]), row["seed"]
+
+
+def by_recipe() -> dict[str, list[dict[str, Any]]]:
+    rows = read_result(RESULTS).get("trainings", [])
+    return {name: found for name in OWN if (found := [row for row in rows if row["recipe"] == name])}
+
+
+def table() -> str:
+    """What `seeds.json` holds, in Markdown."""
+    note = f"10,000 test images, read once a seed; {read_result(RESULTS)['host']}"
+    return markdown.table(HEADINGS, [_cells(name, rows) for name, rows in by_recipe().items()], [note])
+
+
+def _cells(name: str, rows: list[dict[str, Any]]) -> list[str]:
+    seconds = statistics.median(row["seconds"] for row in rows)
+    return [
+        f"`{name}`",
+        f"{rows[0]['parameters']:,}",
+        _each(rows, "test"),
+        _each(rows, "int8"),
+        f"{mean(rows, 'validation'):.2%}",
+        f"{seconds:.0f}",
+        str(len(rows)),
+    ]
+
+
+def mean(rows: list[dict[str, Any]], split: str) -> float:
+    return float(statistics.mean(row[split]["value"] for row in rows))
+
+
+def _each(rows: list[dict[str, Any]], split: str) -> str:
+    each = ", ".join(f"{row[split]['value']:.2%}" for row in rows)
+    return f"{mean(rows, split):.3%} ({each})"

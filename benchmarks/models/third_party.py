@@ -1,0 +1,208 @@
+"""Make the two third-party networks that quantizing is tried on: [NETWORK ...]
+
+    mobilenet-v2  inverted residuals with depthwise convolutions and ReLU6, width 0.35, for 96×96 in color: Sandler et
+                  al., CVPR 2018, table 2
+    resnet-20     3 × 3 residual blocks of 16, 32 and 64 channels for 32×32 in color: He et al., CVPR 2016, section 4.2
+
+Both learn digits of MNIST, enlarged, moved and colored, briefly: a few minutes each. Their data, Keras model, and what
+`edgecnn export` makes of it go to build/third-party/<network>/, unless they are there already.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.lib import paths
+from benchmarks.models import reference_recipes
+from edgecnn.data import Split, load
+from edgecnn.files import atomic
+from edgecnn.folder import ModelFolder
+from edgecnn.training.backend import keras
+
+WORK = paths.BUILD / "third-party"
+PURPOSE = "training the third-party networks"
+DATA = "mnist, enlarged, moved and colored"
+SEED = 0
+TEST_IMAGES = 5_000
+BATCH_SIZE, PEAK_RATE, WARM_UP = 64, 2e-3, 0.15  # the last is a share of the steps
+BATCH_NORM_MOMENTUM = 0.9  # follows a training of a thousand steps; the papers' 0.99 would still hold the first ones
+DIGIT = 28  # pixels
+MOBILENET_WIDTH, CHANNEL_MULTIPLE = 0.35, 8
+# Expansion, channels, blocks, stride of the first: table 2 of the paper.
+INVERTED_RESIDUALS = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+@dataclass(frozen=True)
+class Network:
+    """`size` is its images' height and width, in which digits are `enlarged` so many times.
+
+    Of its `images`, every twelfth is for validation, the others are for training.
+    """
+
+    name: str
+    size: int
+    enlarged: int
+    images: int
+    epochs: int
+    build: Callable[[Any], Any]  # from an image, float32 [batch, size, size, 3], to features [batch, channels]
+
+    @property
+    def folder(self) -> Path:
+        return WORK / self.name
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data.npz"
+
+
+def main(names: Sequence[str]) -> None:
+    for name in names or NETWORKS:
+        make(NETWORKS[name])
+
+
+def make(network: Network) -> None:
+    """Make of the network's data, Keras model and ONNX file what is not there yet, the last by the user's command."""
+    folder = ModelFolder(network.folder)
+    if not network.data.exists():
+        save_data(network)
+    if not folder.keras.exists():
+        started = time.perf_counter()
+        accuracy = train(network)
+        print(f"{network.name}: {accuracy:.2%} test, {time.perf_counter() - started:.0f} s", flush=True)
+    if not folder.onnx("float32").exists():
+        reference_recipes.run("export", str(folder.keras), "--data", str(network.data), "--out", str(folder.path))
+
+
+def save_data(network: Network) -> None:
+    mnist = load()
+    rng = np.random.default_rng(SEED)
+    train, test = mnist.train.sample(network.images, SEED), mnist.test.sample(TEST_IMAGES, SEED)
+    with atomic(network.data) as path:
+        np.savez_compressed(
+            path,
+            x_train=colored(train, network, rng),
+            y_train=train.labels,
+            x_test=colored(test, network, rng),
+            y_test=test.labels,
+        )
+
+
+def colored(split: Split, network: Network, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Each digit somewhere in the larger image, in one random color on another, light on dark or dark on light."""
+    room = network.size - network.enlarged * DIGIT
+    images = np.empty((len(split), network.size, network.size, 3), np.uint8)
+    for image, digit in zip(images, split.images, strict=True):
+        enlarged = digit.repeat(network.enlarged, axis=0).repeat(network.enlarged, axis=1)
+        top, left = rng.integers(0, room + 1, 2)
+        ink = np.pad(enlarged, ((top, room - top), (left, room - left)))[..., None] / 255
+        dark, light = rng.uniform(0, 100, 3), rng.uniform(155, 255, 3)
+        paper, pen = (dark, light) if rng.integers(2) else (light, dark)
+        image[:] = (paper + ink * (pen - paper)).round()
+    return images
+
+
+def train(network: Network) -> float:
+    """Write `model.keras` and return its accuracy on the test images."""
+    module = keras(PURPOSE)
+    module.utils.set_random_seed(SEED)
+    data = load(network.data)
+    model = assembled(network, len(data.labels))
+    steps = network.epochs * -(-len(data.train) // BATCH_SIZE)
+    warm_up = int(WARM_UP * steps)
+    rate = module.optimizers.schedules.CosineDecay(
+        PEAK_RATE / 25, steps - warm_up, warmup_target=PEAK_RATE, warmup_steps=warm_up
+    )
+    # XLA, which Keras would choose, takes a minute to compile depthwise convolutions and then runs them slower.
+    model.compile(
+        module.optimizers.AdamW(rate), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+    )
+    model.fit(data.train.images, data.train.labels, batch_size=BATCH_SIZE, epochs=network.epochs, verbose=2)
+    with atomic(ModelFolder(network.folder).keras) as path:
+        model.save(path)
+    _, accuracy = model.evaluate(data.test.images, data.test.labels, batch_size=250, verbose=0)
+    return float(accuracy)
+
+
+def assembled(network: Network, classes: int) -> Any:
+    """An untrained model from `image`, uint8 [batch, size, size, 3], to `probabilities`, float32 [batch, classes]."""
+    layers = keras(PURPOSE).layers
+    image = layers.Input((network.size, network.size, 3), dtype="uint8", name="image")
+    features = network.build(layers.Rescaling(1 / 127.5, offset=-1)(image))
+    scores = layers.Dense(classes)(layers.GlobalAveragePooling2D()(features))
+    return keras(PURPOSE).Model(image, layers.Softmax(name="probabilities")(scores))
+
+
+def mobilenet_v2(x: Any) -> Any:
+    x = relu6(convolved(x, wide(32), 3, 2))
+    for expansion, channels, blocks, stride in INVERTED_RESIDUALS:
+        for number in range(blocks):
+            x = inverted_residual(x, expansion, wide(channels), 1 if number else stride)
+    return relu6(convolved(x, 1280, 1))  # which the paper does not narrow
+
+
+def inverted_residual(x: Any, expansion: int, channels: int, stride: int) -> Any:
+    """Widen, convolve each channel by itself, narrow; nothing follows the narrow end but an addition."""
+    layers = keras(PURPOSE).layers
+    inside = x if expansion == 1 else relu6(convolved(x, expansion * x.shape[-1], 1))
+    inside = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(inside)
+    inside = convolved(relu6(normalized(inside)), channels, 1)
+    return layers.Add()([x, inside]) if stride == 1 and x.shape[-1] == channels else inside
+
+
+def resnet_20(x: Any) -> Any:
+    x = keras(PURPOSE).layers.ReLU()(convolved(x, 16, 3))
+    for channels in (16, 32, 64):
+        for number in range(3):
+            x = residual(x, channels, 2 if channels > 16 and not number else 1)
+    return x
+
+
+def residual(x: Any, channels: int, stride: int) -> Any:
+    """Two convolutions and their input; where sizes differ, that goes through a 1×1 convolution (option B)."""
+    layers = keras(PURPOSE).layers
+    inside = layers.ReLU()(convolved(x, channels, 3, stride))
+    inside = convolved(inside, channels, 3)
+    shortcut = x if stride == 1 else convolved(x, channels, 1, stride)
+    return layers.ReLU()(layers.Add()([shortcut, inside]))
+
+
+def convolved(x: Any, channels: int, kernel: int, stride: int = 1) -> Any:
+    convolution = keras(PURPOSE).layers.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False)
+    return normalized(convolution(x))
+
+
+def normalized(x: Any) -> Any:
+    return keras(PURPOSE).layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+
+
+def relu6(x: Any) -> Any:
+    return keras(PURPOSE).layers.ReLU(max_value=6)(x)
+
+
+def wide(channels: int) -> int:
+    """The paper's channels at MOBILENET_WIDTH, brought to a multiple of eight as its authors' own code does."""
+    wanted = channels * MOBILENET_WIDTH
+    near = max(CHANNEL_MULTIPLE, int(wanted / CHANNEL_MULTIPLE + 0.5) * CHANNEL_MULTIPLE)
+    return near + CHANNEL_MULTIPLE if near < 0.9 * wanted else near
+
+
+NETWORKS = {
+    item.name: item
+    for item in (
+        Network("mobilenet-v2", size=96, enlarged=3, images=24_000, epochs=3, build=mobilenet_v2),
+        Network("resnet-20", size=32, enlarged=1, images=12_000, epochs=5, build=resnet_20),
+    )
+}
