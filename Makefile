@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint readme clean help
+.PHONY: demo test lint docs clean help
 
 help:
 	@echo "make demo    train, export, quantize, bench and predict, under build/demo (about 3 minutes)"
 	@echo "make test    run every test"
 	@echo "make lint    ruff, mypy --strict, import-linter"
-	@echo "make readme  run the README's commands again and write their output into it"
+	@echo "make docs    renew the tables in README.md and docs/, and build the site in build/site"
 	@echo "make clean   remove .venv and build"
 
 $(READY): pyproject.toml constraints.txt
@@ -30,8 +30,11 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-readme: $(READY)
-	$(BIN)/python benchmarks/readme.py
+# NO_MKDOCS_2_WARNING: the theme's note on its own future is nothing to do with these pages.
+docs: $(READY)
+	$(BIN)/python -m benchmarks docs --tables
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --config-file docs/site/mkdocs.yml
+	@echo "open build/site/index.html in a browser"
 
 clean:
 	rm -rf $(VENV) build

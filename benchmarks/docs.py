@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.accuracy import robustness
 from benchmarks.devices import arm64
-from benchmarks.latency import harness, peers, quantization
+from benchmarks.latency import at_a_glance, harness, peers, quantization
 from benchmarks.lib import paths
 from benchmarks.lib.results import write_text
 from benchmarks.models import ablation, pareto, reference_recipes, seeds, time_to_accuracy, training_speed
@@ -28,6 +28,7 @@ WIDTH = "100"
 TABLES: Mapping[str, Callable[[], str]] = {
     "ablation": ablation.table,
     "arm64": arm64.table,
+    "at-a-glance": at_a_glance.table,
     **{f"bench-{name}": lambda name=name: peers.bench_table(name) for name in peers.NAMES},  # type: ignore[misc]
     "harness": harness.table,
     "pareto": pareto.table,

@@ -1,0 +1,60 @@
+"""The README's table: the default network in six ways, from the run of quantization.py. Nothing is measured here."""
+
+from benchmarks.latency import quantization, quantization_table
+from benchmarks.latency.quantization_table import DYNAMIC, FLOAT32, FUNCTION, LITERT, OURS, SHOWN, STATIC, Network
+from benchmarks.lib import markdown
+from edgecnn.bench.reports.tables import NOTHING, number, ratio
+from edgecnn.bench.stats import Estimate
+from edgecnn.metrics import Accuracy
+
+NETWORK = "edge"
+WAYS = {
+    FUNCTION: "TensorFlow, `tf.function`",
+    FLOAT32: "ONNX float32",
+    DYNAMIC: "ONNX int8, `quantize_dynamic`",
+    STATIC: "ONNX int8, `quantize_static`",
+    OURS: "ONNX int8, edgecnn",
+    LITERT: "LiteRT int8",
+}
+HEADINGS = ("", "p50 µs", "against ONNX float32, 95 %", "test accuracy, 95 %", "file kB")
+
+
+def table() -> str:
+    """A row a way. Raises ValueError for an unstable run, whose figures are not for a first page."""
+    network = quantization_table.read(quantization.RESULTS)[NETWORK]
+    if network.stability_issues:
+        raise ValueError(f"the run of {NETWORK} is unstable: {network.stability_issues[0]}")
+    return markdown.table(HEADINGS, [_row(network, way) for way in WAYS], [_conditions(network)])
+
+
+def _row(network: Network, way: str) -> tuple[str, ...]:
+    found = network.measured(way)
+    if found is None:
+        return (WAYS[way], *[NOTHING] * (len(HEADINGS) - 1))
+    accuracy = Accuracy("test", found.correct, found.images)
+    low, high = accuracy.interval
+    return (
+        WAYS[way],
+        number(found.p50_us) or NOTHING,
+        "reference" if way == FLOAT32 else against(network.ratio(FLOAT32, way)),
+        f"{accuracy.value:.2%} ({100 * low:.2f}–{100 * high:.2f})",
+        f"{found.file_bytes / 1000:,.0f}",
+    )
+
+
+def against(speedup: Estimate | None) -> str:
+    """A speed-up in words: 1.8× faster or 4.3× slower, with its interval, or that no difference is shown."""
+    if speedup is None or speedup.low is None or speedup.high is None:
+        return NOTHING
+    if speedup.low > 1:
+        return ratio(speedup).replace("×", "× faster", 1)
+    if speedup.high < 1:
+        slowdown = Estimate(1 / speedup.value, 1 / speedup.high, 1 / speedup.low)
+        return ratio(slowdown).replace("×", "× slower", 1)
+    return "no difference shown"
+
+
+def _conditions(network: Network) -> str:
+    versions = ", ".join(f"{name} {network.versions[name]}" for name in SHOWN[1:] if name in network.versions)
+    threads = f"{network.threads} thread{'s' * (network.threads > 1)}"
+    return f"{network.host}; {versions}; batch 1, {threads}, {network.rounds} interleaved rounds"
