@@ -15,6 +15,9 @@ from edgecnn.files import atomic
 
 Point = dict[str, Any]
 FILES = ("float32", "int8")
+MARKER, GAP = 5, 2  # pixels: from a point's middle to its edge, and around a name
+# Where a name may stand: its distance from the point in points, and which of its sides is there.
+PLACES = (((6, 4), "left"), ((6, -12), "left"), ((-6, 4), "right"), ((-6, -12), "right"), ((3, 9), "left"))
 HEADINGS = (
     *("network", "trained", "parameters", "MACs", "float32, µs", "int8, µs"),
     *("validation accuracy (seeds)", "front"),
@@ -77,18 +80,23 @@ def _cells(row: Point, is_best: str) -> list[str]:
 
 def draw(rows: Sequence[Point], picture: Path) -> None:
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FormatStrFormatter
 
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots()
     for marker, group in zip("os^", dict.fromkeys(row["group"] for row in rows), strict=False):
         members = [row for row in rows if row["group"] == group]
         sizes = [20 + row["parameters"] ** 0.5 / 8 for row in members]
-        axes.scatter([r["us"] for r in members], [100 * error(r) for r in members], sizes, marker=marker, label=group)
-        for row in members:
-            axes.annotate(row["name"], (row["us"], 100 * error(row)), (5, 4), textcoords="offset points", fontsize=8)
-    best = front(rows)
-    axes.plot([r["us"] for r in best], [100 * error(r) for r in best], "--", color="gray", linewidth=1, label="front")
+        axes.scatter(*zip(*map(place, members), strict=True), sizes, marker=marker, label=group)
+    axes.plot(*zip(*map(place, front(rows)), strict=True), "--", color="gray", linewidth=1, label="front")
+    _label(axes)
+    write_names(axes, rows)
+    with atomic(picture) as path:
+        figure.savefig(path, dpi=110)
+
+
+def _label(axes: Any) -> None:
+    from matplotlib.ticker import FormatStrFormatter
+
     axes.set(
         xscale="log", yscale="log", title="Error against latency: what no other network beats in both is the front"
     )
@@ -99,5 +107,37 @@ def draw(rows: Sequence[Point], picture: Path) -> None:
     axes.margins(x=0.12)  # the slowest network's name ends within
     axes.grid(alpha=0.3, which="both")
     axes.legend()
-    with atomic(picture) as path:
-        figure.savefig(path, dpi=110)
+
+
+def write_names(axes: Any, rows: Sequence[Point]) -> list[Any]:
+    """Write each network's name beside its point, where it covers no other name or point; returns the texts."""
+    axes.figure.draw_without_rendering()  # from here on the axes stay where they are
+    taken, texts = [box(*axes.transData.transform(place(row))) for row in rows], list[Any]()
+    for row in rows:
+        text = axes.annotate(row["name"], place(row), (0, 0), textcoords="offset points", fontsize=8)
+        text.set_in_layout(False)
+        taken.append(_put(text, taken))
+        texts.append(text)
+    return texts
+
+
+def place(row: Point) -> tuple[float, float]:
+    """In the units of the axes."""
+    return row["us"], 100 * error(row)
+
+
+def box(x: float, y: float) -> Any:
+    """The pixels around a point."""
+    from matplotlib.transforms import Bbox
+
+    return Bbox.from_extents(x - MARKER, y - MARKER, x + MARKER, y + MARKER)
+
+
+def _put(text: Any, taken: Sequence[Any]) -> Any:
+    """Move the text to the first of PLACES that is free, or to the first of all where none is; returns its box."""
+    for offset, side in (*PLACES, PLACES[0]):
+        text.set(position=offset, ha=side)
+        extent = text.get_window_extent()
+        if not any(extent.padded(GAP).overlaps(box) for box in taken):
+            break
+    return extent
