@@ -11,9 +11,9 @@ from edgecnn.metrics import Accuracy
 
 @dataclass(frozen=True)
 class DataRecord:
-    """Which data a model was made with. `source` is "mnist" or the path that was given; `sha256` is of its contents."""
+    """Which data a model was made with. `name` is "mnist" or the path that was given; `sha256` is of its contents."""
 
-    source: str
+    name: str
     sha256: str
     train: int
     validation: int
@@ -119,13 +119,19 @@ class Card:
                 **raw,
                 "labels": tuple(raw["labels"]),
                 "input_shape": tuple(raw["input_shape"]),
-                "data": raw["data"] and DataRecord(**raw["data"]),
+                "data": raw["data"] and _data(raw["data"]),
                 "training": raw["training"] and TrainingRecord(**raw["training"]),
                 "validation": _accuracy(raw["validation"]),
                 "test": _accuracy(raw["test"]),
                 "exports": exports,
             }
         )
+
+
+def _data(raw: dict[str, Any]) -> DataRecord:
+    """A card of edgecnn 0.1 calls the name a source."""
+    name = raw["name"] if "name" in raw else raw["source"]
+    return DataRecord(name, **{key: value for key, value in raw.items() if key not in ("name", "source")})
 
 
 def _accuracy(raw: dict[str, Any] | None) -> Accuracy | None:

@@ -97,7 +97,7 @@ class Published:
     """An accuracy on MNIST's test images as a source states it, and which."""
 
     accuracy: float
-    source: str
+    citation: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ class Recipe:
     AdamW. With `recalibrate_batch_norm` training ends by taking batch norm's means and variances anew, from the
     training images without augmentation: what is to be classified is not distorted either. `image_size` is the height
     or width, whichever is less, that the layers are drawn for: other images get another stem (see `layers_for`);
-    without it the layers are what they are. `calibrated` divides the logits by the temperature that suits the validation images best.
+    without it the layers are what they are. `temperature_scaling` divides the logits by the temperature that suits the
+    validation images best.
     `published` is empty where no source states an accuracy.
 
     Source of `recalibrate_batch_norm`: Y. Wu and J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021.
@@ -116,7 +117,7 @@ class Recipe:
 
     name: str
     summary: str
-    source: str
+    citation: str
     layers: tuple[Layer, ...]
     learning_rate: float
     batch_size: int
@@ -126,13 +127,13 @@ class Recipe:
     augmentation: Augmentation | None = None
     recalibrate_batch_norm: bool = False
     image_size: int | None = None
-    calibrated: bool = False
+    temperature_scaling: bool = False
     published: tuple[Published, ...] = ()
 
     @property
     def ours(self) -> bool:
         """Whether it was drawn for this project; the others are as their sources published them."""
-        return self.source == OWN
+        return self.citation == OWN
 
     def layers_for(self, image_shape: tuple[int, ...]) -> tuple[Layer, ...]:
         """The layers for images [height, width] or [height, width, 3].
@@ -158,7 +159,7 @@ _WIDE = Normal(1.0)
 _EDGE = Recipe(
     name="edge",
     summary="small and accurate: strided 5×5, three 3×3, batch norm, distorted images, one-cycle AdamW",
-    source=OWN,
+    citation=OWN,
     layers=(
         Conv(16, 5, stride=2, batch_norm=True),
         Conv(24, 3, batch_norm=True),
@@ -175,7 +176,7 @@ _EDGE = Recipe(
     weight_decay=0.05,
     augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.07, blur=0.1, light=0.15, noise=0.1),
     image_size=28,
-    calibrated=True,
+    temperature_scaling=True,
 )
 _NANO = replace(
     _EDGE,
@@ -224,7 +225,7 @@ _TABLE = (
     Recipe(
         name="adventures",
         summary="two 5×5 convolutions, dense 1000, small truncated normal weights",
-        source="adventuresinmachinelearning.com, convolutional neural networks tutorial in TensorFlow",
+        citation="adventuresinmachinelearning.com, convolutional neural networks tutorial in TensorFlow",
         layers=(
             Conv(32, 5, weights=_SMALL, biases=_ONE),
             Pool(),
@@ -241,7 +242,7 @@ _TABLE = (
     Recipe(
         name="opengenus",
         summary="two 5×5 convolutions, dense 1024, dropout, all weights normal with σ 1",
-        source="OpenGenus, MNIST CNN article",
+        citation="OpenGenus, MNIST CNN article",
         layers=(
             Conv(32, 5, weights=_WIDE, biases=_WIDE),
             Pool(),
@@ -258,7 +259,7 @@ _TABLE = (
     Recipe(
         name="notebook-3x3",
         summary="two 3×3 convolutions, one pool, dropout, dense 128",
-        source="Keras MNIST CNN notebook, first run",
+        citation="Keras MNIST CNN notebook, first run",
         layers=(
             Conv(32, 3, padding="valid"),
             Conv(64, 3, padding="valid"),
@@ -276,7 +277,7 @@ _TABLE = (
     Recipe(
         name="notebook-5x5",
         summary="one 5×5 convolution, one pool, dense 128, without the notebook's optional dropout",
-        source="Keras MNIST CNN notebook, second run and its model summary",
+        citation="Keras MNIST CNN notebook, second run and its model summary",
         layers=(Conv(32, 5, padding="valid"), Pool(), Dense(128), Output()),
         learning_rate=1e-3,
         batch_size=500,
@@ -286,7 +287,7 @@ _TABLE = (
     Recipe(
         name="three-conv",
         summary="three 5×5 convolutions, each pooled, two wide linear dense layers",
-        source='"Exploring a convoluted neural network" notebook',
+        citation='"Exploring a convoluted neural network" notebook',
         layers=(
             Conv(32, 5),
             Pool("same"),
@@ -318,13 +319,13 @@ def find_recipe(name: str) -> Recipe:
 
 
 def reproduced() -> dict[str, dict[str, Any]]:
-    """What was measured, by recipe name: of the published ones one training (benchmarks/published.py), of ours the mean
-    accuracy and median seconds of several seeds (benchmarks/seeds.py). Without the ones not measured yet.
+    """What was measured, by recipe name: of the reference recipes one training, of ours the mean accuracy and median
+    seconds of several seeds (benchmarks/models/reference_recipes.py and seeds.py). Without the ones not measured yet.
     """
-    published = {row["recipe"]: row for row in _rows(REFERENCE_RESULTS, "recipes")}
+    reference = {row["recipe"]: row for row in _rows(REFERENCE_RESULTS, "recipes")}
     trainings = _rows(SEEDS_RESULTS, "trainings")
     names = dict.fromkeys(row["recipe"] for row in trainings)
-    return published | {name: _over_seeds([row for row in trainings if row["recipe"] == name]) for name in names}
+    return reference | {name: _over_seeds([row for row in trainings if row["recipe"] == name]) for name in names}
 
 
 def _rows(path: Path, name: str) -> list[dict[str, Any]]:

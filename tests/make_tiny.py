@@ -4,7 +4,7 @@ Eight fixed filters respond to the edges of eight directions, 4×4 means of the 
 regression on the one-hot labels of TRAINING_IMAGES images of MNIST's training split, solved in closed form, reads them.
 """
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from edgecnn.data import Dataset, Split, load
+from edgecnn.data.provenance import Origin
 from edgecnn.graph.describe import describe
 from edgecnn.metrics import Accuracy, accuracy
+from edgecnn.runtime.metadata import ModelMetadata
 
 TINY = Path(__file__).parent / "models" / "tiny.onnx"
 TRAINING_IMAGES = 5000
@@ -38,7 +40,7 @@ def make(dataset: Dataset) -> Any:
     score = _score(dataset.test, filters, weight, bias)
     model = _graph(filters, weight, bias)
     onnx.checker.check_model(model, full_check=True)
-    helper.set_model_props(model, _metadata(dataset, score) | {"graph": describe(model).to_json()})
+    helper.set_model_props(model, replace(_metadata(dataset, score), graph=describe(model)).entries())
     return model
 
 
@@ -110,14 +112,10 @@ def _graph(filters: Floats, weight: Floats, bias: Floats) -> Any:
     )
 
 
-def _metadata(dataset: Dataset, score: Accuracy) -> dict[str, str]:
+def _metadata(dataset: Dataset, score: Accuracy) -> ModelMetadata:
     """As an exported model carries it, but for versions, which would make the file depend on the machine."""
-    return {
-        "name": "tiny",
-        "labels": json.dumps(dataset.labels),
-        "dataset": json.dumps({"source": dataset.source, "sha256": dataset.sha256}),
-        "accuracy": json.dumps({"split": score.split, "correct": score.correct, "images": score.images}),
-    }
+    origin = Origin(dataset.name, dataset.sha256)
+    return ModelMetadata(name="tiny", labels=dataset.labels, dataset=origin, accuracy=score)
 
 
 if __name__ == "__main__":

@@ -79,13 +79,13 @@ def test_a_published_recipe_is_what_its_source_states(
     assert in_words(recipe) == network
     assert (recipe.learning_rate, recipe.batch_size, recipe.epochs) == (learning_rate, batch_size, epochs)
     assert [published.accuracy for published in recipe.published] == accuracies
-    assert all(published.source for published in recipe.published)
+    assert all(published.citation for published in recipe.published)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_recipe_names_its_source_and_adds_no_training_trick(name: str) -> None:
     recipe = RECIPES[name]
-    assert recipe.source not in ("", "edgecnn")
+    assert recipe.citation not in ("", "edgecnn")
     assert (recipe.schedule, recipe.weight_decay, recipe.augmentation) == ("constant", 0.0, None)
     assert all(layer.stride == 1 and not layer.batch_norm for layer in recipe.layers if isinstance(layer, Conv))
 

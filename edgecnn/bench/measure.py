@@ -22,7 +22,7 @@ from edgecnn.bench.figures import drifts
 from edgecnn.bench.results import Bench, Data, Picture, Plan
 from edgecnn.bench.worker_process import empty_python
 from edgecnn.data import Dataset, load
-from edgecnn.data.provenance import find_dataset, origin_of
+from edgecnn.data.provenance import Origin, find_dataset, origin_of
 from edgecnn.errors import BenchError, EdgecnnError, ModelError
 from edgecnn.folder import ModelFolder
 from edgecnn.host.machine import this_clock, this_host
@@ -32,7 +32,7 @@ from edgecnn.progress import OnProgress, Progress, ignore
 from edgecnn.runtime import arithmetic
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.settings import metadata_props
+from edgecnn.runtime.metadata import read_metadata
 
 NOISE_IMAGES, NOISE_SIZE = 64, 64  # where a model has no data, it is timed with noise
 CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as `edgecnn export --quantize` draws them
@@ -152,7 +152,7 @@ def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], partial: bool) -> Be
 def _notes(contenders: Iterable[Contender]) -> tuple[str, ...]:
     """Which files do not suit this processor: their latency would be another one elsewhere."""
     files = dict.fromkeys(item.file for item in contenders if item.runtime == "onnxruntime")
-    return tuple(note for file in files for note in arithmetic.notes(file, metadata_props(file)))
+    return tuple(note for file in files for note in arithmetic.notes(file, read_metadata(file)))
 
 
 def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
@@ -166,7 +166,7 @@ def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
     answers = np.array([labels for labels in given if labels is not None])
     changed = np.flatnonzero((answers != answers[0]).any(axis=0))[:MOST_PICTURES] if len(answers) else ()
     pictures = tuple(Picture(int(at), base64.b64encode(to_png(test.images[at])).decode()) for at in changed)
-    return Data(dataset.source, dataset.labels, tuple(test.labels.tolist()), pictures)
+    return Data(dataset.name, dataset.labels, tuple(test.labels.tolist()), pictures)
 
 
 def _contender_runs(
@@ -224,25 +224,25 @@ def _convert(task: dict[str, Any], timeout: float) -> str:
 
 def _images(entry: Entry, data: str | Path | None) -> tuple[InputSpec, Dataset | None, NDArray[np.uint8]]:
     """What the entry takes, and the test images that it is measured with; noise where there are none."""
-    spec, classes, metadata = _interface(entry)
-    dataset = find_dataset(origin_of(entry.card, metadata), data, spec, classes)
+    spec, classes, recorded = _interface(entry)
+    dataset = find_dataset(origin_of(entry.card, recorded), data, spec, classes)
     if dataset:
         return spec, dataset, dataset.test.images
     shape = (NOISE_IMAGES, *(size or NOISE_SIZE for size in spec.shape))
     return spec, None, np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
-def _interface(entry: Entry) -> tuple[InputSpec, int, Any]:
+def _interface(entry: Entry) -> tuple[InputSpec, int, Origin | None]:
     if entry.card:
         spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, entry.card.input_scale)
-        return spec, len(entry.card.labels), {}
+        return spec, len(entry.card.labels), None
     path = Path(entry.model)
     files = ModelFolder(path).onnx_files() if path.is_dir() else [path]  # entered or not
     files = [file for file in files if file.suffix == ".onnx"]
     if not files:
         raise BenchError(f"{entry.model} has neither a card nor an ONNX file: run 'edgecnn export' on it first")
     classifier = _first_that_opens(files)
-    return classifier.input, len(classifier.labels), classifier.metadata
+    return classifier.input, len(classifier.labels), classifier.metadata.dataset
 
 
 def _first_that_opens(files: Sequence[Path]) -> Classifier:

@@ -47,7 +47,7 @@ class Dataset:
     The test split is for reporting only: nothing is chosen by it.
     """
 
-    source: str
+    name: str
     sha256: str
     labels: tuple[str, ...]
     train: Split
@@ -61,7 +61,7 @@ class Dataset:
 
 
 def make_dataset(
-    source: str,
+    dataset_name: str,
     train: tuple[NDArray[np.uint8], NDArray[np.integer]],
     test: tuple[NDArray[np.uint8], NDArray[np.integer]],
     names: tuple[str, ...] | None = None,
@@ -70,65 +70,66 @@ def make_dataset(
     """Check two (images, labels) pairs and part them into splits.
 
     `limit` keeps that many of the training images, evenly spaced. Raises DataError for lengths, shapes, types or class
-    counts that do not fit; `source` stands for the data in messages.
+    counts that do not fit; `dataset_name` stands for the data in messages.
     """
-    train_split, test_split = _split(source, "train", *train), _split(source, "test", *test)
+    train_split, test_split = _split(dataset_name, "train", *train), _split(dataset_name, "test", *test)
     if train_split.images.shape[1:] != test_split.images.shape[1:]:
         raise DataError(
-            f"{source}: training images are {_shape(train_split)} and test images {_shape(test_split)}; "
+            f"{dataset_name}: training images are {_shape(train_split)} and test images {_shape(test_split)}; "
             "they must be of one shape"
         )
     digest = _digest(train_split, test_split)
     if names is None:
-        names, train_split, test_split = _counted(source, train_split, test_split)
-    kept, validation = _part(source, train_split, limit)
-    return Dataset(source, digest, names, kept, validation, test_split)
+        names, train_split, test_split = _counted(dataset_name, train_split, test_split)
+    kept, validation = _part(dataset_name, train_split, limit)
+    return Dataset(dataset_name, digest, names, kept, validation, test_split)
 
 
-def _split(source: str, name: str, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Split:
+def _split(dataset_name: str, name: str, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Split:
     if images.dtype != np.uint8:
         raise DataError(
-            f"{source}: {name} images are {images.dtype}; they must be uint8, 0 to 255 "
+            f"{dataset_name}: {name} images are {images.dtype}; they must be uint8, 0 to 255 "
             "(for values from 0 to 1: (255 * x).round().astype('uint8'))"
         )
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
     if images.ndim != 3 and not (images.ndim == 4 and images.shape[-1] == 3):
         raise DataError(
-            f"{source}: {name} images have shape {images.shape}; they must be [n, height, width] or "
+            f"{dataset_name}: {name} images have shape {images.shape}; they must be [n, height, width] or "
             "[n, height, width, 1 or 3]"
         )
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
-            f"{source}: {name} labels are {labels.dtype} of shape {labels.shape}; they must be one integer an image"
+            f"{dataset_name}: {name} labels are {labels.dtype} of shape {labels.shape}; "
+            "they must be one integer an image"
         )
     if len(images) != len(labels):
         raise DataError(
-            f"{source}: {len(images):,} {name} images but {len(labels):,} labels; each image needs exactly one"
+            f"{dataset_name}: {len(images):,} {name} images but {len(labels):,} labels; each image needs exactly one"
         )
     if not len(images) or 0 in images.shape:
-        raise DataError(f"{source}: there are no {name} images")
+        raise DataError(f"{dataset_name}: there are no {name} images")
     return Split(name, images, labels.astype(np.int64))
 
 
-def _counted(source: str, train: Split, test: Split) -> tuple[tuple[str, ...], Split, Split]:
+def _counted(dataset_name: str, train: Split, test: Split) -> tuple[tuple[str, ...], Split, Split]:
     """Classes named by the numbers that label them, and the splits with class indices: 1, 3, 7 become 0, 1, 2."""
     numbers = np.unique(np.concatenate([train.labels, test.labels]))
     if numbers[0] < 0:
-        raise DataError(f"{source}: there is a label {numbers[0]}; labels are numbers from 0 up")
+        raise DataError(f"{dataset_name}: there is a label {numbers[0]}; labels are numbers from 0 up")
     if not 2 <= len(numbers) <= MOST_CLASSES:
         found = f"every image is labeled {numbers[0]}" if len(numbers) == 1 else f"there are {len(numbers):,} classes"
-        raise DataError(f"{source}: {found}; there must be 2 to {MOST_CLASSES:,} classes")
+        raise DataError(f"{dataset_name}: {found}; there must be 2 to {MOST_CLASSES:,} classes")
     train, test = (replace(split, labels=np.searchsorted(numbers, split.labels)) for split in (train, test))
     return tuple(map(str, numbers)), train, test
 
 
-def _part(source: str, split: Split, limit: int | None) -> tuple[Split, Split]:
+def _part(dataset_name: str, split: Split, limit: int | None) -> tuple[Split, Split]:
     """Apply the limit, then the rule of VALIDATION_EVERY."""
     size = len(split) if limit is None else min(limit, len(split))
     if size < 2:
-        raise DataError(f"{source}: {size} training images are too few; training and validation need one each")
+        raise DataError(f"{dataset_name}: {size} training images are too few; training and validation need one each")
     kept = np.linspace(0, len(split) - 1, size).astype(np.int64)
     held_out = np.arange(len(kept)) % VALIDATION_EVERY == 0
     train, validation = kept[~held_out], kept[held_out]

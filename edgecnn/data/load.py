@@ -33,14 +33,14 @@ Array = NDArray[Any]  # what a file holds, before make_dataset has checked it
 Pair = tuple[Array, Array]
 
 
-def load(source: str | Path = MNIST, limit: int | None = None) -> Dataset:
-    """Read a data set. `source` is "mnist" or a path to one of FORMS; `limit` keeps that many training images.
+def load(path: str | Path = MNIST, limit: int | None = None) -> Dataset:
+    """Read a data set. `path` is "mnist" or the path of one of FORMS; `limit` keeps that many training images.
 
     Raises DataError for anything missing, damaged or of another form, ImageError for a picture that cannot be read.
     """
-    if str(source) == MNIST:
+    if str(path) == MNIST:
         return _load_mnist(limit)
-    path = Path(source)
+    path = Path(path)
     if path.suffix == ".npz" and path.is_file():
         return make_dataset(str(path), *_read_npz(path), limit=limit)
     if (path / "train").is_dir():
@@ -48,7 +48,7 @@ def load(source: str | Path = MNIST, limit: int | None = None) -> Dataset:
         return make_dataset(str(path), train, test, names, limit)
     if path.is_dir():
         return make_dataset(str(path), *_read_idx_folder(path), limit=limit)
-    raise DataError(f"{path} is no data set: give {FORMS}")
+    raise DataError(f"{path} is not a data set: give {FORMS}")
 
 
 def _load_mnist(limit: int | None) -> Dataset:

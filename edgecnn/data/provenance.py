@@ -1,7 +1,5 @@
 """Finds the data that a model was made with, so that later stages need not be told."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,21 +21,15 @@ class TakesImages(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """The data that a card or an ONNX file names."""
+    """The data that a card or an ONNX file names, and the SHA-256 of its contents."""
 
-    source: str
+    name: str
     sha256: str
 
 
-def origin_of(card: Card | None, metadata: Mapping[str, str] | None = None) -> Origin | None:
-    """What the card says, else what the ONNX file's own metadata says, else None."""
-    if card and card.data:
-        return Origin(card.data.source, card.data.sha256)
-    try:
-        recorded = json.loads((metadata or {}).get("dataset") or "null")
-        return Origin(recorded["source"], recorded["sha256"]) if recorded else None
-    except (ValueError, TypeError, KeyError):
-        return None  # another tool's entry of that name
+def origin_of(card: Card | None, recorded: Origin | None = None) -> Origin | None:
+    """What the card says, else what the ONNX file itself has `recorded`, else None."""
+    return Origin(card.data.name, card.data.sha256) if card and card.data else recorded
 
 
 def find_dataset(origin: Origin | None, data: str | Path | None, spec: TakesImages, classes: int) -> Dataset | None:
@@ -55,15 +47,15 @@ def find_dataset(origin: Origin | None, data: str | Path | None, spec: TakesImag
         return None
     spec.prepare(dataset.test.images[:1])
     if len(dataset.labels) != classes:
-        raise DataError(f"{dataset.source} has {len(dataset.labels)} classes, the model {classes}: give its own --data")
+        raise DataError(f"{dataset.name} has {len(dataset.labels)} classes, the model {classes}: give its own --data")
     return dataset
 
 
 def _again(origin: Origin) -> Dataset:
     try:
-        dataset = load(origin.source)
+        dataset = load(origin.name)
     except DataError as error:
         raise DataError(f"the data that the model was trained with is not to be had ({error}); give --data") from None
     if dataset.sha256 != origin.sha256:
-        raise DataError(f"{origin.source} has changed since the model was trained: give the same data with --data")
+        raise DataError(f"{origin.name} has changed since the model was trained: give the same data with --data")
     return dataset

@@ -58,13 +58,13 @@ def export(
     proto = convert(original, opset)
     path = folder.onnx("float32")
     with files.atomic(path) as temporary:
-        entries = records.metadata_of(card, original.input, files.sha256(source))
-        records.save(proto, temporary, entries)
+        metadata = records.metadata_of(card, original.input, files.sha256(source))
+        records.save(proto, temporary, metadata)
         candidate = Classifier(temporary)
         comparison = compare(candidate.predict(images), original.predict(images))
         require_equal(comparison, path.name)
         score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
-        records.save(proto, temporary, entries | records.scored(score))
+        records.save(proto, temporary, replace(metadata, accuracy=score))
         record = records.record_of(temporary, "float32", opset, score, comparison)
     copy_source(source, folder)
     card = card.with_export(path.name, record)
@@ -112,7 +112,7 @@ def _with_scale(original: Original, dataset: Dataset | None) -> Original:
 def _verification_images(spec: InputSpec, dataset: Dataset | None) -> tuple[NDArray[np.uint8], str]:
     if dataset:
         sample = dataset.test.sample(VERIFICATION_IMAGES, SEED)
-        return sample.images, f"{len(sample):,} test images of {dataset.source}"
+        return sample.images, f"{len(sample):,} test images of {dataset.name}"
     shape = (VERIFICATION_IMAGES, *(size or 64 for size in spec.shape))
     return np.random.default_rng(SEED).integers(0, 256, shape, np.uint8), f"{VERIFICATION_IMAGES:,} random images"
 

@@ -1,13 +1,13 @@
 """[onnx] What an ONNX file and its folder's card say about the model: written once, here."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgecnn import files
 from edgecnn.card import Card, ExportRecord, versions
 from edgecnn.data import Dataset
+from edgecnn.data.provenance import Origin
 from edgecnn.exporting.keras_to_onnx import Original
 from edgecnn.exporting.verify import Comparison
 from edgecnn.folder import ModelFolder
@@ -16,6 +16,7 @@ from edgecnn.graph.graph import onnx_module
 from edgecnn.metrics import Accuracy
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.metadata import ModelMetadata
 
 
 def third_party_card(name: str, original: Original, dataset: Dataset | None) -> Card:
@@ -49,29 +50,24 @@ def card_in(folder: ModelFolder, source: Path, card: Card) -> Card:
     return card if folder.path.resolve() == source.parent.resolve() else replace(card, exports={})
 
 
-def metadata_of(card: Card, spec: InputSpec, original_sha256: str) -> dict[str, str]:
-    """What an ONNX file says about itself: see DESIGN.md, rule 5."""
-    entries = {
-        "name": card.name,
-        "labels": json.dumps(card.labels, ensure_ascii=False),
-        "recipe": card.training.recipe if card.training else "",
-        "dataset": json.dumps({"source": card.data.source, "sha256": card.data.sha256}) if card.data else "",
-        "original_sha256": original_sha256,
-        "versions": json.dumps(card.versions | versions("tf2onnx", "onnx", "onnxruntime")),
-        "input_scale": repr(spec.scale) if spec.dtype != "uint8" else "",
-    }
-    return {key: value for key, value in entries.items() if value}
+def metadata_of(card: Card, spec: InputSpec, original_sha256: str) -> ModelMetadata:
+    """What an ONNX file made from the original with that SHA-256 says about itself."""
+    return ModelMetadata(
+        name=card.name,
+        labels=card.labels,
+        recipe=card.training.recipe if card.training else "",
+        dataset=Origin(card.data.name, card.data.sha256) if card.data else None,
+        original_sha256=original_sha256,
+        versions=card.versions | versions("tf2onnx", "onnx", "onnxruntime"),
+        input_scale=spec.scale if spec.dtype != "uint8" else None,
+    )
 
 
-def scored(score: Accuracy | None) -> dict[str, str]:
-    """The metadata entry of an accuracy; none where nothing was scored."""
-    return {"accuracy": json.dumps(asdict(score) | {"value": score.value})} if score else {}
-
-
-def save(proto: Any, path: Path, entries: dict[str, str]) -> None:
-    """Write a model with `entries` and, so that it can be described without the onnx package, its own description."""
-    onnx = onnx_module()
-    onnx.helper.set_model_props(proto, entries | {"graph": describe.describe(proto).to_json()})
+def save(proto: Any, path: Path, metadata: ModelMetadata) -> None:
+    """Write a model with `metadata` and, so that it can be described without the onnx package, its graph's summary."""
+    described = replace(metadata, graph=describe.describe(proto))
+    del proto.metadata_props[:]
+    onnx_module().helper.set_model_props(proto, described.entries())
     path.write_bytes(proto.SerializeToString())
 
 

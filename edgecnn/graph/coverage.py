@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import onnxruntime
 
+from edgecnn.graph.convolutions import is_plain
 from edgecnn.graph.describe import weighted
 from edgecnn.graph.fast_paths import Convolution, Form, Judged, judge
 from edgecnn.graph.graph import Graph, attributes, onnx_module
@@ -182,7 +183,7 @@ def _convolutions(graph: Graph, types: dict[str, str], rewritten: bool) -> Itera
                 outputs=outputs,
                 kernel=tuple(kernel),
                 group=group,
-                plain=_is_plain(values),
+                plain=is_plain(values),
                 form=_form(graph, node, types),
                 activations="int8" if signed else "uint8",
             )
@@ -191,11 +192,6 @@ def _convolutions(graph: Graph, types: dict[str, str], rewritten: bool) -> Itera
 def _is_rewritten(original: Graph) -> bool:
     """Whether onnxruntime makes the int8 convolutions itself, with the activations that the processor wants."""
     return all(node.op_type != "QLinearConv" for node in original.nodes)
-
-
-def _is_plain(values: dict[str, Any]) -> bool:
-    padded = any(values.get("pads", ())) or values.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
-    return not padded and set(values.get("strides", ())) <= {1}
 
 
 def _form(graph: Graph, node: Any, types: dict[str, str]) -> Form:

@@ -1,13 +1,12 @@
 """[onnx] What a graph is made of: operators, parameters, multiply-accumulates."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgecnn.graph.graph import Graph, attributes
+from edgecnn.runtime.metadata import GraphSummary
 
 WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QGemm")
 # Which inputs of an integer operator are images, weights and biases; the others are scales and zero points.
@@ -23,24 +22,10 @@ NO_READERS = ("QuantizeLinear", *PASSING, "Clip", "Squeeze", "Pad", "ReduceMean"
 INT64 = 7  # of positions and sizes, never of weights
 
 
-@dataclass(frozen=True)
-class Description:
-    """`operators` counts nodes by type; `macs` are multiply-accumulates for one image, None where shapes are open."""
-
-    opset: int
-    ir_version: int
-    operators: dict[str, int]
-    parameters: int
-    macs: int | None
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-
-def describe(model: Any) -> Description:
+def describe(model: Any) -> GraphSummary:
     """Describe a ModelProto."""
     graph = Graph(model)
-    return Description(
+    return GraphSummary(
         opset=next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0),
         ir_version=model.ir_version,
         operators=dict(Counter(node.op_type for node in model.graph.node).most_common()),

@@ -77,6 +77,10 @@ class Judged:
     convolution: Convolution
     verdicts: tuple[Verdict, ...]
 
+    def on(self, architecture: str) -> "Judged":
+        """The same with that architecture's verdict alone, or with none for one that the rules do not know."""
+        return Judged(self.convolution, tuple(item for item in self.verdicts if item.architecture == architecture))
+
 
 @dataclass(frozen=True)
 class _Rule:

@@ -54,7 +54,7 @@ def draw(dataset: Dataset, spec: InputSpec, count: int = IMAGES, seed: int = SEE
     indices = dataset.train.draw(count, seed)
     images = dataset.train.images[indices]
     record = CalibrationRecord(
-        dataset.source, len(indices), _sha256(images), dataset.train.name, seed, _sha256(indices.astype("<i8"))
+        dataset.name, len(indices), _sha256(images), dataset.train.name, seed, _sha256(indices.astype("<i8"))
     )
     return _checked(images, spec.prepare(images), record)
 

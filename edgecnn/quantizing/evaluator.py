@@ -86,7 +86,7 @@ class Evaluator:
     def __init__(
         self, original: Classifier, model: Any, calibration: Calibration, validation: Split, scratch: Path
     ) -> None:
-        self.original, self.source, self.model = original, original.path, model
+        self.original, self.model = original, model
         self.calibration, self.validation = calibration, validation
         self._scratch = scratch
         self._graphs: dict[str, Any] = {}
@@ -151,7 +151,7 @@ class Evaluator:
 
     def race(self, candidates: Sequence[Candidate], count: int) -> list[Timing]:
         """Time candidates beside float32 in `count` rounds, each opened anew."""
-        return race([self.source, *map(self.file, candidates)], self.image, count)
+        return race([self.original.path, *map(self.file, candidates)], self.image, count)
 
     def judge(self, candidate: Candidate, timing: Timing | None) -> CandidateResult:
         """Have the candidate answer the validation images."""

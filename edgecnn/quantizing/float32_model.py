@@ -11,6 +11,7 @@ from edgecnn.errors import ExportError
 from edgecnn.graph.cleanup import constants_to_initializers
 from edgecnn.graph.graph import Graph, attributes, metadata, onnx_module
 from edgecnn.quantizing.quantizers import ALTERNATIVE, quantizable
+from edgecnn.runtime.metadata import ModelMetadata
 
 OLDEST_OPSET = 13  # the first in which weights have a scale for each channel
 WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvTranspose")
@@ -43,7 +44,7 @@ def load_source(path: Path) -> Any:
 
 def _require_float32(graph: Graph, path: Path) -> None:
     quantized = any("QuantizeLinear" in op or "Integer" in op or op.startswith("QLinear") for op in _operators(graph))
-    if quantized or metadata(graph.model).get("quantization"):
+    if quantized or ModelMetadata.of(metadata(graph.model), path).quantization:
         raise ExportError(f"{path} is quantized already: give the float32 file it was made from")
     control = sorted(_operators(graph).intersection(CONTROL_FLOW))
     if control:

@@ -69,7 +69,7 @@ def quantize(
 
 def _dataset(source: Path, original: Classifier, data: str | Path | None) -> Dataset:
     card = folders.ModelFolder(source.parent).card()
-    dataset = find_dataset(origin_of(card, original.metadata), data, original.input, len(original.labels))
+    dataset = find_dataset(origin_of(card, original.metadata.dataset), data, original.input, len(original.labels))
     if dataset is None:
         raise ExportError(f"quantizing {source} needs images like those it was trained with: give --data PATH")
     return dataset

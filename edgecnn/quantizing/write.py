@@ -1,6 +1,5 @@
 """[onnx] Writes what was decided: the file that ships, described in its metadata and in the card, tuned and scored."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from edgecnn.exporting.export import copy_source, score_of
 from edgecnn.exporting.verify import compare
 from edgecnn.files import atomic, sha256
 from edgecnn.folder import ModelFolder
-from edgecnn.graph.graph import metadata, onnx_module
+from edgecnn.graph.graph import onnx_module
 from edgecnn.host import machine
 from edgecnn.metrics import Accuracy
 from edgecnn.progress import OnProgress
@@ -26,11 +25,11 @@ from edgecnn.quantizing.schemes import Scheme, Target, is_here
 from edgecnn.quantizing.search import Found
 from edgecnn.quantizing.session_tuning import Tuning, tune
 from edgecnn.runtime.classifier import Classifier
-from edgecnn.runtime.settings import ENTRY, with_settings
+from edgecnn.runtime.metadata import ModelMetadata
+from edgecnn.runtime.settings import with_settings
 
 # Where a file runs as fast as it can; it answers the same everywhere.
 ARITHMETIC = {"VNNI": "fast on x86-64 with VNNI", "uint8": "fast on every x86-64", "int8": "fast on arm64"}
-DECISION, QUANTIZATION = "decision", "quantization"  # keys of an ONNX file's metadata
 
 
 @dataclass(frozen=True)
@@ -56,18 +55,18 @@ def ship(request: Request, evaluator: Evaluator, found: Found, progress: OnProgr
     chosen = found.decision.chosen
     precision = precision_of(request.scheme, request.target) if chosen else "float32"
     path = request.folder.onnx(precision)
-    proto = onnx_module().load(evaluator.file(chosen.candidate) if chosen else evaluator.source)
+    proto = onnx_module().load(evaluator.file(chosen.candidate) if chosen else evaluator.original.path)
     decision = decision_entry(found.trials, chosen, found.decision.reason, request.max_drop)
-    entries = _entries(request, evaluator, chosen.candidate if chosen else None) | {DECISION: json.dumps(decision)}
+    metadata = replace(_metadata(request, evaluator, chosen.candidate if chosen else None), decision=decision)
     with atomic(path) as temporary:
-        records.save(proto, temporary, entries)
+        records.save(proto, temporary, metadata)
         tuning = _tuned(temporary, request, evaluator, progress)
         before, after, record = _scored(temporary, precision, proto, request, evaluator)
-        records.save(proto, temporary, _with_tuning(entries, tuning) | records.scored(after))
+        records.save(proto, temporary, replace(_with_tuning(metadata, tuning), accuracy=after))
         record = replace(record, bytes=temporary.stat().st_size, sha256=sha256(temporary))
     if chosen:
-        copy_source(evaluator.source, request.folder)
-    record = replace(record, quantization=json.loads(entries.get(QUANTIZATION, "{}")))
+        copy_source(evaluator.original.path, request.folder)
+    record = replace(record, quantization=dict(metadata.quantization))
     record = replace(record, decision=with_rounds(decision, found.trials))
     removed = _outdated(request) if chosen is None else None
     card = _card(request, evaluator, proto, path, record, removed)
@@ -85,7 +84,7 @@ def ship(request: Request, evaluator: Evaluator, found: Found, progress: OnProgr
         before=before,
         after=after,
         record=record,
-        bytes_before=evaluator.source.stat().st_size,
+        bytes_before=evaluator.original.path.stat().st_size,
         card=card,
         tuning=tuning,
         notes=(*evaluator.calibration.notes, *found.notes),
@@ -93,13 +92,12 @@ def ship(request: Request, evaluator: Evaluator, found: Found, progress: OnProgr
     )
 
 
-def _entries(request: Request, evaluator: Evaluator, candidate: Candidate | None) -> dict[str, str]:
-    """The source's metadata and, of a quantized file, how it was made; settings were measured on another graph."""
-    entries = metadata(onnx_module().load(evaluator.source, load_external_data=False))
+def _metadata(request: Request, evaluator: Evaluator, candidate: Candidate | None) -> ModelMetadata:
+    """The float32 file's and, of a quantized one, how it was made; settings were measured on another graph."""
+    metadata = evaluator.original.metadata
     if candidate is None:
-        return entries
-    entries.pop(ENTRY, None)
-    return entries | {QUANTIZATION: json.dumps(_details(candidate, request, evaluator))}
+        return metadata
+    return replace(metadata, quantization=_details(candidate, request, evaluator), settings={})
 
 
 def _details(candidate: Candidate, request: Request, evaluator: Evaluator) -> dict[str, Any]:
@@ -129,10 +127,11 @@ def _tuned(path: Path, request: Request, evaluator: Evaluator, progress: OnProgr
     return tune(path, evaluator.image, progress)
 
 
-def _with_tuning(entries: dict[str, str], tuning: Tuning | None) -> dict[str, str]:
+def _with_tuning(metadata: ModelMetadata, tuning: Tuning | None) -> ModelMetadata:
     if tuning is None:
-        return entries
-    return with_settings(entries, machine.fingerprint(), onnxruntime.__version__, tuning.settings)
+        return metadata
+    version = onnxruntime.__version__
+    return replace(metadata, settings=with_settings(metadata.settings, machine.fingerprint(), version, tuning.settings))
 
 
 def _scored(
@@ -157,7 +156,7 @@ def _card(
     request: Request, evaluator: Evaluator, proto: Any, path: Path, record: ExportRecord, removed: Path | None
 ) -> Card:
     """The folder's card with this record; what float32 was verified against stays known."""
-    source = evaluator.source
+    source = evaluator.original.path
     found = ModelFolder(source.parent).card()
     card = records.card_in(
         request.folder, source, found or records.card_of_onnx(request.folder.path.name, evaluator.original, proto)

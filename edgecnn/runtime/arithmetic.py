@@ -1,7 +1,6 @@
 """Which arithmetic an int8 file needs to run fast: read off its graph, without the onnx package."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from os import fstat
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.host.machine import architecture, multiplies_int8_exactly
+from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.protobuf import Field, fields
 
 # The fields' numbers: ModelProto, GraphProto, NodeProto, AttributeProto and TensorProto in
@@ -21,13 +21,14 @@ TENSOR = 5
 DIMS, DATA_TYPE, INT32_DATA, RAW_DATA = 1, 2, 5, 9
 INT8 = 3  # TensorProto.DataType
 SEVEN_BITS = 64  # a pair of products with larger weights can exceed 16 bits: 2 × 255 × 64 = 32,640
+NAMED_TARGETS = ("x86-64", "arm64")  # others suit many processors, or the one that they were made on
 QUANTIZED = ("Quantize", "Integer", "QLinear", "QGemm")  # in the names of operators that make or read 8-bit activations
 
 
-def notes(path: Path, metadata: Mapping[str, str]) -> tuple[str, ...]:
+def notes(path: Path, metadata: ModelMetadata) -> tuple[str, ...]:
     """Why an ONNX file is not the best one for this processor, in a line each; empty where nothing is wrong."""
-    target = _target(metadata)
-    if target not in (None, architecture()):
+    target = metadata.quantization.get("target")
+    if target in NAMED_TARGETS and target != architecture():
         return (
             f"{path} is made for {target}, and runs slower than it could on {architecture()}: quantize the float32 "
             "file on this machine",
@@ -38,16 +39,6 @@ def notes(path: Path, metadata: Mapping[str, str]) -> tuple[str, ...]:
             "float32 file on this machine, or with --target any",
         )
     return ()
-
-
-def _target(metadata: Mapping[str, str]) -> str | None:
-    """The kind of processor that a file was made for by rule; None where it suits many, or says nothing."""
-    try:
-        made = json.loads(metadata.get("quantization", "{}"))
-    except (ValueError, RecursionError):
-        return None
-    target = made.get("target") if isinstance(made, dict) else None
-    return target if target in ("x86-64", "arm64") else None
 
 
 def needs_exact_products(path: Path) -> bool:

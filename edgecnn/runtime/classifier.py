@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ from edgecnn.folder import find_onnx
 from edgecnn.host import machine
 from edgecnn.runtime import arithmetic
 from edgecnn.runtime.input_spec import PIXEL_SCALE, InputSpec
-from edgecnn.runtime.settings import ENTRY, Settings, metadata_props, stored
+from edgecnn.runtime.metadata import ModelMetadata, read_metadata
+from edgecnn.runtime.settings import Settings, stored
 
 PREDICT_CHUNK = 256  # images a run: activations stay in the cache and memory bounded, whatever the number of images
 DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
@@ -70,9 +70,9 @@ class Classifier:
             raise ModelError(f"{self.path} takes {inputs[0].type} {inputs[0].shape}: an image classifier takes images")
         if len(outputs[0].shape) != 2 or not isinstance(outputs[0].shape[1], int):
             raise ModelError(f"{self.path} returns {outputs[0].shape}: an image classifier returns [batch, classes]")
-        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.metadata = ModelMetadata.of(self._session.get_modelmeta().custom_metadata_map, self.path)
         self.input_name, self.output_name = inputs[0].name, outputs[0].name
-        self.input = _input_spec(inputs[0], self.metadata, self.path)
+        self.input = _input_spec(inputs[0], self.metadata)
         self.batch: int | None = inputs[0].shape[0] if isinstance(inputs[0].shape[0], int) else None
         self.labels = _labels(self.metadata, outputs[0].shape[1], self.path)
         self.notes = arithmetic.notes(self.path, self.metadata)
@@ -114,8 +114,8 @@ def _filled(chunk: NDArray[Any], batch: int | None) -> NDArray[Any]:
 
 def _stored(path: Path) -> Settings:
     """What the file says of this host; the fingerprint takes time, and most files say nothing of any."""
-    metadata = metadata_props(path)
-    return stored(metadata, machine.fingerprint(), ort.__version__) if ENTRY in metadata else Settings()
+    hosts = read_metadata(path).settings
+    return stored(hosts, machine.fingerprint(), ort.__version__) if hosts else Settings()
 
 
 def _open(path: Path, settings: Settings) -> ort.InferenceSession:
@@ -196,28 +196,18 @@ def _reason(error: Exception) -> str:
     return f"{message}; export it again"
 
 
-def _input_spec(node: Any, metadata: Mapping[str, str], path: Path) -> InputSpec:
+def _input_spec(node: Any, metadata: ModelMetadata) -> InputSpec:
     shape = tuple(size if isinstance(size, int) else None for size in node.shape[1:])
     dtype = DTYPES[node.type]
-    if dtype == "uint8":
-        return InputSpec(shape, dtype)
-    try:
-        return InputSpec(shape, dtype, float(metadata.get("input_scale", PIXEL_SCALE)))
-    except ValueError:
-        raise ModelError(f"{path} has an input_scale that is no number: export it again") from None
+    return InputSpec(shape, dtype) if dtype == "uint8" else InputSpec(shape, dtype, metadata.input_scale or PIXEL_SCALE)
 
 
-def _labels(metadata: Mapping[str, str], classes: int, path: Path) -> tuple[str, ...]:
+def _labels(metadata: ModelMetadata, classes: int, path: Path) -> tuple[str, ...]:
     """The labels the file carries, or the classes' numbers where it carries none."""
-    try:
-        labels = json.loads(metadata["labels"]) if "labels" in metadata else list(range(classes))
-    except ValueError:
-        labels = None
-    if not isinstance(labels, list):
-        raise ModelError(f"{path} has labels that are no JSON list: export it again")
+    labels = metadata.labels or tuple(map(str, range(classes)))
     if len(labels) != classes:
         raise ModelError(f"{path} has {len(labels)} labels for {classes} classes: export it again")
-    return tuple(map(str, labels))
+    return labels
 
 
 def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, float]]:

@@ -19,7 +19,7 @@ class Run:
     """What makes a training what it is; `--resume` goes on only with the same."""
 
     recipe: str
-    source: str
+    dataset: str
     data_sha256: str
     epochs: int
     seed: int

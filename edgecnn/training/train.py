@@ -60,7 +60,7 @@ def train(
     tensorflow(PURPOSE)
     if not resume:  # a training to go on with has its folder already
         folder.prepare()
-    run = Run(recipe.name, dataset.source, dataset.sha256, epochs or recipe.epochs, seed, limit, augment)
+    run = Run(recipe.name, dataset.name, dataset.sha256, epochs or recipe.epochs, seed, limit, augment)
     trainer = Trainer(recipe, dataset, run)
     trainer.model.summary(print_fn=lambda line, **_: summary(line))
     done = list(trainer.restore(folder)) if resume else []
@@ -119,7 +119,7 @@ def _temperature(trainer: Trainer) -> float:
     validation = trainer.dataset.validation
     return (
         temperature_scaling.fitted(trainer.evaluate(validation), validation.labels)
-        if trainer.recipe.calibrated
+        if trainer.recipe.temperature_scaling
         else 1.0
     )
 
@@ -132,7 +132,7 @@ def _card(trainer: Trainer, done: tuple[Epoch, ...], divisor: float, test: Accur
         input_shape=data.image_shape,
         input_dtype="uint8",
         parameters=trainer.model.count_params(),
-        data=DataRecord(data.source, data.sha256, len(data.train), len(data.validation), len(data.test)),
+        data=DataRecord(data.name, data.sha256, len(data.train), len(data.validation), len(data.test)),
         training=TrainingRecord(
             recipe=recipe.name,
             epochs=len(done),

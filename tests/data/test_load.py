@@ -70,7 +70,7 @@ def test_mnist_has_its_sizes_form_and_names(mnist: Dataset) -> None:
     assert {split.images.dtype.str for split in (mnist.train, mnist.validation, mnist.test)} == {"|u1"}
     assert mnist.image_shape == (28, 28)
     assert mnist.labels == tuple("0123456789")
-    assert mnist.source == "mnist"
+    assert mnist.name == "mnist"
 
 
 def test_every_twelfth_stored_image_is_for_validation(mnist: Dataset, mnist_folder: Path) -> None:
@@ -122,7 +122,7 @@ def test_idx_files_gzipped_and_plain_are_the_same_data(tmp_path: Path, arrays: A
     packed = load(write_idx(tmp_path / "packed", arrays, IDX_NAMES, zipped=True))
     assert plain.sha256 == packed.sha256
     np.testing.assert_array_equal(plain.test.images, arrays["x_test"])
-    assert packed.source == str(tmp_path / "packed")
+    assert packed.name == str(tmp_path / "packed")
 
 
 def test_a_folder_of_the_canonical_four_files_is_read_whole(mnist: Dataset, mnist_folder: Path) -> None:
@@ -348,7 +348,7 @@ def test_what_is_no_data_set_gets_the_forms_listed(tmp_path: Path, name: str) ->
     if name.startswith("file"):
         (tmp_path / name).write_text("5,0,0,0\n")
     message = refusal(tmp_path / name)
-    assert "is no data set: give a folder with the four IDX files" in message
+    assert "is not a data set: give a folder with the four IDX files" in message
     assert ".npz" in message
     assert "train/<label>/*.png" in message
 

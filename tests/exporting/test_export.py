@@ -1,7 +1,6 @@
 """Exporting for real: the house's recipes and foreign Keras models, through tf2onnx into onnxruntime."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import pytest
 from onnx import helper
 
 from edgecnn.data import Dataset
+from edgecnn.data.provenance import Origin
 from edgecnn.errors import DataError, ExportError, InputError, ModelError, VerificationError
 from edgecnn.exporting import verify
 from edgecnn.exporting.export import export
@@ -147,16 +147,16 @@ def test_the_file_describes_itself(exported: ModelFolder) -> None:
     card = exported.card()
     assert card is not None
     assert card.data is not None
-    assert json.loads(metadata["labels"]) == [str(digit) for digit in range(10)]
-    assert json.loads(metadata["dataset"])["sha256"] == card.data.sha256
-    assert metadata["original_sha256"] == sha256(exported.keras)
-    assert metadata["recipe"] == "edge"
-    assert {"tensorflow", "tf2onnx", "onnx", "onnxruntime"} <= set(json.loads(metadata["versions"]))
-    calibration = json.loads(metadata["quantization"])["calibration"]
+    assert metadata.labels == tuple("0123456789")
+    assert metadata.dataset == Origin("mnist", card.data.sha256)
+    assert metadata.original_sha256 == sha256(exported.keras)
+    assert metadata.recipe == "edge"
+    assert {"tensorflow", "tf2onnx", "onnx", "onnxruntime"} <= set(metadata.versions)
+    calibration = metadata.quantization["calibration"]
     assert (calibration["images"], calibration["split"]) == (512, "train")
     record = card.exports["model.int8.onnx"]
     assert record.accuracy is not None
-    assert json.loads(metadata["accuracy"])["correct"] == record.accuracy.correct
+    assert metadata.accuracy == record.accuracy
 
 
 def test_the_recorded_accuracy_is_what_the_file_scores(exported: ModelFolder, mnist: Dataset) -> None:
@@ -392,7 +392,7 @@ def test_data_that_has_changed_since_training_is_refused(exported: ModelFolder, 
     folder.keras.write_bytes(exported.keras.read_bytes())
     for data, words in (
         (replace(card.data, sha256="0" * 64), "mnist has changed since the model was trained"),
-        (replace(card.data, source="gone"), "gone is no data set"),
+        (replace(card.data, name="gone"), "gone is not a data set"),
     ):
         folder.write_card(replace(card, data=data, exports={}))
         with pytest.raises(DataError, match=words):

@@ -1,7 +1,5 @@
 """Parameters and multiply-accumulates against numbers computed by hand."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from edgecnn.data import Dataset
 from edgecnn.graph.describe import describe
 from edgecnn.quantizing.quantizers import calibrate, dynamic, float16, quantize_static
 from edgecnn.quantizing.schemes import S8S8, U8S8, Int8
@@ -146,8 +143,3 @@ def test_integer_operators_have_no_parameters_but_weights_and_biases() -> None:
         constants,
     )
     assert (describe(model).parameters, describe(model).macs) == (2 * 9 + 2, 2 * 9 * 9)
-
-
-def test_a_description_is_kept_whole_as_json(mnist: Dataset) -> None:
-    described = describe(odd.linear(mnist.image_shape))
-    assert json.loads(described.to_json()) == asdict(described)

@@ -48,7 +48,7 @@ def test_the_record_says_which_images_were_drawn(mnist: Dataset) -> None:
     indices = mnist.train.draw(IMAGES, 0)
     assert np.array_equal(drawn.images, mnist.train.images[indices])
     assert drawn.record == CalibrationRecord(
-        mnist.source, IMAGES, sha256(drawn.images), "train", 0, sha256(indices.astype("<i8"))
+        mnist.name, IMAGES, sha256(drawn.images), "train", 0, sha256(indices.astype("<i8"))
     )
     assert set(drawn.record.to_dict()) == {"data", "images", "sha256", "split", "seed", "indices_sha256"}
 

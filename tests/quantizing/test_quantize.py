@@ -1,6 +1,5 @@
 """Quantizing for real: what is tried, what is chosen, what is written and what is refused."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +118,7 @@ def test_the_decision_is_in_the_file_and_the_card(float32: Path, clock: Any) -> 
     assert done.chosen is not None
     assert done.chosen.candidate.name == "channels-last"
     metadata = Classifier(done.path).metadata
-    decision, made = json.loads(metadata["decision"]), json.loads(metadata["quantization"])
+    decision, made = metadata.decision, metadata.quantization
     assert (decision["chosen"], decision["max_drop"]) == ("channels-last", 0.1)
     assert decision["reason"].startswith("int8 is 2.00 (2.00 to 2.00) times as fast as float32 here; it loses")
     rows = {row["name"]: row for row in decision["candidates"]}
@@ -133,7 +132,7 @@ def test_the_decision_is_in_the_file_and_the_card(float32: Path, clock: Any) -> 
     assert record.quantization == made
     assert record.sha256 == sha256(done.path)
     assert [len(row["rounds_us"]) for row in record.decision["candidates"]] == [5] * len(rows)
-    assert len(metadata["decision"]) < 4000  # beside a model of 40,000 bytes
+    assert len(metadata.entries()["edgecnn.decision"]) < 4000  # beside a model of 40,000 bytes
 
 
 def test_float32_stays_where_nothing_is_faster(float32: Path, clock: Any) -> None:
@@ -155,7 +154,7 @@ def test_float32_stays_where_nothing_is_faster(float32: Path, clock: Any) -> Non
     assert record.decision["chosen"] == "float32"
     assert record.max_difference is not None
     assert record.max_difference > 0  # against TensorFlow, not against itself
-    assert json.loads(Classifier(float32).metadata["decision"])["chosen"] == "float32"
+    assert Classifier(float32).metadata.decision["chosen"] == "float32"
     again = quantize(float32)  # it is no quantized file
     assert again.chosen is None
 
@@ -186,9 +185,9 @@ def test_the_settings_of_this_host_go_into_the_file(
     clock(lambda _: 2.0)
     done = quantize(float32)
     assert Classifier(done.path).settings == best
-    other = stored(Classifier(done.path).metadata, "another host", onnxruntime.__version__)
+    other = stored(Classifier(done.path).metadata.settings, "another host", onnxruntime.__version__)
     assert other == Settings()
-    assert list(json.loads(Classifier(done.path).metadata["settings"])) == [machine.fingerprint()]
+    assert list(Classifier(done.path).metadata.settings) == [machine.fingerprint()]
 
 
 def test_test_images_choose_nothing(float32: Path, clock: Any, mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +202,7 @@ def test_test_images_choose_nothing(float32: Path, clock: Any, mnist: Dataset, m
     assert done.after.value < 0.5
     assert first.graph == second.graph
     texts = [{item.key: item.value for item in model.metadata_props} for model in (first, second)]
-    assert {key for key in texts[0] if texts[0][key] != texts[1][key]} == {"accuracy"}
+    assert {key for key in texts[0] if texts[0][key] != texts[1][key]} == {"edgecnn.accuracy"}
 
 
 def test_calibration_is_recorded_and_the_same_each_time(float32: Path, quick: None, mnist: Dataset) -> None:

@@ -16,11 +16,13 @@ from edgecnn.quantizing.schemes import S8S8, U8S8, U8S8_REDUCED, Int8
 from edgecnn.runtime import arithmetic
 from edgecnn.runtime.arithmetic import needs_exact_products, notes
 from edgecnn.runtime.classifier import EXACT_INT8, Classifier, session_options
+from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.settings import Settings
 
 STEM = nets.digits(height=16, width=16)
-FOR_ARM64 = {"quantization": '{"target": "arm64"}'}
-FOR_X86_64 = {"quantization": '{"target": "x86-64"}'}
+PLAIN = ModelMetadata()
+FOR_ARM64 = ModelMetadata(quantization={"scheme": "static", "target": "arm64"})
+FOR_X86_64 = ModelMetadata(quantization={"scheme": "static", "target": "x86-64"})
 
 
 def float32() -> Any:
@@ -147,18 +149,19 @@ def test_notes_say_what_does_not_suit_this_processor(tmp_path: Path, monkeypatch
     narrow = odd.save(static(U8S8_REDUCED), tmp_path / "narrow.onnx")
     full = odd.save(static(U8S8), tmp_path / "full.onnx")
 
-    def said(path: Path, metadata: dict[str, str], architecture: str, exact: bool) -> tuple[str, ...]:
+    def said(path: Path, metadata: ModelMetadata, architecture: str, exact: bool) -> tuple[str, ...]:
         monkeypatch.setattr(arithmetic, "architecture", lambda: architecture)
         monkeypatch.setattr(arithmetic, "multiplies_int8_exactly", lambda: exact)
         return notes(path, metadata)
 
-    assert said(full, {}, "x86-64", True) == said(narrow, FOR_X86_64, "x86-64", False) == ()
+    assert said(full, PLAIN, "x86-64", True) == said(narrow, FOR_X86_64, "x86-64", False) == ()
     assert said(full, FOR_ARM64, "arm64", True) == ()
-    [slow] = said(full, {}, "x86-64", False)
+    [slow] = said(full, PLAIN, "x86-64", False)
     assert "full.onnx has 8-bit weights" in slow
     assert "--target any" in slow
     for other, here in ((FOR_ARM64, "x86-64"), (FOR_X86_64, "arm64")):
         [foreign] = said(full, other, here, True)
         assert f"runs slower than it could on {here}" in foreign
-    for odd_entry in ("[1]", "{", '"arm64"', '{"target": 5}', "[" * 100_000):
-        assert said(full, {"quantization": odd_entry}, "x86-64", True) == ()
+    targets: tuple[object, ...] = (5, None, [], "any", "host")
+    for target in targets:
+        assert said(full, ModelMetadata(quantization={"target": target}), "x86-64", True) == ()

@@ -1,6 +1,5 @@
 """Classifier on the checked-in model, and on models and images that it has to refuse."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from edgecnn.errors import InputError, ModelError
 from edgecnn.host import machine
 from edgecnn.runtime.classifier import PREDICT_CHUNK, Classifier, Prediction, kept_graph
 from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.settings import Settings, with_settings
 
 Images = NDArray[np.uint8]
@@ -47,7 +47,7 @@ def test_the_checked_in_model_is_what_its_generator_makes(
     for old, new in zip(stored.graph.initializer, made.graph.initializer, strict=True):
         np.testing.assert_allclose(numpy_helper.to_array(old), numpy_helper.to_array(new), atol=1e-3, err_msg=old.name)
     again = opened(made, tmp_path)
-    assert again.metadata.keys() == classifier.metadata.keys()
+    assert again.metadata == classifier.metadata
     pictures = mnist.test.images[:200]
     np.testing.assert_allclose(again.predict(pictures), classifier.predict(pictures), atol=1e-3)
 
@@ -61,10 +61,11 @@ def test_predict_returns_a_float32_row_of_probabilities_for_each_image(classifie
 
 def test_the_tiny_model_classifies_and_its_metadata_says_how_well(classifier: Classifier, mnist: Dataset) -> None:
     right = int((classifier.predict(mnist.test.images).argmax(axis=1) == mnist.test.labels).sum())
-    claimed = json.loads(classifier.metadata["accuracy"])
+    claimed = classifier.metadata.accuracy
+    assert claimed is not None
     assert right > 8000
-    assert abs(right - claimed["correct"]) <= 3  # another CPU may round one image over the edge
-    assert claimed["images"] == 10_000
+    assert abs(right - claimed.correct) <= 3  # another CPU may round one image over the edge
+    assert claimed.images == 10_000
 
 
 def test_many_images_are_predicted_as_one_at_a_time(classifier: Classifier, mnist: Dataset) -> None:
@@ -187,7 +188,7 @@ def test_threads_are_short_for_settings(tiny: Path) -> None:
 def test_a_files_settings_are_used_on_the_host_and_version_they_are_for(
     fingerprint: str, version: str, used: Settings, tmp_path: Path
 ) -> None:
-    metadata = with_settings({}, fingerprint, version, Settings(arena=False))
+    metadata = ModelMetadata(settings=with_settings({}, fingerprint, version, Settings(arena=False))).entries()
     path = odd.save(odd.linear(metadata=metadata), tmp_path / "odd.onnx")
     assert Classifier(path).settings == used
     assert Classifier(path, threads=2).settings == Settings(threads=2)
@@ -211,7 +212,7 @@ def test_a_kept_graph_answers_as_the_model_does_and_holds_its_metadata(tiny: Pat
     assert list(cache.rglob("*.onnx")) == [place(tiny)]
     for kept in (first, second):
         np.testing.assert_array_equal(kept.predict(images), plain.predict(images))
-        assert (kept.labels, kept.input, dict(kept.metadata)) == (plain.labels, plain.input, dict(plain.metadata))
+        assert (kept.labels, kept.input, kept.metadata) == (plain.labels, plain.input, plain.metadata)
         assert kept.path == tiny
     level = second._session.get_session_options().graph_optimization_level
     assert level == onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -459,11 +460,11 @@ def test_a_folder_without_a_model_says_what_to_run(tmp_path: Path) -> None:
         (odd.linear(opset=99), "[Oo]pset 99 .*; install a newer onnxruntime or export with a lower --opset"),
         (odd.linear(ir_version=99), "IR version: 99.*; install a newer onnxruntime"),
         (odd.linear(metadata={"labels": '["a", "b"]'}), "has 2 labels for 10 classes: export it again"),
-        (odd.linear(metadata={"labels": "cat, dog"}), "labels that are no JSON list"),
-        (odd.linear(metadata={"labels": '"0123456789"'}), "labels that are no JSON list"),
-        (odd.linear(metadata={"labels": "10"}), "labels that are no JSON list"),
-        (odd.linear(metadata={"labels": "null"}), "labels that are no JSON list"),
-        (odd.linear(dtype="float32", metadata={"input_scale": "bright"}), "input_scale that is no number"),
+        (odd.linear(metadata={"edgecnn.labels": "cat, dog"}), "has a damaged entry edgecnn.labels: export it again"),
+        (odd.linear(metadata={"edgecnn.labels": '"0123456789"'}), "has a damaged entry edgecnn.labels"),
+        (odd.linear(metadata={"edgecnn.labels": "10"}), "has a damaged entry edgecnn.labels"),
+        (odd.linear(metadata={"edgecnn.labels": "null"}), "has a damaged entry edgecnn.labels"),
+        (odd.linear(dtype="float32", metadata={"edgecnn.input_scale": "bright"}), "damaged entry edgecnn.input_scale"),
     ],
 )
 def test_a_model_of_another_form_is_refused(model: Any, fault: str, tmp_path: Path) -> None:

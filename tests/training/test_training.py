@@ -121,7 +121,7 @@ def test_resume_of_another_run_is_refused(few: Dataset, tmp_path: Path) -> None:
 def test_resume_names_the_recipe_and_the_data_of_both(few: Dataset, tmp_path: Path) -> None:
     """`notebook-3x3` has other arrays than `edge`: the checkpoint must not be taken for a damaged one."""
     interrupt_after_one_epoch(few, tmp_path, seed=1)
-    other = replace(few, source="other", sha256="ab")
+    other = replace(few, name="other", sha256="ab")
     for recipe, data, told in (
         ("notebook-3x3", few, "recipe was edge, now notebook-3x3"),
         ("edge", other, "source was mnist, now other, data_sha256 was .*, now ab"),
