@@ -1,7 +1,7 @@
-"""What a model file is: its interface, graph, precision and origin."""
+"""What a model file is: its input and output, graph, precision and history."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,10 @@ from edgecnn.runtime.classifier import Classifier
 
 if TYPE_CHECKING:
     from edgecnn.graph.coverage import Coverage
+    from edgecnn.graph.fast_paths import Judged
 
-GRAPH_KEYS = {"opset", "ir_version", "operators", "parameters", "macs"}
 FLOAT = "float32"
+TYPES = {"uint8": "U8", "int8": "S8"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class ModelInfo:
     """One ONNX file. `graph` holds opset, ir_version, operators, parameters and macs (None where shapes are open).
 
     `coverage` tells what of a quantized file runs in int8 here; None for a float32 file, and without the onnx package.
-    `notes` say why a file does not suit this processor.
+    `fast_paths`, if asked for, are the convolutions as each processor runs them in int8, or would run a float32
+    file's. `notes` say why a file does not suit this processor.
     """
 
     path: Path
@@ -34,26 +36,40 @@ class ModelInfo:
     metadata: dict[str, Any]
     coverage: "Coverage | None"
     notes: tuple[str, ...]
+    fast_paths: "tuple[Judged, ...] | None" = None
 
 
-def inspect(model: str | Path) -> list[ModelInfo]:
-    """Describe an ONNX file, or each one of a model folder. Raises ModelError.
+def inspect(model: str | Path, *, fast_paths: bool = False) -> list[ModelInfo]:
+    """Describe an ONNX file, or each one of a model folder.
 
-    A file of edgecnn's says what it is made of; for another's the onnx package is needed, or MissingDependencyError.
+    A file of edgecnn's says what it is made of; for another's, and for `fast_paths`, the onnx package is needed, or
+    MissingDependencyError is raised. Raises UsageError and ModelError.
     """
     path = find(model)
     files = ModelFolder(path).onnx_files() if path.is_dir() else [path]
     if not files or (path.is_file() and path.suffix != ".onnx"):
         raise ModelError(f"{path} holds no ONNX model: run 'edgecnn export {path}' first")
-    return [_inspect(file) for file in files]
+    return [_inspect(file, fast_paths) for file in files]
 
 
-def _inspect(path: Path) -> ModelInfo:
+def precision_of(quantization: Mapping[str, Any]) -> str:
+    """How a file was quantized, such as "static int8 U8S8", where the types are of activations and of weights.
+
+    Dynamic quantization makes uint8 activations: https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html
+    """
+    if "weights" not in quantization:
+        return str(quantization["scheme"])
+    types = (str(quantization.get("activations", "uint8")), str(quantization["weights"]))
+    return f"{quantization['scheme']} int8 {''.join(TYPES.get(name, name) for name in types)}"
+
+
+def _inspect(path: Path, fast_paths: bool) -> ModelInfo:
     classifier = Classifier(path)
-    metadata = {key: _plain(value) for key, value in sorted(classifier.metadata.items())}
-    recorded = metadata.pop("graph", None)
-    graph = recorded if isinstance(recorded, dict) and set(recorded) >= GRAPH_KEYS else _describe(path)
-    precision = _precision(metadata, graph["operators"])
+    metadata = classifier.metadata.plain()
+    metadata.pop("labels", None)
+    graph = metadata.pop("graph", None) or _describe(path)
+    precision = _precision(classifier.metadata.quantization, graph["operators"])
+    coverage = None if precision == FLOAT else _coverage(path)
     return ModelInfo(
         path=path,
         bytes=path.stat().st_size,
@@ -63,8 +79,9 @@ def _inspect(path: Path) -> ModelInfo:
         labels=classifier.labels,
         graph=graph,
         metadata=metadata,
-        coverage=None if precision == FLOAT else _coverage(path),
+        coverage=coverage,
         notes=classifier.notes,
+        fast_paths=_fast_paths(path, coverage) if fast_paths else None,
     )
 
 
@@ -77,27 +94,21 @@ def _coverage(path: Path) -> "Coverage | None":
         return None
 
 
-def _describe(path: Path) -> dict[str, Any]:
-    from dataclasses import asdict
+def _fast_paths(path: Path, coverage: "Coverage | None") -> "tuple[Judged, ...]":
+    """What runs in int8 already is judged as it is; the rest as it would be."""
+    from edgecnn.graph.convolutions import judged_convolutions
 
+    return judged_convolutions(path) + (coverage.convolutions if coverage else ())
+
+
+def _describe(path: Path) -> dict[str, Any]:
     from edgecnn.graph.describe import describe
     from edgecnn.graph.graph import onnx_module
 
     return asdict(describe(onnx_module().load(path)))
 
 
-def _precision(metadata: dict[str, Any], operators: dict[str, int]) -> str:
-    quantization = metadata.get("quantization")
-    if isinstance(quantization, dict):
-        types = [str(quantization[key]) for key in ("activations", "weights") if key in quantization]
-        return " ".join([str(quantization["scheme"]), *(["int8"] if types else []), "/".join(types)]).strip()
-    quantized = any("QuantizeLinear" in op or "Integer" in op for op in operators)
-    return "int8" if quantized else FLOAT
-
-
-def _plain(value: str) -> Any:
-    """A metadata entry as the JSON it holds, or as the text it is."""
-    try:
-        return json.loads(value) if value[:1] in '[{"' else value
-    except ValueError:
-        return value
+def _precision(quantization: Mapping[str, Any], operators: Mapping[str, int]) -> str:
+    if quantization:
+        return precision_of(quantization)
+    return "int8" if any("QuantizeLinear" in op or "Integer" in op for op in operators) else FLOAT
