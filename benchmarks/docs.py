@@ -45,7 +45,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 def main(arguments: Sequence[str]) -> None:
     if not arguments:
         shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(paths.ROOT / "examples", WORK / "examples", dirs_exist_ok=True)  # which commands name
     for page in pages():
         renew(page, arguments)
 
