@@ -125,7 +125,7 @@ def measure(folder: ModelFolder, trial: Trial) -> Network:
 
 
 def described(data: Dataset | None) -> OutOfDistribution | None:
-    return OutOfDistribution(Path(data.source).name, data.sha256, len(data.test)) if data else None
+    return OutOfDistribution(Path(data.name).name, data.sha256, len(data.test)) if data else None
 
 
 def answers(model: Path, trial: Trial) -> Answers:

@@ -1,10 +1,9 @@
-"""The README's table: the default network in six ways, from the run of quantization.py. Nothing is measured here."""
+"""The README's table: the default network in six ways, from its run of the program quantization."""
 
 from benchmarks.latency import quantization, quantization_table
-from benchmarks.latency.quantization_table import DYNAMIC, FLOAT32, FUNCTION, LITERT, OURS, SHOWN, STATIC, Network
+from benchmarks.latency.quantization_table import DYNAMIC, FLOAT32, FUNCTION, LITERT, OURS, SHOWN, STATIC, Network, told
 from benchmarks.lib import markdown
-from edgecnn.bench.reports.tables import NOTHING, number, ratio
-from edgecnn.bench.stats import Estimate
+from edgecnn.bench.reports.tables import NOTHING, number
 from edgecnn.metrics import Accuracy
 
 NETWORK = "edge"
@@ -36,22 +35,15 @@ def _row(network: Network, way: str) -> tuple[str, ...]:
     return (
         WAYS[way],
         number(found.p50_us) or NOTHING,
-        "reference" if way == FLOAT32 else against(network.ratio(FLOAT32, way)),
+        "reference" if way == FLOAT32 else _against_float32(network, way),
         f"{accuracy.value:.2%} ({100 * low:.2f}–{100 * high:.2f})",
         f"{found.file_bytes / 1000:,.0f}",
     )
 
 
-def against(speedup: Estimate | None) -> str:
-    """A speed-up in words: 1.8× faster or 4.3× slower, with its interval, or that no difference is shown."""
-    if speedup is None or speedup.low is None or speedup.high is None:
-        return NOTHING
-    if speedup.low > 1:
-        return ratio(speedup).replace("×", "× faster", 1)
-    if speedup.high < 1:
-        slowdown = Estimate(1 / speedup.value, 1 / speedup.high, 1 / speedup.low)
-        return ratio(slowdown).replace("×", "× slower", 1)
-    return "no difference shown"
+def _against_float32(network: Network, way: str) -> str:
+    found = network.ratio(FLOAT32, way)
+    return told(found) if found else NOTHING
 
 
 def _conditions(network: Network) -> str:

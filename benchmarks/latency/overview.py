@@ -68,10 +68,10 @@ def main(_: Sequence[str]) -> None:
 def draw(runs: Mapping[str, Summary], picture: Path) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with rc_context({"font.size": LETTERS}):
-        figure = Figure(figsize=SIZE, layout="constrained")
-        figure.get_layout_engine().set(w_pad=EDGE, h_pad=EDGE)
+        figure = Figure(figsize=SIZE, layout=ConstrainedLayoutEngine(w_pad=EDGE, h_pad=EDGE))
         axes = figure.subplots()
         for name, run in runs.items():
             _draw_network(axes, titled(name, run), dict(drawn(run.rows)))

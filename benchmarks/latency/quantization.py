@@ -40,7 +40,7 @@ PLAN = Plan(rounds=10, duration=3.0)
 
 
 @dataclass(frozen=True)
-class Source:
+class Original:
     """A trained and exported network, and the data it was trained with."""
 
     name: str
@@ -52,7 +52,7 @@ def main(names: Sequence[str]) -> None:
     os.chdir(paths.ROOT)
     for name in names or NAMES:
         print(f"== {name}", flush=True)
-        found = run(source_of(name))
+        found = run(original_of(name))
         results = tables.read(RESULTS) | {name: found}
         write_text(RESULTS, tables.to_json({key: results[key] for key in NAMES if key in results}))
         print(tables.table({name: found}), flush=True)
@@ -64,32 +64,32 @@ def table() -> str:
     return tables.table(tables.read(RESULTS))
 
 
-def source_of(name: str) -> Source:
+def original_of(name: str) -> Original:
     """Train and export what is not there yet."""
     if name in third_party.NETWORKS:
         network = third_party.NETWORKS[name]
         third_party.make(network)
-        return Source(name, ModelFolder(network.folder), network.data)
+        return Original(name, ModelFolder(network.folder), network.data)
     folder = ModelFolder(paths.TRAINED / name)
     if not folder.keras.exists():
         reference_recipes.run("train", "--recipe", name, "--out", str(folder.path))
     if not folder.onnx("float32").exists():
         reference_recipes.run("export", str(folder.path))
-    return Source(name, folder, MNIST)
+    return Original(name, folder, MNIST)
 
 
-def run(source: Source) -> Network:
+def run(original: Original) -> Network:
     """Make every contender's file, each in a folder named for what it is, and measure them all in turn."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
         places = {way: ModelFolder(Path(scratch, way)) for way in (FLOAT32, DYNAMIC, STATIC, OURS)}
-        copy(source.folder, places[FLOAT32])
-        copy(source.folder, places[OURS])
-        failures = quantize_naively(places, source.data)
-        ours, file = quantize(places[OURS], source.data)
+        copy(original.folder, places[FLOAT32])
+        copy(original.folder, places[OURS])
+        failures = quantize_naively(places, original.data)
+        ours, file = quantize(places[OURS], original.data)
         models = [places[FLOAT32].path, *(path for way in (DYNAMIC, STATIC) for path in places[way].onnx_files())]
         models += [] if ours.is_float32 else [file]
-        bench = measure(models, PLAN, data=source.data, runtimes=runtimes(source.name), progress=show)
-    return network(source, bench, ours, failures)
+        bench = measure(models, PLAN, data=original.data, runtimes=runtimes(original.name), progress=show)
+    return network(original, bench, ours, failures)
 
 
 def copy(folder: ModelFolder, target: ModelFolder) -> None:
@@ -121,16 +121,16 @@ def runtimes(name: str) -> list[Runtime]:
     return ["tensorflow", "onnxruntime", "litert"] if name in AGAINST_TENSORFLOW else ["onnxruntime", "litert"]
 
 
-def network(source: Source, bench: Bench, ours: Ours, failures: dict[str, str]) -> Network:
+def network(original: Original, bench: Bench, ours: Ours, failures: dict[str, str]) -> Network:
     """The run as it is stored."""
-    card, (sha256, data) = source.folder.card(), next(iter(bench.datasets.items()))
+    card, (sha256, data) = original.folder.card(), next(iter(bench.datasets.items()))
     return Network(
         started=bench.started,
         host=str(bench.host),
         versions=bench.host.versions | versions("onnx"),
         rounds=bench.plan.rounds,
         threads=bench.plan.threads,
-        data=third_party.DATA if source.name in third_party.NETWORKS else data.source,
+        data=third_party.DATA if original.name in third_party.NETWORKS else data.source,
         data_sha256=sha256,
         parameters=card.parameters if card else 0,
         ours=ours,

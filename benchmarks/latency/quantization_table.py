@@ -110,8 +110,8 @@ def table(results: Results) -> str:
 def conditions(results: Results) -> list[str]:
     """How to read the table, where and how it was measured, and what to doubt in it."""
     lines = [
-        "Each way: how many times faster than the float32 file, with the 95 % interval; then the change of accuracy in "
-        "points, and what McNemar's test says of it where it says anything."
+        "Each way: how many times faster or slower than the float32 file, with the 95 % interval; then the change of "
+        "accuracy in points, and what McNemar's test says of it where it says anything."
     ]
     for network in results.values():
         versions = ", ".join(f"{name} {network.versions[name]}" for name in SHOWN if name in network.versions)
@@ -119,6 +119,16 @@ def conditions(results: Results) -> list[str]:
         lines.append(f"{network.host}; {versions}; batch 1, {threads}, {network.rounds} interleaved rounds")
     lines += [f"`{name}` UNSTABLE: {issue}" for name, network in results.items() for issue in network.stability_issues]
     return list(dict.fromkeys(lines))
+
+
+def told(speedup: Estimate) -> str:
+    """A speed-up in words, 1.8× faster or 4.3× slower, with its interval; or that no difference is shown."""
+    if speedup.low is None or speedup.high is None or speedup.low <= 1 <= speedup.high:
+        return "no difference shown"
+    if speedup.low > 1:
+        return ratio(speedup).replace("×", "× faster", 1)
+    slowdown = Estimate(1 / speedup.value, 1 / speedup.high, 1 / speedup.low)
+    return ratio(slowdown).replace("×", "× slower", 1)
 
 
 def _signed(points: float) -> str:
@@ -143,7 +153,7 @@ def _way(way: str) -> Callable[[str, Network], str]:
             return "fails" if way in network.contenders else NOTHING
         verdict = stats.accuracy_verdict(found.only_float32, found.only_this)
         said = "" if verdict == "no difference shown" else f", {verdict}"
-        return f"{ratio(speedup)}; {_signed(change)}{said}"
+        return f"{told(speedup)}; {_signed(change)}{said}"
 
     return cell
 
@@ -156,13 +166,13 @@ def _against_rival(_: str, network: Network) -> str:
     rival = network.fastest_rival
     if network.ours.is_float32 and rival == FLOAT32:
         return "float32's own file, the fastest"
-    found = network.ratio(OURS, rival)
-    return f"{ratio(found)} of {rival}" if found else NOTHING
+    found = network.ratio(rival, OURS)
+    return f"{told(found)}, {rival}" if found else NOTHING
 
 
 def _against_litert(_: str, network: Network) -> str:
-    found = network.ratio(OURS, LITERT)
-    return ratio(found) if found else NOTHING
+    found = network.ratio(LITERT, OURS)
+    return told(found) if found else NOTHING
 
 
 COLUMNS: Sequence[tuple[str, Callable[[str, Network], str]]] = (
@@ -170,6 +180,6 @@ COLUMNS: Sequence[tuple[str, Callable[[str, Network], str]]] = (
     ("float32, p50 µs", _float32),
     *((way, _way(way)) for way in (DYNAMIC, STATIC, OURS, LITERT)),
     ("ours is", _chosen),
-    ("ours, time against the fastest other ONNX file", _against_rival),
-    ("ours, time against LiteRT int8", _against_litert),
+    ("ours against the fastest other ONNX file", _against_rival),
+    ("ours against LiteRT int8", _against_litert),
 )

@@ -108,7 +108,7 @@ def fitted(recipe: Recipe, epochs: int, seed: int, dataset: Dataset) -> "tuple[d
     from edgecnn.training.trainer import Trainer
 
     done = list[Epoch]()
-    trainer = Trainer(recipe, dataset, Run(recipe.name, dataset.source, dataset.sha256, epochs, seed, None))
+    trainer = Trainer(recipe, dataset, Run(recipe.name, dataset.name, dataset.sha256, epochs, seed, None))
     while len(done) < epochs:
         done.append(trainer.epoch(done, lambda _: None))
     last, seconds = done[-1], round(sum(epoch.seconds for epoch in done), 1)

@@ -86,7 +86,8 @@ def draw(rows: Sequence[Point], picture: Path) -> None:
     for marker, group in zip("os^", dict.fromkeys(row["group"] for row in rows), strict=False):
         members = [row for row in rows if row["group"] == group]
         sizes = [20 + row["parameters"] ** 0.5 / 8 for row in members]
-        axes.scatter(*zip(*map(place, members), strict=True), sizes, marker=marker, label=group)
+        us, percent = zip(*map(place, members), strict=True)
+        axes.scatter(us, percent, sizes, marker=marker, label=group)
     axes.plot(*zip(*map(place, front(rows)), strict=True), "--", color="gray", linewidth=1, label="front")
     _label(axes)
     write_names(axes, rows)

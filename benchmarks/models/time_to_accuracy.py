@@ -59,7 +59,7 @@ def epochs(name: str, seed: int) -> Iterator[dict[str, Any]]:
     tensorflow("training")  # its import is the same for both
     started, scoring = time.perf_counter(), 0.0
     done: list[Any] = []
-    run = Run(name, dataset.source, dataset.sha256, count, seed, limit=None, augment=False)  # `adventures` never does
+    run = Run(name, dataset.name, dataset.sha256, count, seed, limit=None, augment=False)  # `adventures` never does
     trainer = Trainer(recipe, dataset, run)
     while len(done) < count:
         done.append(trainer.epoch(done, lambda _: None))

@@ -77,7 +77,7 @@ def step_seconds(name: str) -> float:
     }
     changes.get(name, lambda: None)()
     recipe, dataset = VARIANTS[name], load()
-    trainer = Trainer(recipe, dataset, Run("edge", dataset.source, dataset.sha256, 1, 0, None))
+    trainer = Trainer(recipe, dataset, Run("edge", dataset.name, dataset.sha256, 1, 0, None))
     times: list[float] = []
     last = WARM_UP + IMAGES // recipe.batch_size
 

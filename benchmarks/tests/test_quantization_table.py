@@ -69,25 +69,25 @@ def test_a_row_has_each_ways_speed_up_and_change_of_accuracy() -> None:
     assert row(network()) == [
         "`edge`",
         "120",
-        "0.500× (0.500–0.500); +0.30",
-        "2.00× (2.00–2.00); −2.50, less accurate",
-        "3.00× (3.00–3.00); −0.10",
-        "6.00× (6.00–6.00); 0.00",
+        "2.00× slower (2.00–2.00); +0.30",
+        "2.00× faster (2.00–2.00); −2.50, less accurate",
+        "3.00× faster (3.00–3.00); −0.10",
+        "6.00× faster (6.00–6.00); 0.00",
         "static U8S8",
-        "0.667× (0.667–0.667) of naive static",
-        "2.00× (2.00–2.00)",
+        "1.50× faster (1.50–1.50), naive static",
+        "2.00× slower (2.00–2.00)",
     ]
 
 
 def test_a_kept_float32_file_is_its_own_figure() -> None:
     slow = network({"ours": None, "naive static": ran(130)}, KEPT)
     assert row(slow)[4:8] == [
-        "1.00× (1.00–1.00); 0.00",
-        "6.00× (6.00–6.00); 0.00",
+        "no difference shown; 0.00",
+        "6.00× faster (6.00–6.00); 0.00",
         "float32, kept",
         "float32's own file, the fastest",
     ]
-    assert row(network({"ours": None}, KEPT))[7] == "2.00× (2.00–2.00) of naive static"
+    assert row(network({"ours": None}, KEPT))[7] == "2.00× slower (2.00–2.00), naive static"
 
 
 def test_what_failed_or_was_not_entered_has_no_figure() -> None:

@@ -1,4 +1,4 @@
-"""The scripts that measure our recipes: what they make of results, made up here, and how they keep them."""
+"""The programs that measure our recipes: what they make of results, made up here, and how they keep them."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.lib.results import read_result, replace_row, update_result
+from benchmarks.lib.results import read_result
 from benchmarks.models import ablation, pareto, pareto_figure, seeds, time_to_accuracy, training_speed
 from edgecnn.recipes import RECIPES, Conv, Output, Pool, Recipe
 
@@ -16,25 +16,6 @@ HOST = {"host": "a machine", "versions": {}}
 
 def accuracy(correct: int, split: str = "test") -> dict[str, Any]:
     return {"split": split, "correct": correct, "images": 10_000, "value": correct / 10_000}
-
-
-# Stored rows
-
-
-def test_a_row_takes_the_place_of_the_one_with_its_keys_and_the_rest_stays(tmp_path: Path) -> None:
-    path = tmp_path / "results.json"
-    for row in ({"name": "b", "value": 1}, {"name": "a", "value": 2}, {"name": "b", "value": 3}):
-        replace_row(path, "rows", row, ("name",), lambda item: item["name"], host="x")
-    update_result(path, other=[1])
-    assert read_result(path) == {
-        "rows": [{"name": "a", "value": 2}, {"name": "b", "value": 3}],
-        "host": "x",
-        "other": [1],
-    }
-
-
-def test_nothing_is_read_before_the_first_measurement(tmp_path: Path) -> None:
-    assert read_result(tmp_path / "none.json") == {}
 
 
 # Seeds
@@ -132,6 +113,33 @@ def test_training_speed_compares_with_the_same_round(tmp_path: Path, monkeypatch
     monkeypatch.setattr(training_speed, "RESULTS", path)
     path.write_text(json.dumps({**HOST, "epoch_seconds": {"as it is": [4, 8, 5], "slower": [6, 12, 10]}}))
     assert "| slower | 10.00 | 1.50× |" in training_speed.table()
+
+
+def test_no_name_in_the_picture_covers_another_name_or_point() -> None:
+    from matplotlib.figure import Figure
+
+    rows = pareto_figure.points(read_result(pareto.RESULTS), pareto.EPOCHS)
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xscale="log", yscale="log")
+    axes.plot(*zip(*map(pareto_figure.place, rows), strict=True), "o")
+    axes.margins(x=0.12)
+    names = [text.get_window_extent() for text in pareto_figure.write_names(axes, rows)]
+    points = [pareto_figure.box(*axes.transData.transform(pareto_figure.place(row))) for row in rows]
+    assert len(names) == len(rows) > 10
+    for number, name in enumerate(names):
+        assert not any(name.overlaps(other) for other in [*names[:number], *points])
+
+
+# Training speed
+
+
+def test_a_steps_time_is_that_between_two_reports_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = RECIPES["nano"]
+    monkeypatch.setattr(training_speed, "VARIANTS", {"tiny": replace(recipe, batch_size=32, augmentation=None)})
+    monkeypatch.setattr(training_speed, "IMAGES", 4 * 32)
+    seconds = training_speed.step_seconds("tiny")
+    assert 0 < seconds < 600  # of an epoch of 55,000 images
 
 
 # Ablation

@@ -1,6 +1,5 @@
 """What the comparison of recipes under corruption says of made-up counts, and that it counts right on a real model."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from PIL import Image
 
 from benchmarks.accuracy import robustness
 from benchmarks.accuracy import robustness_table as tables
+from benchmarks.lib import paths
 from edgecnn import files
 from edgecnn.card import Card, TrainingRecord
 from edgecnn.data import Dataset, Split
@@ -41,7 +41,7 @@ def network(recipe: str, float32: Any, int8: Any = None, **changed: Any) -> Any:
     )
 
 
-def cells(results: Mapping[str, Any]) -> dict[str, list[str]]:
+def cells(results: dict[str, Any]) -> dict[str, list[str]]:
     """The table's cells by the first of their row."""
     lines = [line.strip("| ").split(" | ") for line in tables.table(results).splitlines() if line.startswith("| ")]
     return {first: rest for first, *rest in lines}
@@ -131,7 +131,7 @@ def trial(mnist: Dataset) -> Any:
     )
     blank = Split("test", np.zeros((30, 28, 28), np.uint8), np.zeros(30, np.int64))
     pictures = {"no corruption": few.test.images, "inverted": 255 - few.test.images}
-    return robustness.Trial(few, pictures, replace(mnist, source="/somewhere/blank", test=blank))
+    return robustness.Trial(few, pictures, replace(mnist, name="/somewhere/blank", test=blank))
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_a_models_row_replaces_its_former_one_and_keeps_the_others(
 
 def test_a_shipped_model_goes_before_one_under_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(robustness, "SHIPPED_MODELS", tmp_path / "models")
-    monkeypatch.setattr(robustness.paths, "TRAINED", tmp_path / "build")
+    monkeypatch.setattr(paths, "TRAINED", tmp_path / "build")
     for name in ("models/edge", "build/edge", "build/opengenus", "build/mine"):
         (tmp_path / name).mkdir(parents=True)
         ModelFolder(tmp_path / name).onnx("float32").touch()
@@ -199,7 +199,9 @@ def test_fashion_mnist_is_left_out_where_it_is_not_installed(
     monkeypatch.setattr(robustness, "FASHION_MNIST", tmp_path / "none")
     assert robustness.out_of_distribution(None) is None
     assert "apt-get install dataset-fashion-mnist" in capsys.readouterr().err
-    assert len(robustness.out_of_distribution(few_digits).test) == 20
+    given = robustness.out_of_distribution(few_digits)
+    assert given
+    assert len(given.test) == 20
 
 
 def test_the_sheet_shows_every_corruption_of_every_digit(tmp_path: Path) -> None:
