@@ -104,6 +104,7 @@ def test_every_guide_is_there_and_can_be_reached_from_the_readme() -> None:
     assert {path for path, _ in links(README)} >= set(GUIDES)
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
