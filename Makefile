@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint docs clean help
+.PHONY: demo test test-fast lint docs clean help
 
 help:
 	@echo "make demo    train, export, quantize, bench and predict, under build/demo (about 3 minutes)"
-	@echo "make test    run every test"
+	@echo "make test    run every test (about 5 minutes)"
+	@echo "make test-fast  run the tests that need no TensorFlow, browser or emulator (less than a minute)"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make docs    renew the tables in README.md and docs/, and build the site in build/site"
 	@echo "make clean   remove .venv and build"
@@ -19,10 +20,14 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	@BIN="$(CURDIR)/$(BIN)" sh benchmarks/demo.sh
+	@rm -rf build/demo
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh build/demo
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+test-fast: $(READY)
+	$(BIN)/python -m pytest -m "not (slow or tensorflow or browser or emulator)"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,10 +1,12 @@
-"""What tests share: real MNIST, one small trained and exported model, and one import of TensorFlow."""
+"""What tests share: real MNIST, one small trained and exported model, and ways to run the command line."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -60,31 +62,39 @@ def tiny() -> Path:
 @pytest.fixture(scope="session")
 def edgecnn() -> Run:
     """Run the command line in a process of its own: edgecnn("predict", "a.png", cwd=folder)."""
-
-    return partial(run, sys.executable)
+    return partial(run, [sys.executable, "-m", "edgecnn"])
 
 
 @pytest.fixture(scope="session")
 def pi(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The command line as on a Raspberry Pi: what `edgecnn` takes, no TensorFlow, no onnx; child processes included.
+    """The command line as on a Raspberry Pi: what `edgecnn` takes, no TensorFlow, no onnx; child processes included."""
+    return _python_without(ABSENT_ON_A_PI, tmp_path_factory.mktemp("pi"), "-m", "edgecnn")
 
-    The base interpreter sees the project and links to the installed packages, but for those of the extras.
-    """
-    links = tmp_path_factory.mktemp("pi")
+
+@pytest.fixture(scope="session")
+def pi_python(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Python as on a Raspberry Pi that has the `quantize` extra: pi_python("program.py", "argument")."""
+    absent = tuple(name for name in ABSENT_ON_A_PI if name != "onnx")
+    return _python_without(absent, tmp_path_factory.mktemp("pi with onnx"))
+
+
+def _python_without(absent: tuple[str, ...], links: Path, *arguments: str) -> Run:
+    """The base interpreter: it sees the project and links to the installed packages, but for those absent."""
     for package in Path(sysconfig.get_path("purelib")).iterdir():
         name = package.name.lower()
-        absent = name.startswith(ABSENT_ON_A_PI) and not name.startswith("onnxruntime")
-        if not absent and package.suffix != ".pth":
+        is_absent = name.startswith(absent) and not name.startswith("onnxruntime")
+        if not is_absent and package.suffix != ".pth":
             (links / package.name).symlink_to(package)
     base = str(getattr(sys, "_base_executable", sys.executable))
-    return partial(run, base, PYTHONPATH=f"{TESTS.parent}{os.pathsep}{links}", PYTHONNOUSERSITE="1")
+    places = f"{TESTS.parent}{os.pathsep}{links}"
+    return partial(run, [base, *arguments], PYTHONPATH=places, PYTHONNOUSERSITE="1")
 
 
 def run(
-    python: str, *arguments: str | Path, cwd: Path | None = None, text: str | None = None, **environment: str
+    command: Sequence[str], *arguments: str | Path, cwd: Path | None = None, text: str | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [python, "-m", "edgecnn", *map(str, arguments)],
+        [*command, *map(str, arguments)],
         cwd=cwd,
         input=text,
         capture_output=True,
@@ -96,15 +106,46 @@ def run(
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory, small_mnist: Dataset) -> ModelFolder:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
     """The default recipe, trained for three short epochs, exported and quantized, whatever this machine's speed.
 
-    Do not change it.
+    All processes of a run share it: do not change it.
     """
+    return ModelFolder(_made_once("models", tmp_path_factory, _train_and_export) / "edge")
+
+
+def _train_and_export(folder: Path) -> None:
     from edgecnn import export, find_recipe, quantize, train
 
-    folder = ModelFolder(tmp_path_factory.mktemp("models") / "edge")
-    train(find_recipe("edge"), small_mnist, folder, epochs=3, limit=2400)
-    export(folder.path)
-    quantize(folder.path, scheme="static")
+    model = ModelFolder(folder / "edge")
+    train(find_recipe("edge"), load(limit=2400), model, epochs=3, limit=2400)
+    export(model.path)
+    quantize(model.path, scheme="static")
+
+
+@pytest.fixture(scope="session")
+def litert(exported: ModelFolder, mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `exported`'s LiteRT files, float32, int8 and empty, which all processes share: do not change it."""
+
+    def convert(folder: Path) -> None:
+        from edgecnn.bench.runtimes import litert_conversion
+
+        np.save(folder / "calibration.npy", mnist.train.sample(200, seed=0).images)
+        litert_conversion.convert(exported.keras, 1.0, folder / "calibration.npy", folder)
+
+    return _made_once("litert", tmp_path_factory, convert)
+
+
+def _made_once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], None]) -> Path:
+    """The folder of that name: the first process of the run that asks for it makes it, the others wait."""
+    own = factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder, unfinished = shared / name, shared / f"{name} unfinished"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(folder)
     return folder
