@@ -397,7 +397,7 @@ def test_a_batch_larger_than_the_data_is_refused_before_anything_starts(tiny: Pa
 
 
 def test_data_that_is_not_there_is_refused_before_anything_starts(tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere is no data set"):
+    with pytest.raises(DataError, match="nowhere is not a data set"):
         measure([tiny], PLAN, data=tmp_path / "nowhere", progress=never)
 
 

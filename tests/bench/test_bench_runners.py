@@ -308,7 +308,7 @@ OPENING = """
 import sys
 from pathlib import Path
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.runners import import_runtime, open_runner
+from edgecnn.bench.runtimes.runner import import_runtime, open_runner
 contender = Contender("model", "model", {runtime!r}, {variant!r}, Path({file!r}), 2, 1, 1.0)
 packages = lambda: {{name.partition(".")[0] for name in sys.modules}} - sys.stdlib_module_names
 import_runtime(contender)
