@@ -5,6 +5,7 @@ import html
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -196,6 +197,15 @@ def test_every_public_name_is_documented() -> None:
     assert sorted(re.findall(r"^### (\w+)$", page, re.MULTILINE)) == sorted(edgecnn.__all__)
     named = re.findall(r"^::: edgecnn\.(?:[\w.]+\.)?(\w+)$", page, re.MULTILINE)
     assert sorted(named) == sorted([*edgecnn.__all__, "errors"])
+
+
+def test_the_dependencies_of_a_device_are_named() -> None:
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    names = [re.split("[^a-z]", requirement)[0] for requirement in project["dependencies"]]
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    assert f"The eight dependencies are {listed}" in " ".join(text_of(ROOT / "docs" / "raspberry-pi.md").split())
+    assert len(names) == 8
+    assert "onnxruntime and seven small packages" in text_of(README)
 
 
 def test_the_map_has_every_room() -> None:
