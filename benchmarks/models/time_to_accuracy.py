@@ -1,11 +1,11 @@
 """How soon a training reaches an accuracy: [RECIPE-SEED ...]
 
-`adventures` as published against `edge` on a short schedule, `edgecnn train --recipe edge --epochs 2 --no-augment` (two
-epochs are too few to learn distorted images), each in a process of its own, seed after seed, turn about on one machine:
-the wall time from building the network to the end of the first epoch whose model has 98.85 % (and 99.0 %) of the test
-images right. The time of scoring the test images, which a training does not need, is left out; validation is in. No
-choice hangs on the test images here: the short schedule was chosen on validation images. Rows go to
-benchmarks/results/time_to_accuracy.json as they come, beside those of other seeds. About four minutes a seed.
+`adventures` as its source has it against `edge` on a short schedule, `edgecnn train --recipe edge --epochs 2
+--no-augment` (two epochs are too few to learn distorted images), each in a process of its own, seed after seed, turn
+about on one machine: the wall time from building the network to the end of the first epoch whose model has 98.85 % (and
+99.0 %) of the test images right. The time of scoring the test images, which a training does not need, is left out;
+validation is in. No choice hangs on the test images here: the short schedule was chosen on validation images. Rows go
+to benchmarks/results/time_to_accuracy.json as they come, beside those of other seeds. About four minutes a seed.
 """
 
 import json

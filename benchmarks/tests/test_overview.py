@@ -10,6 +10,8 @@ from PIL import Image
 from benchmarks.latency import overview, peers
 from edgecnn.bench.figures import Summary, summarize
 
+pytestmark = pytest.mark.slow  # summarizes every committed run
+
 
 @pytest.fixture(scope="module")
 def runs() -> dict[str, Summary]:

@@ -55,6 +55,7 @@ def test_a_shipped_model_has_all_that_training_leaves(folder: ModelFolder) -> No
     assert not folder.checkpoint.exists()
 
 
+@pytest.mark.slow
 @each_model
 @pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx"])
 def test_a_shipped_file_scores_what_its_card_says(folder: ModelFolder, name: str) -> None:

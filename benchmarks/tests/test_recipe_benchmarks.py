@@ -134,6 +134,8 @@ def test_no_name_in_the_picture_covers_another_name_or_point() -> None:
 # Training speed
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
 def test_a_steps_time_is_that_between_two_reports_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = RECIPES["nano"]
     monkeypatch.setattr(training_speed, "VARIANTS", {"tiny": replace(recipe, batch_size=32, augmentation=None)})
