@@ -155,6 +155,12 @@ def test_the_files_that_a_page_names_exist(page: Path) -> None:
         assert (ROOT / name).exists() or name in made_by_users, name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=page_ids(PAGES))
+def test_the_tests_that_a_page_names_exist(page: Path) -> None:
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", prose(page)):
+        assert f"def {name}(" in text_of(ROOT / file)
+
+
 # Generated blocks
 
 
