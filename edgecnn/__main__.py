@@ -1,9 +1,11 @@
 """python -m edgecnn, and the `edgecnn` command."""
 
 from edgecnn.cli import app
+from edgecnn.terminal import adapt_streams
 
 
 def main() -> None:
+    adapt_streams()
     app(prog_name="edgecnn")
 
 

@@ -1,6 +1,5 @@
 """Typer commands: parse, call the library, print. Data goes to stdout, everything else to stderr."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,10 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 from edgecnn import console
-from edgecnn.bench import RUNTIMES, Scenario
-from edgecnn.console import DEFAULT_MODEL
+from edgecnn import options as opt
 from edgecnn.errors import EdgecnnError, UsageError
-from edgecnn.quantizing.schemes import Scheme, Target
+from edgecnn.folder import DEFAULT, default_folder, default_model
 
 
 class ErrorTranslatingGroup(TyperGroup):
@@ -30,39 +28,48 @@ class ErrorTranslatingGroup(TyperGroup):
 app = typer.Typer(
     cls=ErrorTranslatingGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help can be read at any width and in any locale
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Train a small CNN in TensorFlow, ship it as ONNX, and know what it costs on the device it runs on.",
 )
 
-DataOption = Annotated[
-    str | None,
-    typer.Option("--data", metavar="PATH", help="IDX folder, .npz file or image folder.", show_default=False),
-]
-OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The model folder.", show_default=False)]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.print_version()
+        raise typer.Exit
+
+
+@app.callback()
+def before_any_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The options that stand before a command."""
 
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Option(help="What to train: see 'edgecnn recipes'.")] = "edge",
-    data: DataOption = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the recipe's own.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=2, help="Use so many training images.", show_default=False)] = None,
-    no_augment: Annotated[bool, typer.Option("--no-augment", help="Take the images as they are, undistorted.")] = False,
-    out: OutOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last complete epoch.")] = False,
-    tensorboard: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write TensorBoard logs.", show_default=False)
-    ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Print the model summary.")] = False,
-    quiet: QuietOption = False,
-    as_json: JsonOption = False,
+    recipe: opt.Recipe = DEFAULT,
+    data: opt.TrainingData = None,
+    epochs: opt.Epochs = None,
+    seed: opt.Seed = 0,
+    limit: opt.Limit = None,
+    no_augment: opt.NoAugment = False,
+    out: opt.Out = None,
+    resume: opt.Resume = False,
+    tensorboard: opt.TensorBoard = None,
+    verbose: opt.Verbose = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
-    """Train a recipe and write its model folder, models/RECIPE unless --out says otherwise."""
-    from edgecnn.folder import ModelFolder, default_folder
+    """Train a network and write its model folder.
+
+    The folder is models/RECIPE unless --out names another one.
+    """
+    from edgecnn.folder import ModelFolder
     from edgecnn.recipes import find_recipe
 
     chosen = find_recipe(recipe)
@@ -86,34 +93,40 @@ def train(
             summary=console.say if verbose else lambda _: None,
         )
     if as_json:
-        typer.echo(trained.card.to_json(), nl=False)
+        console.print_data(trained.card.to_json())
     else:
         console.print_trained(trained)
 
 
 @app.command()
 def export(
-    model: Annotated[str, typer.Argument(help="Model folder, .keras, .h5, SavedModel or .onnx.")] = DEFAULT_MODEL,
-    quantize: Annotated[bool, typer.Option("--quantize", help="Make it smaller and faster, where that pays.")] = False,
-    scheme: Annotated[Scheme, typer.Option(help="How to quantize; auto tries, measures and chooses.")] = "auto",
-    target: Annotated[Target, typer.Option(help="The processor that int8 is for.")] = "host",
-    max_drop: Annotated[
-        float, typer.Option(min=0, metavar="POINTS", help="Accuracy that int8 may lose, in percentage points.")
-    ] = 0.1,
-    explain: Annotated[bool, typer.Option("--explain", help="Show every candidate and its figures.")] = False,
-    data: DataOption = None,
-    calibration_images: Annotated[int, typer.Option(help="Training images that set int8's ranges.")] = 512,
-    opset: Annotated[int, typer.Option(min=13, max=18, help="The ONNX operator set.")] = 17,
-    out: OutOption = None,
-    quiet: QuietOption = False,
-    as_json: JsonOption = False,
+    ctx: typer.Context,
+    model: opt.Original = None,
+    quantize: opt.Quantize = False,
+    scheme: opt.SchemeName = "auto",
+    target: opt.TargetName = "host",
+    max_drop: opt.MaxDrop = 0.1,
+    explain: opt.Explain = False,
+    data: opt.Data = None,
+    calibration_images: opt.CalibrationImages = 512,
+    opset: opt.Opset = 17,
+    out: opt.Out = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
-    """Convert a model to ONNX, prove that it does the same, and with --quantize make it smaller and faster."""
-    source: str | Path = model
-    if not (quantize and model.endswith(".onnx")):
+    """Convert a model to ONNX, and quantize it.
+
+    The ONNX file is compared with the original on real images, and written only if both give the same answers.
+    """
+    opt.refuse_idle_export_options(ctx, model, quantize=quantize, scheme=scheme)
+    if model is None:
+        out = out or default_folder(DEFAULT).path  # a shipped model is not written to
+    given = model or _default_model()
+    source: str | Path = given
+    if not (quantize and given.endswith(".onnx")):
         from edgecnn.exporting.export import export as convert
 
-        exported = convert(model, out=out, data=data, opset=opset)
+        exported = convert(given, out=out, data=data, opset=opset)
         source, card = exported.path, exported.card
         if not as_json:
             console.print_exported(exported)
@@ -135,83 +148,63 @@ def export(
         if not as_json:
             console.print_quantized(quantized, explain)
     if as_json:
-        typer.echo(card.to_json(), nl=False)
-
-
-RuntimeOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help=f"{', '.join(RUNTIMES)}; repeatable. Default: all installed."),
-]
-ScenarioOption = Annotated[Scenario, typer.Option(help="One query after another, large batches, or random arrivals.")]
-RateOption = Annotated[
-    list[float] | None,
-    typer.Option(metavar="QPS", help="server: arrivals a second; repeatable. Default: search.", show_default=False),
-]
-BoundOption = Annotated[float, typer.Option(metavar="US", help="server: the p99 allowed, in µs.")]
-TimeoutOption = Annotated[float, typer.Option(min=1, metavar="S", help="Seconds until a contender counts as hung.")]
-CompareOption = Annotated[
-    Path | None, typer.Option(metavar="F", help="Show what changed since the run in this JSON.", show_default=False)
-]
-RuleOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="RULE", help="Exit with 3 if 'onnx-int8.p90_us > 200'; repeatable.", show_default=False),
-]
-JsonFile = Annotated[str | None, typer.Option("--json", metavar="F", help="Write JSON with raw samples.")]
-CsvFile = Annotated[str | None, typer.Option("--csv", metavar="F", help="Write CSV.")]
-MarkdownFile = Annotated[str | None, typer.Option("--markdown", metavar="F", help="Write Markdown.")]
-HtmlFile = Annotated[str | None, typer.Option("--html", metavar="F", help="Write a page with charts.")]
+        console.print_data(card.to_json())
 
 
 @app.command()
 def bench(
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="MODEL", help="Model folders, .onnx or .keras files.", show_default=False),
-    ] = None,
-    runtime: RuntimeOption = None,
-    scenario: ScenarioOption = "single-stream",
-    threads: Annotated[int, typer.Option(min=1, help="Threads a contender may use.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Images a query.")] = 1,
-    duration: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds a contender is timed.")] = 3.0,
-    rate: RateOption = None,
-    latency_bound: BoundOption = 10_000,
-    timeout: TimeoutOption = 120,
-    data: DataOption = None,
-    json_file: JsonFile = None,
-    csv_file: CsvFile = None,
-    markdown_file: MarkdownFile = None,
-    html_file: HtmlFile = None,
-    compare: CompareOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Compare even with another host or setting.")] = False,
-    fail_if: RuleOption = None,
-    quiet: QuietOption = False,
+    ctx: typer.Context,
+    models: opt.Models = None,
+    runtime: opt.RuntimeNames = None,
+    scenario: opt.ScenarioName = "single-stream",
+    threads: opt.Threads = 1,
+    batch: opt.Batch = 1,
+    duration: opt.Duration = 3.0,
+    rate: opt.Rate = None,
+    latency_bound: opt.LatencyBound = 10_000,
+    timeout: opt.Timeout = 120,
+    data: opt.Data = None,
+    json_file: opt.JsonFile = None,
+    csv_file: opt.CsvFile = None,
+    markdown_file: opt.MarkdownFile = None,
+    html_file: opt.HtmlFile = None,
+    compare: opt.Compare = None,
+    force: opt.Force = False,
+    fail_if: opt.FailIf = None,
+    quiet: opt.Quiet = False,
 ) -> None:
-    """Measure latency, memory and accuracy against the original TensorFlow model. F may be - for stdout."""
+    """Measure latency, memory and accuracy.
+
+    Each way of running a model is compared with the original TensorFlow model. F may be - for stdout.
+    """
     from edgecnn.bench import run
     from edgecnn.bench.results import Plan
 
+    opt.refuse_idle_bench_options(ctx, scenario, compare)
     named = {"json": json_file, "csv": csv_file, "markdown": markdown_file, "html": html_file}
     wanted = {kind: name for kind, name in named.items() if name is not None}
+    opt.refuse_two_reports_in_one_place(wanted)
     plan = Plan(
         scenario, threads, batch, duration, timeout=timeout, rates=tuple(rate or ()), latency_bound_us=latency_bound
     )
+    given = models or [_default_model()]
     with console.progress_bar(quiet, still=True) as progress:
         outcome = run.bench(
-            models or [DEFAULT_MODEL],
+            given,
             plan,
             data=data,
             runtimes=runtime or (),
             earlier=compare,
             force=force,
             fail_if=fail_if or (),
-            reports=[Path(name) for name in wanted.values() if name != "-"],
+            reports=[Path(name) for name in wanted.values() if name != opt.STDOUT],
             progress=progress,
         )
-    if "-" not in wanted.values():
+    if opt.STDOUT not in wanted.values():
         console.print_bench(outcome)
     for kind, name in wanted.items():
-        if name == "-":
-            typer.echo(run.report(outcome, kind), nl=False)
+        if name == opt.STDOUT:
+            console.print_data(run.report(outcome, kind))
         else:
             run.write_report(outcome, kind, Path(name))
     console.say_outcome(outcome)
@@ -220,91 +213,77 @@ def bench(
 
 
 @app.command()
-def predict(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Pictures, folders, or - for a list on stdin.")],
-    model: Annotated[str, typer.Option(help="An .onnx file, a model folder or a published model.")] = "edge",
-    top: Annotated[int, typer.Option(min=1, help="So many labels for each picture.")] = 1,
-    as_json: JsonOption = False,
-) -> None:
-    """Label pictures: file, label and probability, one line each."""
+def predict(images: opt.Pictures, model: opt.PredictModel = None, top: opt.Top = 1, as_json: opt.Json = False) -> None:
+    """Label pictures.
+
+    Each line has a file, its label and the label's probability, with tabs between them.
+    """
     from edgecnn.predict import classify_files
     from edgecnn.runtime.classifier import Classifier
 
-    paths = [path for image in images for path in (_stdin_lines() if image == "-" else [image])]
-    classifier = Classifier(model)
+    paths = [path for image in images for path in (_stdin_lines() if image == opt.STDOUT else [image])]
+    classifier = Classifier(model or _default_model())
     console.say_notes(classifier.notes)
     results = classify_files(classifier, paths, top)
     if as_json:
         rows = [{"file": str(path), "predictions": [asdict(guess) for guess in best]} for path, best in results]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        console.print_json(rows)
         return
     for path, best in results:
-        typer.echo("\t".join([str(path), *(f"{guess.label}\t{guess.probability:.4f}" for guess in best)]))
+        console.print_predictions(path, best)
 
 
 @app.command()
-def info(
-    model: Annotated[str, typer.Argument(help="An .onnx file, a model folder or a published model.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Say what a model file is: interface, operators, size, precision, origin."""
+def info(model: opt.Model, fast_paths: opt.FastPaths = False, as_json: opt.Json = False) -> None:
+    """Describe a model: input, operators, size, precision.
+
+    Of a quantized file, it also says what runs in int8 on this machine.
+    """
     from edgecnn.info import inspect
 
-    described = inspect(model)
+    described = inspect(model, fast_paths=fast_paths)
     if as_json:
-        rows = [{**asdict(item), "path": str(item.path)} for item in described]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        console.print_json([{**asdict(item), "path": str(item.path)} for item in described])
         return
     for item in described:
         console.print_info(item)
 
 
 @app.command()
-def recipes(
-    as_lint: Annotated[
-        bool, typer.Option("--lint", help="Say which convolutions would miss a fast int8 path.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """List what can be trained, with published and reproduced accuracy."""
-    if as_lint:
-        _lint(as_json)
-        return
+def recipes(as_json: opt.Json = False) -> None:
+    """List what can be trained, and how accurate it becomes."""
     from edgecnn.recipes import RECIPES, reproduced
 
     measured = reproduced()
     if as_json:
         rows = [{**asdict(recipe), "reproduced": measured.get(recipe.name)} for recipe in RECIPES.values()]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        console.print_json(rows)
         return
     for recipe in RECIPES.values():
         console.print_recipe(recipe, measured.get(recipe.name))
 
 
-def _lint(as_json: bool) -> None:
-    from edgecnn.exporting.lint import lint
-    from edgecnn.recipes import RECIPES
-
-    linted = [lint(recipe) for recipe in RECIPES.values()]
-    if as_json:
-        typer.echo(json.dumps([asdict(item) for item in linted], indent=2, ensure_ascii=False))
-        return
-    for item in linted:
-        console.print_lint(item)
-
-
 @app.command()
-def doctor(as_json: JsonOption = False) -> None:
-    """Check this machine for training, exporting and running; exit with 1 on a problem."""
+def doctor(as_json: opt.Json = False) -> None:
+    """Check whether this machine can train, export and run models.
+
+    It exits with 1 if something would not work.
+    """
     from edgecnn.doctor import examine, healthy
 
     checks = examine()
     if as_json:
-        typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
+        console.print_json([asdict(check) for check in checks])
     else:
         console.print_checks(checks)
     if not healthy(checks):
         raise typer.Exit(1)
+
+
+def _default_model() -> str:
+    folder = default_model()
+    console.say_default_model(folder)
+    return str(folder.path)
 
 
 def _stdin_lines() -> list[str]:

@@ -1,30 +1,81 @@
 """How results and progress look to a person: data on stdout, everything else on stderr."""
 
+import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
     from edgecnn.bench.run import Outcome
     from edgecnn.doctor import Check
     from edgecnn.exporting.export import Exported
-    from edgecnn.exporting.lint import Lint
+    from edgecnn.folder import ModelFolder
     from edgecnn.graph.coverage import Coverage
+    from edgecnn.graph.fast_paths import Judged
     from edgecnn.info import ModelInfo
     from edgecnn.progress import OnProgress, Progress
     from edgecnn.quantizing.result import QuantizationResult
     from edgecnn.recipes import Recipe
+    from edgecnn.runtime.classifier import Prediction
     from edgecnn.training.train import Trained
-
-DEFAULT_MODEL = "models/edge"
 
 
 def say(line: str) -> None:
-    typer.echo(line, err=True)
+    """A line on stderr."""
+    _write(sys.stderr, line)
+
+
+def put(line: str = "") -> None:
+    """A line on stdout."""
+    _write(sys.stdout, line)
+
+
+def _write(stream: TextIO, line: str) -> None:
+    """Not by typer.echo, which takes ASCII for a mistake and writes UTF-8 to a terminal that cannot show it."""
+    stream.write(f"{line}\n")
+    stream.flush()
+
+
+def say_notes(notes: "Sequence[str]") -> None:
+    """What the user should know and need not act on, on stderr."""
+    for note in notes:
+        say(f"note: {note}")
+
+
+def say_default_model(folder: "ModelFolder") -> None:
+    """Which model is used where none was given."""
+    from edgecnn.folder import default_folder
+
+    here = default_folder(folder.path.name)
+    if folder == here:
+        say(f"note: no model was given, so this is {here.path}")
+    else:
+        say(f"note: no model was given and none is in {here.path}, so this is the shipped model {folder.path.name!r}")
+
+
+def print_data(text: str) -> None:
+    """A report for a program to read: UTF-8 in any locale. In JSON a file name that is not UTF-8 becomes its escape."""
+    typer.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+
+
+def print_json(value: object) -> None:
+    print_data(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_version() -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        put(f"edgecnn {version('edgecnn')}")
+    except PackageNotFoundError:
+        put("edgecnn, not installed: its version is not known")
 
 
 @contextmanager
@@ -63,13 +114,13 @@ def print_bench(outcome: "Outcome") -> None:
 
     _print_tables(lambda width: tables(outcome.summary, width))
     for line in conditions(outcome.summary):
-        typer.echo(line)
+        put(line)
     comparison = outcome.comparison
     if comparison:
-        typer.echo()
+        put()
         _print_tables(lambda _: [comparison_table(comparison)])
         for line in comparison_notes(comparison):
-            typer.echo(line)
+            put(line)
 
 
 def _print_tables(tables: "Callable[[int], list[Table]]") -> None:
@@ -95,107 +146,119 @@ def say_outcome(outcome: "Outcome") -> None:
 
 
 def print_trained(trained: "Trained") -> None:
+    from edgecnn.folder import DEFAULT, default_folder
+
     card, folder = trained.card, trained.folder
     assert card.training is not None
-    typer.echo(
-        f"{card.name}: {card.parameters:,} parameters, {card.training.epochs} epochs in {card.training.seconds:.0f} s"
-    )
-    typer.echo(f"validation  {card.validation}")
-    typer.echo(f"test        {card.test}")
+    put(f"{card.name}: {card.parameters:,} parameters, {card.training.epochs} epochs in {card.training.seconds:.0f} s")
+    put(f"validation  {card.validation}")
+    put(f"test        {card.test}")
     for number, mistake in enumerate(trained.confusion.worst()):
-        typer.echo(f"{'' if number else 'confused':<12}{mistake}")
+        put(f"{'' if number else 'confused':<12}{mistake}")
     pictures = (folder.curves, folder.confusion, folder.errors, folder.filters)
     written = (folder.keras, folder.card_path, folder.history, *pictures)
-    typer.echo(f"wrote       {folder.path}: {', '.join(path.name for path in written)}")
+    put(f"wrote       {folder.path}: {', '.join(path.name for path in written)}")
     if trained.removed:
         say(f"removed {', '.join(path.name for path in trained.removed)}: exports of the earlier model")
-    say("next: edgecnn export --quantize" + ("" if str(folder.path) == DEFAULT_MODEL else f" {folder.path}"))
+    say("next: edgecnn export --quantize" + ("" if folder == default_folder(DEFAULT) else f" {folder.path}"))
 
 
 def print_exported(exported: "Exported") -> None:
     comparison = exported.comparison
     say_notes(exported.notes)
-    typer.echo(f"{exported.path}: float32, {exported.record.bytes:,} bytes, opset {exported.record.opset}")
-    typer.echo(
+    put(f"{exported.path}: float32, {exported.record.bytes:,} bytes, opset {exported.record.opset}")
+    put(
         f"  verified on {exported.verified_on}: probabilities differ by at most "
         f"{comparison.max_difference:.1e}, no label changed"
     )
     if exported.record.accuracy:
-        typer.echo(f"  accuracy  {exported.record.accuracy}")
+        put(f"  accuracy  {exported.record.accuracy}")
 
 
 def print_quantized(report: "QuantizationResult", explain: bool) -> None:
+    from edgecnn.info import precision_of
     from edgecnn.quantizing.result import reasons, table
 
     if explain:
         _print_tables(lambda _: [table(report)])
-        typer.echo("\n".join([*reasons(report), ""]))
+        put("\n".join([*reasons(report), ""]))
     say_notes(report.notes)
     record, details = report.record, report.record.quantization
     if report.chosen is None:
-        typer.echo(f"{report.path}: float32 stays, {record.bytes:,} bytes; {report.reason}")
+        put(f"{report.path}: float32 stays, {record.bytes:,} bytes; {report.reason}")
     else:
-        form = " ".join(str(details[key]) for key in ("activations", "weights") if key in details)
         smaller = f"{record.bytes:,} bytes ({record.bytes / report.bytes_before:.0%} of float32)"
-        typer.echo(f"{report.path}: {details['scheme']} {form}".rstrip() + f", {smaller}")
-        typer.echo(f"  chosen           {report.chosen.candidate.name}: {report.reason}")
-        typer.echo(f"  accuracy before  {report.before}")
-        typer.echo(f"  accuracy after   {report.after}")
-        typer.echo(f"  agreement with float32  {record.agreement:.2%}")
+        put(f"{report.path}: {precision_of(details)}, {smaller}")
+        put(f"  chosen           {report.chosen.candidate.name}: {report.reason}")
+        put(f"  accuracy before  {report.before}")
+        put(f"  accuracy after   {report.after}")
+        put(f"  agreement with float32  {record.agreement:.2%}")
     if report.tuning:
-        typer.echo(f"  session here     {report.tuning.settings}")
+        put(f"  session here     {report.tuning.settings}")
     if report.removed:
-        say(f"removed {report.removed}: an int8 file of an earlier time, which float32 replaces")
+        say(f"removed {report.removed}: an earlier int8 file, which float32 replaces")
     if not explain and len(report.trials) > 1:
         say(f"{len(report.trials)} candidates were tried: --explain shows them")
-
-
-def say_notes(notes: "Sequence[str]") -> None:
-    """What its user should know and need not act on, on stderr."""
-    for note in notes:
-        say(f"note: {note}")
 
 
 def print_info(item: "ModelInfo") -> None:
     graph = item.graph
     macs = f"{graph['macs']:,} multiply-accumulates an image" if graph["macs"] is not None else "open shapes"
-    typer.echo(f"{item.path}: {item.precision}, {item.bytes:,} bytes")
-    typer.echo(f"  input           {item.input}")
-    typer.echo(f"  output          {item.output}")
-    typer.echo(f"  labels          {', '.join(item.labels[:20])}{', …' if len(item.labels) > 20 else ''}")
-    typer.echo(f"  format          opset {graph['opset']}, IR version {graph['ir_version']}")
-    typer.echo(f"  operators       {', '.join(f'{count} {op}' for op, count in graph['operators'].items())}")
-    typer.echo(f"  size            {graph['parameters']:,} parameters, {macs}")
+    put(f"{item.path}: {item.precision}, {item.bytes:,} bytes")
+    put(f"  input           {item.input}")
+    put(f"  output          {item.output}")
+    put(f"  labels          {', '.join(item.labels[:20])}{', …' if len(item.labels) > 20 else ''}")
+    put(f"  format          opset {graph['opset']}, IR version {graph['ir_version']}")
+    put(f"  operators       {', '.join(f'{count} {op}' for op, count in graph['operators'].items())}")
+    put(f"  size            {graph['parameters']:,} parameters, {macs}")
     decision = item.metadata.get("decision")
     if isinstance(decision, dict):
         tried = f"{decision['chosen']}, of {len(decision['candidates'])} candidates and float32: {decision['reason']}"
-        typer.echo(f"  {'decision':<16}{tried}")
+        put(f"  {'decision':<16}{tried}")
     for key, value in item.metadata.items():
         if key not in ("labels", "decision"):
-            typer.echo(f"  {key.replace('_', ' '):<16}{_plainly(value)}")
+            put(f"  {key.replace('_', ' '):<16}{_plainly(value)}")
     say_notes(item.notes)
     if item.coverage:
         _print_coverage(item.coverage)
     elif item.precision != "float32":
-        typer.echo("  coverage        needs the onnx package: pip install 'edgecnn[quantize]'")
+        put("  coverage        needs the onnx package: pip install 'edgecnn[quantize]'")
+    _print_fast_paths(item)
+
+
+def _print_fast_paths(item: "ModelInfo") -> None:
+    """All that was asked for; else what an int8 file misses on this machine."""
+    from edgecnn.graph.fast_paths import explain
+    from edgecnn.host.machine import architecture
+
+    if item.fast_paths is not None:
+        lines = [line for judged in item.fast_paths for line in _fast_paths(judged)]
+    else:
+        found = item.coverage.convolutions if item.coverage else ()
+        lines = [line for judged in found for line in explain(judged.on(architecture()))]
+    is_int8 = item.coverage and item.coverage.convolutions
+    for line in lines:
+        put(f"  {'fast path' if is_int8 else 'in int8':<16}{line}")
+
+
+def _fast_paths(judged: "Judged") -> list[str]:
+    from edgecnn.graph.fast_paths import explain
+
+    fast = " and ".join(verdict.architecture for verdict in judged.verdicts if verdict.fast)
+    return [*([f"{judged.convolution} takes the fast path on {fast}"] if fast else []), *explain(judged)]
 
 
 def _print_coverage(coverage: "Coverage") -> None:
-    from edgecnn.graph.fast_paths import explain
-
     share = "an unknown share" if coverage.int8_macs is None else f"{coverage.int8_macs:.0%}"
-    typer.echo(
+    put(
         f"  coverage        {share} of the multiply-accumulates in int8, "
         f"as onnxruntime {coverage.onnxruntime} optimizes it for {coverage.machine}"
     )
     widest = max((len(node.name) for node in coverage.nodes), default=0)
     for node in coverage.nodes:
-        typer.echo(f"  {'':<16}{node.name:<{widest}}  {node.operator:<21}  {node.precision}")
+        put(f"  {'':<16}{node.name:<{widest}}  {node.operator:<21}  {node.precision}")
     for left in coverage.leftovers:
-        typer.echo(f"  left over       {left.name} ({left.operator}) between {left.after} and {', '.join(left.before)}")
-    for judged in coverage.convolutions:
-        for line in explain(judged):
-            typer.echo(f"  fast path       {line}")
+        put(f"  left over       {left.name} ({left.operator}) between {left.after} and {', '.join(left.before)}")
 
 
 def _plainly(value: Any) -> str:
@@ -206,26 +269,21 @@ def _plainly(value: Any) -> str:
 
 
 def print_recipe(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
-    typer.echo(f"{recipe.name}\n  {recipe.summary}")
-    seeds = f", mean of {measured['seeds']} seeds" if measured and "seeds" in measured else ""
+    seeds = f", the mean of {measured['seeds']} seeds" if measured and "seeds" in measured else ""
     reached = f"{measured['test']['value']:.2%} in {measured['seconds']:.0f} s{seeds}" if measured else "not measured"
-    stated = ", ".join(f"{item.accuracy:.2%} ({item.source})" for item in recipe.published) or "none stated"
-    typer.echo(f"  test accuracy {reached}" if recipe.ours else f"  published {stated}; reproduced {reached}")
+    stated = ", ".join(f"{item.accuracy:.2%} ({item.citation})" for item in recipe.published)
+    put(f"{recipe.name}\n  {recipe.summary}\n  test accuracy {reached}")
+    if not recipe.ours:
+        put(f"  its source states {stated or 'none'}")
 
 
-def print_lint(linted: "Lint") -> None:
-    from edgecnn.graph.fast_paths import explain
-
-    typer.echo(f"{linted.recipe}: the fast int8 path of onnxruntime")
-    for judged in linted.convolutions:
-        fast = " and ".join(verdict.architecture for verdict in judged.verdicts if verdict.fast)
-        for line in [*([f"{judged.convolution} takes it on {fast}"] if fast else []), *explain(judged)]:
-            typer.echo(f"  {line}")
+def print_predictions(path: "Path", best: "Sequence[Prediction]") -> None:
+    put("\t".join([str(path), *(f"{guess.label}\t{guess.probability:.4f}" for guess in best)]))
 
 
 def print_checks(checks: "Sequence[Check]") -> None:
     topics = max(len(check.topic) for check in checks)
     for check in checks:
-        typer.echo(f"{check.status:<8} {check.topic:<{topics}}  {check.found}")
+        put(f"{check.status:<8} {check.topic:<{topics}}  {check.found}")
         if check.remedy:
-            typer.echo(f"{'':<8} {'':<{topics}}  → {check.remedy}")
+            put(f"{'':<8} {'':<{topics}}  → {check.remedy}")

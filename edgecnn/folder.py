@@ -3,10 +3,13 @@
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgecnn.card import Card
 from edgecnn.errors import ModelError, UsageError
 from edgecnn.files import atomic, prepare_folder
+
+if TYPE_CHECKING:
+    from edgecnn.card import Card
 
 MODELS = Path("models")
 DEFAULT = "edge"  # the recipe and the model that commands take unless told otherwise
@@ -82,10 +85,12 @@ class ModelFolder:
         """Every ONNX file here, float32 first."""
         return [path for path in map(self.onnx, ONNX_NAMES) if path.exists()]
 
-    def card(self) -> Card | None:
+    def card(self) -> "Card | None":
         """The folder's card, or None where there is none. Raises ModelError if it cannot be read."""
         if not self.card_path.exists():
             return None
+        from edgecnn.card import Card  # which imports numpy: half of the time that --help takes
+
         try:
             return Card.from_json(self.card_path.read_text(encoding="utf-8"))
         except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
@@ -93,7 +98,7 @@ class ModelFolder:
                 f"{self.card_path} is not a card of edgecnn ({error}): remove it or export again"
             ) from None
 
-    def write_card(self, card: Card) -> None:
+    def write_card(self, card: "Card") -> None:
         with atomic(self.card_path) as path:
             path.write_text(card.to_json(), encoding="utf-8")
 

@@ -1,7 +1,7 @@
 """What a model file is: its input and output, graph, precision and history."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +65,9 @@ def precision_of(quantization: Mapping[str, Any]) -> str:
 
 def _inspect(path: Path, fast_paths: bool) -> ModelInfo:
     classifier = Classifier(path)
-    metadata = classifier.metadata.plain()
-    metadata.pop("labels", None)
-    graph = metadata.pop("graph", None) or _describe(path)
-    precision = _precision(classifier.metadata.quantization, graph["operators"])
+    said = classifier.metadata
+    graph = asdict(said.graph) if said.graph else _describe(path)
+    precision = _precision(said.quantization, graph["operators"])
     coverage = None if precision == FLOAT else _coverage(path)
     return ModelInfo(
         path=path,
@@ -78,7 +77,7 @@ def _inspect(path: Path, fast_paths: bool) -> ModelInfo:
         output=f"{classifier.output_name}: float32 [batch, {len(classifier.labels)}]",
         labels=classifier.labels,
         graph=graph,
-        metadata=metadata,
+        metadata=replace(said, labels=(), graph=None).plain(),
         coverage=coverage,
         notes=classifier.notes,
         fast_paths=_fast_paths(path, coverage) if fast_paths else None,

@@ -1,12 +1,17 @@
 """The command line as scripts and people meet it: exit codes, streams, one-line errors, help."""
 
+import csv
+import io
 import json
+import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +24,8 @@ from typer.testing import CliRunner
 from edgecnn.cli import app
 from edgecnn.data import Dataset
 from edgecnn.doctor import Check, Status
-from edgecnn.folder import ModelFolder
-from edgecnn.recipes import Conv, find_recipe
+from edgecnn.folder import SHIPPED_MODELS, ModelFolder
+from edgecnn.host.machine import architecture
 
 COMMANDS = ("train", "export", "bench", "predict", "info", "recipes", "doctor")
 
@@ -34,9 +39,9 @@ def pictures(tmp_path: Path, mnist: Dataset) -> Path:
     return folder
 
 
-def assert_fails(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    """Exit code 1, one line on stderr with these words, nothing on stdout."""
-    assert (done.returncode, done.stdout) == (1, ""), done
+def assert_fails(done: subprocess.CompletedProcess[str], *words: str, code: int = 1) -> None:
+    """That exit code, one line on stderr with these words, nothing on stdout."""
+    assert (done.returncode, done.stdout) == (code, ""), done
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
     for word in words:
@@ -85,19 +90,17 @@ def test_predict_refuses_models_that_are_none(edgecnn: Run, pictures: Path, tiny
     assert_fails(
         edgecnn("predict", pictures, "--model", tmp_path / "cut.onnx"), "cut.onnx", "truncated or no ONNX file"
     )
-    assert_fails(
-        edgecnn("predict", pictures, "--model", "nosuch"), "nosuch is no file, no folder and no published model"
-    )
+    assert_fails(edgecnn("predict", pictures, "--model", "models/nosuch"), "models/nosuch does not exist")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["train", "--recipe", "edgy"], ["no recipe 'edgy'", "did you mean 'edge'?"]),
-        (["train", "--data", "nowhere"], ["nowhere is no data set", "four IDX files"]),
-        (["export"], ["models/edge is no file", "edgecnn train"]),
-        (["bench"], ["models/edge is no file", "edgecnn train"]),
-        (["info", "nowhere.onnx"], ["nowhere.onnx is no file"]),
+        (["train", "--data", "nowhere"], ["nowhere is not a data set", "four IDX files"]),
+        (["export", "models/edge"], ["models/edge does not exist", "edgecnn train"]),
+        (["bench", "models/edge"], ["models/edge does not exist", "edgecnn train"]),
+        (["info", "nowhere.onnx"], ["nowhere.onnx does not exist"]),
+        (["predict", "nowhere", "--model", "edge"], ["nowhere", "No such file"]),
     ],
 )
 def test_mistakes_get_one_line_and_leave_nothing(
@@ -130,6 +133,153 @@ def test_wrong_usage_exits_with_2(edgecnn: Run, arguments: list[str]) -> None:
     assert edgecnn(*arguments).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--recipe", "edgy"], ["no recipe 'edgy'", "did you mean 'edge'?"]),
+        (["export", "egde"], ["no model 'egde'", "did you mean 'edge'?"]),
+        (["bench", "egde"], ["no model 'egde'", "did you mean 'edge'?"]),
+        (["info", "egde"], ["no model 'egde'", "did you mean 'edge'?"]),
+        (["predict", "a.png", "--model", "egde"], ["no model 'egde'", "did you mean 'edge'?"]),
+        (["bench", "edge", "--runtime", "onnx"], ["no runtime 'onnx'", "onnxruntime"]),
+        (["bench", "edge", "--fail-if", "onnx-int9.p50_us > 1"], ["a contender that this run does not have"]),
+        (["bench", "edge", "--fail-if", "onnx-int8.p95_us > 1"], ["a figure that the bench does not have"]),
+    ],
+)
+def test_a_name_that_nothing_has_is_wrong_usage(
+    edgecnn: Run, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    assert_fails(edgecnn(*arguments, cwd=tmp_path), *words, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["export", "--scheme", "static"], "--scheme does nothing without --quantize"),
+        (["export", "--scheme", "auto"], "--scheme does nothing without --quantize"),
+        (["export", "--target", "arm64"], "--target does nothing without --quantize"),
+        (["export", "--max-drop", "1"], "--max-drop does nothing without --quantize"),
+        (["export", "--explain"], "--explain does nothing without --quantize"),
+        (["export", "--calibration-images", "9"], "--calibration-images does nothing without --quantize"),
+        (["export", "--scheme", "static", "--explain"], "--scheme and --explain do nothing without --quantize"),
+        (["export", "a.onnx", "--quantize", "--opset", "15"], "--opset does nothing for an .onnx file"),
+        (["export", "--quantize", "--scheme", "static", "--max-drop", "1"], "--max-drop does nothing with --scheme"),
+        (
+            ["export", "--quantize", "--scheme", "float16", "--calibration-images", "9"],
+            "--calibration-images does nothing with --scheme float16",
+        ),
+        (["bench", "--rate", "9"], "--rate does nothing without --scenario server"),
+        (["bench", "--latency-bound", "9"], "--latency-bound does nothing without --scenario server"),
+        (["bench", "--scenario", "offline", "--batch", "9"], "--batch does nothing with --scenario offline"),
+        (["bench", "--force"], "--force does nothing without --compare"),
+        (["bench", "--json", "-", "--html", "-"], "--json and --html would both write to stdout"),
+        (["bench", "--csv", "a", "--markdown", "a"], "--csv and --markdown would both write to a"),
+    ],
+)
+def test_what_would_be_ignored_is_refused_before_anything_is_done(
+    edgecnn: Run, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    assert_fails(edgecnn(*arguments, cwd=tmp_path), words, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_model_the_shipped_one_is_used_and_named(edgecnn: Run, pictures: Path, tmp_path: Path) -> None:
+    """And the one trained here, once there is one."""
+    done = edgecnn("predict", pictures / "0.png", cwd=tmp_path)
+    note = "note: no model was given and none is in models/edge, so this is the shipped model 'edge'\n"
+    assert (done.stdout.split("\t")[1], done.stderr) == ("7", note)
+    shutil.copytree(SHIPPED_MODELS / "edge", tmp_path / "models" / "edge")
+    done = edgecnn("predict", pictures / "0.png", cwd=tmp_path)
+    assert (done.stdout.split("\t")[1], done.stderr) == ("7", "note: no model was given, so this is models/edge\n")
+
+
+def test_bench_without_a_model_measures_the_shipped_one(edgecnn: Run, tmp_path: Path) -> None:
+    options = ("--runtime", "onnxruntime", "--duration", "0.1", "--csv", "-")
+    done = edgecnn("bench", *options, cwd=tmp_path)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert {row["model"] for row in rows} == {str(SHIPPED_MODELS / "edge")}
+    assert done.stderr.startswith("note: no model was given and none is in models/edge")
+
+
+def test_export_without_a_model_writes_the_shipped_one_to_a_folder_here(edgecnn: Run, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in (SHIPPED_MODELS / "edge").iterdir()}
+    done = edgecnn("export", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: no model was given and none is in models/edge")
+    assert {"model.keras", "model.onnx", "card.json"} <= {path.name for path in (tmp_path / "models/edge").iterdir()}
+    assert {path: path.read_bytes() for path in (SHIPPED_MODELS / "edge").iterdir()} == before
+
+
+def test_the_version_is_that_of_the_package(edgecnn: Run) -> None:
+    assert edgecnn("--version").stdout == f"edgecnn {metadata.version('edgecnn')}\n"
+
+
+def test_the_shell_completes_commands_options_and_names_without_a_heavy_import(tmp_path: Path) -> None:
+    def completed(line: str) -> list[str]:
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_EDGECNN_COMPLETE": "complete_bash"}
+        code = "import sys\nfrom edgecnn.__main__ import main\ntry:\n    main()\nfinally:\n    "
+        code += "assert not {'numpy', 'onnx', 'onnxruntime', 'tensorflow', 'rich'} & set(sys.modules)"
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, env=os.environ | words, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+
+    assert completed("edgecnn do") == ["doctor"]
+    assert "--quantize" in completed("edgecnn export --q")
+    assert completed("edgecnn train --recipe n") == ["nano", "notebook-3x3", "notebook-5x5"]
+    assert completed("edgecnn bench --runtime o") == ["onnxruntime", "openvino"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)])
+def test_help_is_plain_and_fits_60_columns(edgecnn: Run, arguments: list[str]) -> None:
+    done = edgecnn(*arguments, COLUMNS="60", TERM="dumb")
+    assert done.returncode == 0
+    assert done.stdout.isascii()
+    assert max(map(len, done.stdout.splitlines())) <= 60
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["recipes"], ["info", "edge", "--fast-paths"], ["doctor"], ["export", "--help"], ["info", "egde"]]
+)
+def test_a_terminal_of_ascii_gets_ascii(edgecnn: Run, tmp_path: Path, arguments: list[str]) -> None:
+    done = edgecnn(*arguments, cwd=tmp_path, NO_COLOR="1", TERM="dumb", COLUMNS="60", **ASCII)
+    assert "Traceback" not in done.stderr
+    assert done.stdout.isascii()
+    assert done.stderr.isascii()
+    if "info" in arguments and "edge" in arguments:
+        assert "conv1 (5x5, 1 -> 16 channels)" in done.stdout
+
+
+def test_a_bench_on_a_narrow_terminal_of_ascii_can_be_read(edgecnn: Run, tiny: Path, tmp_path: Path) -> None:
+    options = ("--runtime", "onnxruntime", "--duration", "0.1")
+    done = edgecnn("bench", tiny, *options, cwd=tmp_path, TERM="dumb", COLUMNS="60", **ASCII)
+    assert done.stdout.isascii()
+    assert "p50 us" in done.stdout
+    rows = [line.rstrip() for line in done.stdout.splitlines() if line.startswith(("contender ", "onnx-tiny "))]
+    assert max(map(len, rows)) <= 60
+
+
+@pytest.mark.parametrize("name", ["Größe.png".encode(), b"caf\xe9.png"])
+@pytest.mark.parametrize("settings", [ASCII, {"LC_ALL": "C.UTF-8"}])
+def test_a_file_name_is_passed_on_byte_by_byte(
+    name: bytes, settings: dict[str, str], pictures: Path, tiny: Path, tmp_path: Path
+) -> None:
+    file = os.fsencode(tmp_path) + b"/" + name
+    shutil.copy(os.fsencode(pictures / "0.png"), file)
+    command = [sys.executable, "-m", "edgecnn", "predict", "-", "--model", str(tiny)]
+    done = subprocess.run(command, env=os.environ | settings, input=file + b"\n", capture_output=True, check=True)
+    assert done.stdout.split(b"\t")[0] == file
+    json_done = subprocess.run(
+        [*command, "--json"], env=os.environ | settings, input=file, capture_output=True, check=True
+    )
+    (row,) = json.loads(json_done.stdout)
+    assert os.fsencode(row["file"]) == file or settings is ASCII
+
+
 def test_every_command_and_option_has_help(edgecnn: Run) -> None:
     group = get_command(app)
     assert tuple(group.commands) == COMMANDS  # type: ignore[attr-defined]
@@ -147,15 +297,25 @@ def test_recipes_tell_published_and_reproduced_accuracy(edgecnn: Run) -> None:
     assert "98.97% (the tutorial)" in edgecnn("recipes").stdout
 
 
-def test_recipes_are_linted_for_int8(edgecnn: Run) -> None:
-    (edge, *_) = json.loads(edgecnn("recipes", "--lint", "--json").stdout)
-    assert list(edge) == ["recipe", "convolutions"]
-    count = sum(isinstance(layer, Conv) for layer in find_recipe("edge").layers)
-    assert [list(judged) for judged in edge["convolutions"]] == [["convolution", "verdicts"]] * count
-    first = edge["convolutions"][0]
-    assert list(first["verdicts"][0]) == ["architecture", "fast", "path", "reasons", "inputs", "outputs"]
-    text = edgecnn("recipes", "--lint").stdout
-    assert "conv1 (5×5, 1 → 16 channels) misses it on x86-64 (im2col): 1 input channel, no multiple of 4" in text
+def test_info_tells_of_fast_paths_on_other_processors_only_if_asked(edgecnn: Run) -> None:
+    here, other = ("x86-64", "arm64") if architecture() == "x86-64" else ("arm64", "x86-64")
+    text = edgecnn("info", "edge").stdout
+    assert f"misses it on {here}" in text
+    assert f"on {other}" not in text
+    text = edgecnn("info", "edge", "--fast-paths").stdout
+    miss = "conv1 (5×5, 1 → 16 channels) misses it on x86-64 (im2col): 1 input channel"
+    assert f"  in int8         {miss}" in text
+    assert f"  fast path       {miss}" in text
+    assert "conv2 (3×3, 16 → 24 channels) takes the fast path on x86-64" in text
+    assert "misses it on arm64" in text
+    original, *_ = json.loads(edgecnn("info", "edge", "--fast-paths", "--json").stdout)
+    assert [list(judged) for judged in original["fast_paths"]] == [["convolution", "verdicts"]] * 4
+    first = original["fast_paths"][0]["verdicts"][0]
+    assert list(first) == ["architecture", "fast", "path", "reasons", "inputs", "outputs"]
+
+
+def test_fast_paths_without_onnx_say_what_to_install(pi: Run) -> None:
+    assert_fails(pi("info", "edge", "--fast-paths"), "onnx", "pip install 'edgecnn[quantize]'")
 
 
 def test_info_prints_interface_graph_and_origin(edgecnn: Run, exported: ModelFolder) -> None:
@@ -163,7 +323,7 @@ def test_info_prints_interface_graph_and_origin(edgecnn: Run, exported: ModelFol
     assert "image: uint8 [batch, 28, 28], 0 to 255" in text
     (graph,) = (item["graph"] for item in json.loads(edgecnn("info", exported.onnx("float32"), "--json").stdout))
     assert f"{graph['macs']:,} multiply-accumulates" in text
-    assert "model.int8.onnx: static int8 uint8/int8" in text
+    assert "model.int8.onnx: static int8 U8S8" in text
     assert text.count("of the multiply-accumulates in int8, as onnxruntime") == 1
     covered = json.loads(edgecnn("info", exported.onnx("int8"), "--json").stdout)[0]["coverage"]
     assert list(covered) == ["onnxruntime", "machine", "nodes", "leftovers", "int8_macs", "convolutions"]

@@ -342,7 +342,7 @@ def on_tmpfs(options: str, mount_point: Path, script: str) -> list[str]:
         pytest.skip("mounting a file system of its own is not permitted here: run as root")
     setup = (
         "import os\nfrom pathlib import Path\nfrom edgecnn.errors import OutputError\n"
-        "from edgecnn.folder import Card, ModelFolder, atomic\n"
+        "from edgecnn.card import Card\nfrom edgecnn.folder import ModelFolder, atomic\n"
         f"model = ModelFolder(Path({str(mount_point)!r}))\n"
     )
     done = subprocess.run([*mounted, sys.executable, "-c", setup + script], capture_output=True, text=True, check=False)

@@ -53,13 +53,13 @@ def parse(text: str) -> Rule:
     found = GRAMMAR.fullmatch(text.strip())
     if found is None:
         raise UsageError(
-            f"{text!r} is no rule: write CONTENDER.FIGURE OPERATOR NUMBER, such as 'onnx-int8.p90_us > 200', "
+            f"{text!r} is not a rule: write CONTENDER.FIGURE OPERATOR NUMBER, such as 'onnx-int8.p90_us > 200', "
             f"with one of {' '.join(OPERATORS)}"
         )
     if found["figure"] not in FIGURES:
-        raise UsageError(f"{text!r} names no figure of the bench: it has {', '.join(FIGURES)}")
+        raise UsageError(f"{text!r} names a figure that the bench does not have: choose one of {', '.join(FIGURES)}")
     if found["percent"] and found["figure"] not in SHARES:
-        raise UsageError(f"{text!r} gives a percentage for what is none: only {', '.join(SHARES)} are shares")
+        raise UsageError(f"{text!r} gives a percentage, which only {', '.join(SHARES)} may have")
     bound = float(found["bound"]) / (100 if found["percent"] else 1)
     return Rule(text, found["contender"], found["figure"], found["operator"], bound)
 
@@ -68,7 +68,9 @@ def require_known(rules: Iterable[Rule], contenders: Sequence[str]) -> None:
     """Raises UsageError for a rule on a contender that is not measured."""
     for rule in rules:
         if rule.contender not in contenders:
-            raise UsageError(f"{rule.text!r} names no contender of this run: there are {', '.join(contenders)}")
+            raise UsageError(
+                f"{rule.text!r} names a contender that this run does not have: choose one of {', '.join(contenders)}"
+            )
 
 
 def held(rules: Iterable[Rule], rows: Sequence[Row]) -> tuple[RuleHit, ...]:

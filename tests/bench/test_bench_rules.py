@@ -97,7 +97,7 @@ def test_whatever_is_written_as_a_rule_is_read_as_that(
 def test_anything_else_is_no_rule_and_is_told_the_form(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(text)
-    assert "is no rule: write CONTENDER.FIGURE OPERATOR NUMBER" in str(caught.value)
+    assert "is not a rule: write CONTENDER.FIGURE OPERATOR NUMBER" in str(caught.value)
     assert repr(text) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -113,7 +113,7 @@ def test_any_text_is_a_rule_or_a_usage_error(text: str) -> None:
 
 @pytest.mark.parametrize("figure", ["p95_us", "system", "name", "verdict", "batches", "rates", "__class__", "P90_US"])
 def test_an_unknown_figure_lists_the_known(figure: str) -> None:
-    with pytest.raises(UsageError, match="names no figure of the bench: it has ") as caught:
+    with pytest.raises(UsageError, match="names a figure that the bench does not have: choose one of ") as caught:
         parse(f"onnx-int8.{figure} > 1")
     for known in ("accuracy", "p50_us", "p99_us", "throughput_ips", "speedup", "rate_qps", "peak_mib", "file_bytes"):
         assert known in str(caught.value)
@@ -131,7 +131,9 @@ def test_an_unknown_contender_lists_the_known() -> None:
     known = ["tf-call", "edge/onnx-int8"]
     require_known([parse("tf-call.p50_us > 1"), parse("edge/onnx-int8.p50_us > 1")], known)
     for name in ("onnx-int8", "EDGE/onnx-int8", "edge/onnx-int8 "):
-        with pytest.raises(UsageError, match=r"names no contender of this run: there are tf-call, edge/onnx-int8$"):
+        with pytest.raises(
+            UsageError, match=r"names a contender that this run does not have: choose one of tf-call, edge/onnx-int8$"
+        ):
             require_known([parse("tf-call.p50_us > 1"), parse(f"{name}.p50_us > 1")], known)
 
 
@@ -208,6 +210,6 @@ def test_a_rule_on_a_failed_contender_cannot_be_judged_and_says_why_it_failed() 
 
 
 def test_a_percentage_of_what_is_no_share_is_no_rule() -> None:
-    with pytest.raises(UsageError, match="gives a percentage for what is none: only accuracy,"):
+    with pytest.raises(UsageError, match="gives a percentage, which only accuracy,"):
         parse("onnx-int8.p90_us > 200%")
     assert parse("onnx-int8.agreement < 99.9%").bound == pytest.approx(0.999)

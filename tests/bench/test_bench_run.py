@@ -128,11 +128,11 @@ def wrong(earlier: Path, tmp_path: Path) -> Path:
         ("reports", [Path("cut.json/b.csv")], OutputError, "cannot write"),
         ("reports", [Path("b.csv"), Path()], OutputError, "it is a folder"),
         ("plan", replace(QUICK, batch=21), BenchError, "--batch 21 is more than the 20 test images there are"),
-        ("fail_if", ["onnx-tiny.p95_us > 1"], UsageError, "names no figure"),
+        ("fail_if", ["onnx-tiny.p95_us > 1"], UsageError, "a figure that the bench does not have"),
         ("fail_if", ["onnx-tiny.p50_us > 1", "tf-call.p50_us > 1"], UsageError, "there are onnx-tiny$"),
-        ("fail_if", ["import os"], UsageError, "is no rule"),
+        ("fail_if", ["import os"], UsageError, "is not a rule"),
         ("runtimes", ["tvm"], UsageError, "no runtime 'tvm': choose of tensorflow, onnxruntime"),
-        ("data", Path("nowhere"), DataError, "nowhere is no data set"),
+        ("data", Path("nowhere"), DataError, "nowhere is not a data set"),
         ("models", [Path("none.onnx")], ModelError, "none.onnx"),
         ("models", [Path()], BenchError, "nothing to measure"),
     ],
@@ -215,9 +215,9 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--fail-if", "onnx-tiny.p95_us > 1"], ["names no figure", "p50_us, p90_us, p99_us"]),
-        (["--fail-if", "onnx-int8.p50_us > 1"], ["names no contender", "there are onnx-tiny"]),
-        (["--fail-if", "__import__('os').system('touch owned') > 1"], ["is no rule"]),
+        (["--fail-if", "onnx-tiny.p95_us > 1"], ["a figure that the bench does not have", "p50_us, p90_us, p99_us"]),
+        (["--fail-if", "onnx-int8.p50_us > 1"], ["a contender that this run does not have", "choose one of onnx-tiny"]),
+        (["--fail-if", "__import__('os').system('touch owned') > 1"], ["is not a rule"]),
         (["--runtime", "tvm"], ["there is no runtime 'tvm'", "tensorflow, onnxruntime, litert, openvino"]),
     ],
 )

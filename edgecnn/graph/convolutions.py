@@ -1,0 +1,42 @@
+"""[onnx] The convolutions of a float32 file, judged as int8 would run them: before it is quantized."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edgecnn.graph.fast_paths import Convolution, Judged, judge
+from edgecnn.graph.graph import Graph, attributes, onnx_module
+
+
+def judged_convolutions(path: Path) -> tuple[Judged, ...]:
+    """Judge each convolution as static int8 with symmetric weights, which is how edgecnn quantizes.
+
+    Raises MissingDependencyError without onnx.
+    """
+    graph = Graph(onnx_module().load(path, load_external_data=False))
+    return tuple(judge(convolution) for convolution in _convolutions(graph))
+
+
+def _convolutions(graph: Graph) -> Iterator[Convolution]:
+    """Those whose weights the file stores."""
+    dims = {tensor.name: tuple(tensor.dims) for tensor in graph.proto.initializer}
+    for node in graph.nodes:
+        if node.op_type != "Conv" or node.input[1] not in dims:
+            continue
+        values = attributes(node)
+        outputs, inputs, *kernel = dims[node.input[1]]
+        group = values.get("group", 1)
+        yield Convolution(
+            name=node.name or node.output[0],
+            inputs=inputs * group,
+            outputs=outputs,
+            kernel=tuple(kernel),
+            group=group,
+            plain=is_plain(values),
+        )
+
+
+def is_plain(values: dict[str, Any]) -> bool:
+    """Whether a convolution of these attributes has a stride of 1 and no padding."""
+    padded = any(values.get("pads", ())) or values.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
+    return not padded and set(values.get("strides", ())) <= {1}
