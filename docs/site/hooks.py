@@ -1,7 +1,7 @@
 """Builds the site from files where they lie: README.md becomes its first page, and files outside docs/ come along.
 
 A page links to such files by the paths that they have in the repository. On the site they stand under repository/, and
-the links are made to follow.
+the links are made to follow. A sentence that stands in for a docstring where Markdown is read as it is gives way to it.
 """
 
 import posixpath
@@ -16,6 +16,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[2]
 HOME = "index.md"
 OUTSIDE = "repository"
+STAND_IN = re.compile(r"^(### \w+\n\n)[^\n]+\n\n(?=::: )", re.MULTILINE)
 LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 
 
@@ -42,7 +43,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         target = posixpath.relpath(_site_path(path), posixpath.dirname(page.file.src_uri) or ".")
         return f"{match[1]}{target}{match[3]}"
 
-    return LINK.sub(moved, markdown)
+    return LINK.sub(moved, STAND_IN.sub(r"\1", markdown))
 
 
 def _linked(page: str) -> Iterator[str]:
