@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.errors import ExportError, MissingDependencyError, ModelError
-from edgecnn.graph.cleanup import clean
-from edgecnn.graph.graph import BATCH, onnx_module, use_oldest_format
+from edgecnn.graph.cleanup import clean, finish
+from edgecnn.graph.graph import onnx_module
 from edgecnn.runtime.input_spec import DTYPES, PIXEL_SCALE, InputSpec
 from edgecnn.training.backend import in_chunks, keras, tensorflow
 
@@ -83,7 +83,7 @@ def load(path: Path) -> Loaded:
 
 def convert(original: Original, opset: int) -> Any:
     """The original as a clean ModelProto, float32, any batch size. Raises ExportError, MissingDependencyError."""
-    onnx = onnx_module()
+    onnx_module()
     try:
         import tf2onnx
     except ImportError:
@@ -96,24 +96,8 @@ def convert(original: Original, opset: int) -> Any:
         raise ExportError(f"{original.path} cannot be converted by tf2onnx: {_first_line(error)}") from error
     _refuse_unknown_operators(original.path, model, opset)
     clean(model, INPUT_NAME, OUTPUT_NAME)
-    for value in (*model.graph.input, *model.graph.output):
-        _name_open_dimensions(value)
-    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = original.classes
-    model.graph.name, model.producer_name, model.doc_string, model.graph.doc_string = "edgecnn", "edgecnn", "", ""
-    del model.opset_import[:]
-    model.opset_import.append(onnx.helper.make_opsetid("", opset))
-    use_oldest_format(model)
-    onnx.checker.check_model(model, full_check=True)
+    finish(model, original.classes, opset)
     return model
-
-
-def _name_open_dimensions(value: Any) -> None:
-    """tf2onnx numbers them by what it converted before."""
-    first, *others = value.type.tensor_type.shape.dim
-    first.dim_param = BATCH
-    for at, dim in enumerate(others, 1):
-        if dim.dim_param:
-            dim.dim_param = f"{value.name}_{at}"
 
 
 def _refuse_unknown_operators(path: Path, model: Any, opset: int) -> None:

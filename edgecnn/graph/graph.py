@@ -9,6 +9,9 @@ from edgecnn.errors import MissingDependencyError
 
 Array = NDArray[Any]
 BATCH = "batch"
+TO_NCHW = [0, 3, 1, 2]
+TO_NHWC = [0, 2, 3, 1]
+RESHAPES = ("Reshape", "Flatten", "Unsqueeze", "Squeeze")
 
 
 def onnx_module() -> Any:

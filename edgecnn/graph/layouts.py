@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from edgecnn.graph.cleanup import TO_NHWC, is_flatten, sizes_known
-from edgecnn.graph.graph import Graph, attributes
+from edgecnn.graph.elimination.shapes import is_flatten, sizes_known
+from edgecnn.graph.graph import TO_NHWC, Graph, attributes
 from edgecnn.graph.space_to_depth import fold_stem
 from edgecnn.graph.stem import find_stem, restore_channels
 

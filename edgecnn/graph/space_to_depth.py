@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.graph.cleanup import TO_NCHW, TO_NHWC
-from edgecnn.graph.graph import Array, Graph, attributes
+from edgecnn.graph.graph import TO_NCHW, TO_NHWC, Array, Graph, attributes
 from edgecnn.graph.stem import Axis, Stem, read_as, set_convolution
 
 ELEMENTWISE = ("Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSwish")

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.graph.cleanup import TO_NCHW
-from edgecnn.graph.graph import Array, Graph, attributes
+from edgecnn.graph.graph import TO_NCHW, Array, Graph, attributes
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.graph.cleanup import TO_NHWC
-from edgecnn.graph.graph import Graph, onnx_module
-from edgecnn.graph.space_to_depth import ELEMENTWISE
+from edgecnn.graph.graph import TO_NHWC, Graph, onnx_module
+from edgecnn.graph.units import renamed, units_of
 from edgecnn.quantizing.min_cut import NEVER, Costs
 from edgecnn.quantizing.quantizers import quantizable
 from edgecnn.quantizing.timing import turn
@@ -34,45 +33,16 @@ def measure(model: Any, quantize: Quantizer, image: NDArray[Any]) -> Costs:
     A unit is a node with the activation that follows it, by the node's name.
     """
     units = units_of(Graph(model))
-    renamed = _renamed(model, units)
+    numbered = renamed(model, units)
     names = list(dict.fromkeys(units.values()))
-    float32 = _costs_of_units(renamed, names, image)
-    int8 = _costs_of_units(quantize(renamed), names, image)
+    float32 = _costs_of_units(numbered, names, image)
+    int8 = _costs_of_units(quantize(numbered), names, image)
     able = quantizable() | {"Cast"}  # which int8 has no need of: the image goes straight in
     kinds = {node.name: node.op_type for node in model.graph.node}
     return Costs(
         {name: (float32[name], int8[name] if kinds[name] in able else NEVER) for name in names},
         _borders(model, units),
     )
-
-
-def units_of(graph: Graph) -> dict[str, str]:
-    """The unit that each node belongs to, by name: its own, or that of the node whose activation it is."""
-    units: dict[str, str] = {}
-    for node in graph.nodes:
-        maker = graph.producer(node.input[0]) if node.input else None
-        joins = node.op_type in ELEMENTWISE and maker is not None and graph.only_consumer(maker) is not None
-        units[node.name] = units[maker.name] if joins and maker is not None else node.name
-    return units
-
-
-def _renamed(model: Any, units: Mapping[str, str]) -> Any:
-    """A copy whose nodes and tensors carry their unit's number, for onnxruntime names a fused node by either."""
-    copy = type(model)()
-    copy.CopyFrom(model)
-    number = {name: at for at, name in enumerate(dict.fromkeys(units.values()))}
-    outputs = {output.name for output in copy.graph.output}
-    tensors: dict[str, str] = {}
-    for node in copy.graph.node:
-        prefix = f"unit{number[units[node.name]]}_"
-        own = [name for name in node.output if name and name not in outputs]
-        tensors |= {name: f"{prefix}{len(tensors) + at}" for at, name in enumerate(own)}
-        node.name = f"{prefix}{node.op_type}_{len(tensors)}_"
-    for node in copy.graph.node:
-        node.input[:] = [tensors.get(name, name) for name in node.input]
-        node.output[:] = [tensors.get(name, name) for name in node.output]
-    del copy.graph.value_info[:]
-    return copy
 
 
 def _costs_of_units(model: Any, names: list[str], image: NDArray[Any]) -> dict[str, float]:

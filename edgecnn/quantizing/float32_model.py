@@ -1,15 +1,14 @@
 """[onnx] The float32 graph to quantize: refused with the reason, or brought into the form that quantizing needs."""
 
 import re
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgecnn.errors import ExportError
-from edgecnn.graph.cleanup import constants_to_initializers
-from edgecnn.graph.graph import Graph, attributes, metadata, onnx_module
+from edgecnn.graph.graph import Graph, metadata, onnx_module
+from edgecnn.graph.prepare import prepare
 from edgecnn.quantizing.quantizers import ALTERNATIVE, quantizable
 from edgecnn.runtime.metadata import ModelMetadata
 
@@ -29,16 +28,10 @@ def load_source(path: Path) -> Any:
     graph = Graph(model)
     _require_float32(graph, path)
     model = _with_opset(model, path)
+    prepare(model)
     graph = Graph(model)
-    stored = {tensor.name for tensor in graph.proto.initializer}
-    for value in [value for value in graph.proto.input if value.name in stored]:  # as files before IR version 4 have
-        graph.proto.input.remove(value)
-    while constants_to_initializers(graph) or plain_gemm(graph):
-        pass
-    graph.drop_dead()  # of which onnxruntime would warn whenever it opens the graph
     _require_numbers(graph, path)
     _require_work(graph, path)
-    _name_nodes(graph)
     return model
 
 
@@ -85,31 +78,3 @@ def _with_opset(model: Any, path: Path) -> Any:
             f"{path} has opset {opset}; quantizing needs {OLDEST_OPSET}, and onnx cannot raise it ({reason}): "
             f"export it again with --opset {OLDEST_OPSET} or more, or {ALTERNATIVE}"
         ) from error
-
-
-def plain_gemm(graph: Graph) -> bool:
-    """Put a Gemm's factors and its transposition into its constants: onnxruntime's quantizer heeds no factor."""
-    for node in graph.nodes:
-        values = attributes(node) if node.op_type == "Gemm" else {}
-        alpha, beta, turned = values.get("alpha", 1.0), values.get("beta", 1.0), values.get("transB", 0)
-        constants = [graph.constant(name) for name in node.input[1:]]
-        if (alpha, beta, turned) == (1, 1, 0) or values.get("transA") or any(value is None for value in constants):
-            continue
-        weights, *bias = (value for value in constants if value is not None)
-        scaled = [alpha * (weights.T if turned else weights), *(beta * value for value in bias)]
-        names = [graph.add_constant(value.astype(weights.dtype)) for value in scaled]
-        graph.replace(node, "Gemm", [node.input[0], *names])
-        return True
-    return False
-
-
-def _name_nodes(graph: Graph) -> None:
-    """Give every node a name of its own, as parts are kept in float32 by name."""
-    nodes, seen = graph.nodes, set[str]()
-    taken = {node.name for node in nodes}
-    for node in nodes:
-        if not node.name or node.name in seen:
-            numbers = (f"{node.op_type.lower()}_{number}" for number in count(1))
-            node.name = next(name for name in numbers if name not in taken)
-            taken.add(node.name)
-        seen.add(node.name)

@@ -10,6 +10,7 @@ from edgecnn.bench.stats import ratio, speed_verdict
 from edgecnn.exporting.verify import require_accuracy
 from edgecnn.graph.graph import Graph
 from edgecnn.graph.layouts import REWRITINGS
+from edgecnn.graph.units import units_of
 from edgecnn.host.machine import multiplies_int8_exactly
 from edgecnn.progress import OnProgress, Progress
 from edgecnn.quantizing import costs
@@ -114,7 +115,7 @@ class Search:
         self.progress(Progress("measuring the cost of each part"))
         graph = Graph(self.evaluator.graph(best.rewriting))
         weighted = [node.name for node in graph.nodes if node.op_type in WEIGHTED]
-        units = costs.units_of(graph)
+        units = units_of(graph)
 
         def whole(unit: str) -> tuple[str, ...]:
             return tuple(name for name, its in units.items() if its == unit)
@@ -138,7 +139,7 @@ class Search:
         """`best` with its 1, 2, 4, … most sensitive parts in float32, for when all of it loses too much."""
         self.progress(Progress("looking for what int8 hurts"))
         graph = Graph(self.evaluator.graph(best.rewriting))
-        units = costs.units_of(graph)
+        units = units_of(graph)
         ranked = sorted(self._sensitivities(best, graph, units).items(), key=lambda item: -item[1])
         counts = [2**power for power in range(MOST_KEPT) if 2**power < len(ranked)]
         return [self._without(best, units, {unit for unit, _ in ranked[:count]}) for count in counts]

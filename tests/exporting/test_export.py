@@ -355,7 +355,7 @@ def test_damaged_and_missing_originals_are_refused(exported: ModelFolder, here: 
         "text.h5": "text.h5 is damaged or no Keras model",
         "empty": "empty holds no model.keras",
         "saved": "saved is damaged or no SavedModel",
-        "nowhere.keras": "nowhere.keras is no file, no folder and no published model",
+        "nowhere.keras": "nowhere.keras does not exist",
     }.items():
         with pytest.raises((ModelError, ExportError), match=words):
             export(name)

@@ -13,8 +13,9 @@ from onnx import helper
 
 from edgecnn.graph.graph import Graph
 from edgecnn.graph.layouts import REWRITINGS
+from edgecnn.graph.units import renamed, units_of
 from edgecnn.quantizing import costs
-from edgecnn.quantizing.costs import UNIT, measure, units_of
+from edgecnn.quantizing.costs import UNIT, measure
 from edgecnn.quantizing.float32_model import load_source
 from edgecnn.quantizing.min_cut import NEVER, cheapest
 from edgecnn.quantizing.quantizers import calibrate, quantizable, quantize_static
@@ -126,7 +127,7 @@ def test_every_node_that_computes_is_found_again_by_its_name(
 ) -> None:
     model = build(STEM)
     names = list(dict.fromkeys(units(model).values()))
-    renamed = costs._renamed(model, units(model))
+    renamed = renamed(model, units(model))
     onnx.checker.check_model(renamed, full_check=True)
     ran = (
         renamed
@@ -150,7 +151,7 @@ def test_every_node_that_computes_is_found_again_by_its_name(
 def test_renaming_changes_no_answer_and_not_the_model() -> None:
     model = nets.residual(STEM)
     before = model.SerializeToString(deterministic=True)
-    renamed = costs._renamed(model, units(model))
+    renamed = renamed(model, units(model))
     assert model.SerializeToString(deterministic=True) == before
     assert np.array_equal(nets.run(renamed, STEM.images(3)), nets.run(model, STEM.images(3)))
     assert len({node.name for node in renamed.graph.node}) == len(model.graph.node)
@@ -164,7 +165,7 @@ def test_optional_inputs_that_are_left_out_stay_so() -> None:
     pool = next(node for node in model.graph.node if node.op_type == "MaxPool")
     pool.output.append("")
     model.graph.initializer.remove(next(item for item in model.graph.initializer if item.name == "least"))
-    renamed = costs._renamed(model, units(model))
+    renamed = renamed(model, units(model))
     assert np.array_equal(nets.run(renamed, STEM.images(2)), nets.run(model, STEM.images(2)))
 
 

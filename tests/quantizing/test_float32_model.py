@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from edgecnn.errors import ExportError
 from edgecnn.graph.graph import Graph, metadata
-from edgecnn.quantizing.costs import units_of
+from edgecnn.graph.units import units_of
 from edgecnn.quantizing.float32_model import OLDEST_OPSET, load_source
 from edgecnn.quantizing.quantizers import calibrate, dynamic, float16, quantize_static
 from edgecnn.quantizing.schemes import U8S8

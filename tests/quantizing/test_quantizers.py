@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,12 @@ def model() -> Any:
 
 
 def quantized(source: Any, form: Int8 = U8S8, kept_float: tuple[str, ...] = (), method: Method = "minmax") -> Any:
-    return quantize_static(source, calibrate(source, STEM.images(32), method), form, kept_float)
+    return quantize_static(source, ranges(source.SerializeToString(deterministic=True), method), form, kept_float)
+
+
+@cache  # the forms of a model share them; on an emulated processor a calibration takes seconds
+def ranges(source: bytes, method: Method) -> Any:
+    return calibrate(onnx.load_from_string(source), STEM.images(32), method)
 
 
 def weights(graph: Graph) -> dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:

@@ -1,0 +1,1 @@
+"""[onnx] Patterns that make one operator of several. Each returns whether it changed anything."""

@@ -1,0 +1,122 @@
+"""[onnx] Convolutions with what stands around them: factors, terms and the order of the image."""
+
+from typing import Any
+
+import numpy as np
+
+from edgecnn.graph.graph import RESHAPES, TO_NCHW, Array, Graph, attributes
+
+
+def scale_into_weights(graph: Graph) -> bool:
+    """x × c, reshaped or not, then a convolution or Gemm = the same with c in the weights: pixels need no scaling."""
+    for node in graph.nodes:
+        if node.op_type != "Mul":
+            continue
+        factors = [graph.scalar(name) for name in node.input]
+        at = next((index for index, factor in enumerate(factors) if factor is not None), None)
+        if at is None:
+            continue
+        target = graph.only_consumer(node)
+        while target is not None and target.op_type in (*RESHAPES, "Transpose"):
+            target = graph.only_consumer(target)
+        weights = graph.constant(target.input[1]) if target is not None and target.op_type in ("Conv", "Gemm") else None
+        if target is None or weights is None or _is_scale_of(graph, node, target):
+            continue
+        target.input[1] = graph.add_constant((weights * factors[at]).astype(weights.dtype))
+        graph.bypass(node, node.input[1 - at])
+        return True
+    return False
+
+
+def _is_scale_of(graph: Graph, node: Any, target: Any) -> bool:
+    """Whether the product reaches a Gemm as its weights or bias rather than as its data."""
+    name = target.input[0]
+    while name != node.output[0]:
+        maker = graph.producer(name)
+        if maker is None or maker.op_type not in (*RESHAPES, "Transpose"):
+            return True
+        name = maker.input[0]
+    return False
+
+
+def affine_into_conv(graph: Graph) -> bool:
+    """A convolution, then a constant factor or term per channel = a convolution with both in its weights and bias."""
+    for conv in graph.nodes:
+        after = graph.only_consumer(conv) if conv.op_type == "Conv" else None
+        weights = graph.constant(conv.input[1]) if after is not None else None
+        if after is None or weights is None or after.op_type not in ("Mul", "Add"):
+            continue
+        name = after.input[1] if after.input[0] == conv.output[0] else after.input[0]
+        value = _per_channel(graph.constant(name), len(weights))
+        bias = graph.constant(conv.input[2]) if len(conv.input) > 2 else np.zeros(len(weights), weights.dtype)
+        if value is None or bias is None:
+            continue
+        if after.op_type == "Mul":
+            weights, bias = weights * value[:, None, None, None], bias * value
+        else:
+            bias = bias + value
+        constants = [graph.add_constant(weights), graph.add_constant(bias)]
+        graph.replace(conv, "Conv", [conv.input[0], *constants], **attributes(conv))
+        graph.bypass(after, conv.output[0])
+        return True
+    return False
+
+
+def _per_channel(value: Array | None, channels: int) -> Array | None:
+    """A constant that broadcasts over [batch, channels, height, width] by channel only, as [channels], else None."""
+    if value is None or value.size not in (1, channels):
+        return None
+    if value.size == 1:
+        return np.broadcast_to(value.reshape(-1), (channels,))
+    shape = (1,) * (4 - value.ndim) + value.shape
+    return value.reshape(-1) if shape == (1, channels, 1, 1) else None
+
+
+def nhwc_input_into_conv(graph: Graph) -> bool:
+    """A first convolution reads channels-last pixels as they lie, so that color images need no Transpose.
+
+    [height, width, C] is also one channel of [height, width × C]; a kernel of kh × kw over C channels is one of
+    kh × (kw × C) there, with C times the horizontal stride and padding. The sums are the same.
+    """
+    for node in graph.nodes:
+        if node.op_type != "Transpose" or attributes(node).get("perm") != TO_NCHW or graph.is_output(node.output[0]):
+            continue
+        _, height, width, channels = graph.shapes(2).get(node.input[0], (None,) * 4)
+        convs = graph.consumers(node.output[0])
+        if not (height and width and channels) or not all(_can_read_rows(graph, conv) for conv in convs):
+            continue
+        for conv in convs:
+            _read_rows(graph, conv, channels)
+        target = graph.add_constant(np.array([-1, 1, height, width * channels], np.int64))
+        graph.replace(node, "Reshape", [node.input[0], target])
+        return True
+    return False
+
+
+def _can_read_rows(graph: Graph, conv: Any) -> bool:
+    values = attributes(conv)
+    return (
+        conv.op_type == "Conv"
+        and graph.constant(conv.input[1]) is not None
+        and values.get("group", 1) == 1
+        and all(dilation == 1 for dilation in values.get("dilations", [1, 1]))
+        and values.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
+    )
+
+
+def _read_rows(graph: Graph, conv: Any, channels: int) -> None:
+    values = attributes(conv)
+    weights = graph.constant(conv.input[1])
+    assert weights is not None
+    outputs, _, rows, columns = weights.shape
+    flat = weights.transpose(0, 2, 3, 1).reshape(outputs, 1, rows, columns * channels)
+    top, left, bottom, right = values.get("pads", [0, 0, 0, 0])
+    down, along = values.get("strides", [1, 1])
+    graph.replace(
+        conv,
+        "Conv",
+        [conv.input[0], graph.add_constant(flat), *conv.input[2:]],
+        kernel_shape=[rows, columns * channels],
+        strides=[down, along * channels],
+        pads=[top, left * channels, bottom, right * channels],
+    )
