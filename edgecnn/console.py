@@ -110,7 +110,8 @@ def progress_bar(quiet: bool, *, still: bool = False) -> Iterator["OnProgress"]:
 
 
 def print_bench(outcome: "Outcome") -> None:
-    from edgecnn.bench.reports.tables import comparison_notes, comparison_table, conditions, tables
+    from edgecnn.bench.reports.conditions import comparison_notes, conditions
+    from edgecnn.bench.reports.tables import comparison_tables, tables
 
     _print_tables(lambda width: tables(outcome.summary, width))
     for line in conditions(outcome.summary):
@@ -118,7 +119,7 @@ def print_bench(outcome: "Outcome") -> None:
     comparison = outcome.comparison
     if comparison:
         put()
-        _print_tables(lambda _: [comparison_table(comparison)])
+        _print_tables(lambda width: comparison_tables(comparison, width))
         for line in comparison_notes(comparison):
             put(line)
 

@@ -370,8 +370,10 @@ def test_doctor_exits_with_1_on_a_problem_only_and_tells_what_to_do(
     assert json.loads(done.stdout) == [vars(check) for check in checks]
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
 def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(edgecnn: Run, tmp_path: Path) -> None:
-    command = ("train", "--limit", "1200", "--epochs", "40", "--out", str(tmp_path / "model"))
+    command = ("train", "--limit", "600", "--epochs", "40", "--out", str(tmp_path / "model"))
     child = subprocess.Popen([sys.executable, "-m", "edgecnn", *command], stderr=subprocess.PIPE, text=True)
     folder = ModelFolder(tmp_path / "model")
     for _ in range(600):
@@ -414,6 +416,8 @@ def test_a_full_or_read_only_folder_is_told_in_one_line(options: str, exported: 
     assert not re.search(r"/\.\w+", done.stdout.replace(str(place), ""))  # no half-written file
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(("size", "left"), [("200k", []), ("500k", ["checkpoint.npz"])])
 def test_a_disk_that_fills_up_while_training_leaves_the_last_whole_epoch(
     size: str, left: list[str], tmp_path: Path
@@ -428,6 +432,8 @@ def test_a_disk_that_fills_up_while_training_leaves_the_last_whole_epoch(
     assert [Path(line).name for line in done.stdout.splitlines()] == left
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
 def test_json_of_train_and_export_is_the_card(edgecnn: Run, tmp_path: Path) -> None:
     trained = edgecnn("train", "--limit", "240", "--epochs", "1", "--json", cwd=tmp_path)
     assert json.loads(trained.stdout) == json.loads((tmp_path / "models/edge/card.json").read_text())

@@ -8,7 +8,7 @@ from statistics import fmean
 import msgspec
 
 from benchmarks.lib import markdown
-from edgecnn.bench.reports.tables import NOTHING
+from edgecnn.bench.reports.numbers import NOTHING
 from edgecnn.folder import ONNX_NAMES
 from edgecnn.metrics import Accuracy
 from edgecnn.recipes import RECIPES

@@ -3,7 +3,7 @@
 from benchmarks.latency import quantization, quantization_table
 from benchmarks.latency.quantization_table import DYNAMIC, FLOAT32, FUNCTION, LITERT, OURS, SHOWN, STATIC, Network, told
 from benchmarks.lib import markdown
-from edgecnn.bench.reports.tables import NOTHING, number
+from edgecnn.bench.reports.numbers import NOTHING, number
 from edgecnn.metrics import Accuracy
 
 NETWORK = "edge"

@@ -17,8 +17,10 @@ from benchmarks.lib.results import read_bytes, write_text
 from benchmarks.models import reference_recipes
 from edgecnn.bench import run
 from edgecnn.bench.figures import Row, Summary, summarize
+from edgecnn.bench.reports.columns import columns
+from edgecnn.bench.reports.conditions import conditions
 from edgecnn.bench.reports.document import read
-from edgecnn.bench.reports.tables import NOTHING, columns, conditions, number
+from edgecnn.bench.reports.numbers import NOTHING, number
 from edgecnn.bench.results import Bench
 from edgecnn.folder import ModelFolder
 

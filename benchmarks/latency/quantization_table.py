@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks.lib import markdown
 from edgecnn.bench import stats
-from edgecnn.bench.reports.tables import NOTHING, number, ratio
+from edgecnn.bench.reports.numbers import NOTHING, inverse, number, times
 from edgecnn.bench.stats import Estimate
 
 FLOAT32, DYNAMIC, STATIC, OURS = "float32", "naive dynamic", "naive static", "ours"
@@ -126,9 +126,8 @@ def told(speedup: Estimate) -> str:
     if speedup.low is None or speedup.high is None or speedup.low <= 1 <= speedup.high:
         return "no difference shown"
     if speedup.low > 1:
-        return ratio(speedup).replace("×", "× faster", 1)
-    slowdown = Estimate(1 / speedup.value, 1 / speedup.high, 1 / speedup.low)
-    return ratio(slowdown).replace("×", "× slower", 1)
+        return times(speedup, " faster")
+    return times(inverse(speedup), " slower")
 
 
 def _signed(points: float) -> str:

@@ -23,7 +23,7 @@ from made_up import (
 )
 
 from edgecnn.bench.compare import Change, compare, require_comparable
-from edgecnn.bench.reports.tables import comparison_notes
+from edgecnn.bench.reports.conditions import comparison_notes
 from edgecnn.bench.results import Bench, Data, Load, Measurement, Memory, Plan, Round
 from edgecnn.bench.stats import Estimate
 from edgecnn.errors import BenchError

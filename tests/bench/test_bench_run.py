@@ -16,8 +16,8 @@ from typer.testing import CliRunner, Result
 from edgecnn.bench import run as bench_run
 from edgecnn.bench.compare import compare
 from edgecnn.bench.figures import summarize
+from edgecnn.bench.reports.conditions import conditions
 from edgecnn.bench.reports.document import read, to_json
-from edgecnn.bench.reports.tables import conditions
 from edgecnn.bench.results import Bench
 from edgecnn.bench.rules import RuleHit, parse
 from edgecnn.bench.run import Outcome
@@ -159,7 +159,7 @@ def test_what_is_wrong_is_found_before_anything_is_measured(
 
 def test_a_rule_that_cannot_be_judged_does_not_cost_the_figures(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = bench(failed("onnx-tiny", "it broke"))
-    monkeypatch.setattr(bench_run, "measure", lambda *_, **__: run)
+    monkeypatch.setattr(bench_run, "measure_entries", lambda *_, **__: run)
     found = bench_run.bench([tiny], QUICK, runtimes=["onnxruntime"], fail_if=["onnx-tiny.p50_us > 1"])
     assert found.summary.bench is run
     assert found.unjudged == ("'onnx-tiny.p50_us > 1' cannot be judged, onnx-tiny has no p50_us: it broke",)

@@ -26,23 +26,16 @@ from rich.table import Table
 
 from edgecnn.bench.compare import compare
 from edgecnn.bench.figures import Summary, summarize
+from edgecnn.bench.reports.columns import CHANGE_HEADINGS, COLUMNS, change_rows
+from edgecnn.bench.reports.conditions import conditions
+from edgecnn.bench.reports.csv import to_csv
 from edgecnn.bench.reports.document import to_json
-from edgecnn.bench.reports.tables import (
-    CHANGE_HEADINGS,
-    COLUMNS,
-    NOTHING,
-    change_rows,
-    comparison_table,
-    conditions,
-    markdown,
-    number,
-    tables,
-    times,
-    to_csv,
-    width_of,
-)
+from edgecnn.bench.reports.markdown import to_markdown
+from edgecnn.bench.reports.numbers import NOTHING, change, number, speedup
+from edgecnn.bench.reports.tables import comparison_tables, tables, width_of
 from edgecnn.bench.results import Bench, Plan
 from edgecnn.bench.run import FORMATS, Outcome
+from edgecnn.bench.stats import Estimate
 from edgecnn.console import print_bench, say_outcome
 from edgecnn.host.watch import StabilityIssue
 
@@ -140,19 +133,36 @@ def test_numbers_have_three_digits_or_all_before_the_point(value: float | None, 
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("estimate", "text"),
     [
-        (None, None),
-        (1, "1.00×"),
-        (0.0123, "0.0123×"),
-        (5.678, "5.68×"),
-        (13.14, "13.1×"),
-        (99.96, "100×"),
-        (1234.5, "1,234×"),
+        (Estimate(1, None, None), "1.00×"),
+        (Estimate(5.678, 5.5, 5.8), "5.68× (5.50–5.80)"),
+        (Estimate(99.96, None, None), "100×"),
+        (Estimate(1234.5, 1200, 1300), "1,234× (1,200–1,300)"),
+        (Estimate(0.00863, 0.0085, 0.0087), "116× slower (115–118)"),
+        (Estimate(0.5, None, None), "2.00× slower"),
+        (Estimate(0.98, 0.95, 1.02), "1.02× slower (0.980–1.05)"),
     ],
 )
-def test_ratios_have_three_digits(value: float | None, text: str | None) -> None:
-    assert times(value) == text
+def test_a_slow_down_is_told_by_how_many_times_it_is_slower(estimate: Estimate, text: str) -> None:
+    assert speedup(estimate) == text
+
+
+@pytest.mark.parametrize(
+    ("figure", "grown", "shrunk"),
+    [
+        ("p50_us", "slower", "faster"),
+        ("cold_ms", "slower", "faster"),
+        ("peak_mib", "larger", "smaller"),
+        ("file_bytes", "larger", "smaller"),
+        ("throughput_ips at batch 8", "higher", "lower"),
+        ("speedup", "higher", "lower"),
+    ],
+)
+def test_a_change_is_told_in_the_words_of_its_figure(figure: str, grown: str, shrunk: str) -> None:
+    assert change(figure, Estimate(2, 1.9, 2.1)) == f"2.00× {grown} (1.90–2.10)"
+    assert change(figure, Estimate(0.5, 0.4, 0.625)) == f"2.00× {shrunk} (1.60–2.50)"
+    assert change(figure, Estimate(1, None, None)) == "1.00×"
 
 
 # Tables
@@ -200,13 +210,12 @@ def test_columns_without_any_figure_are_left_out() -> None:
 
 @every_run
 @pytest.mark.parametrize("width", [20, 80, 120, 200, 100_000])
-def test_tables_fit_the_width_or_are_parted_between_groups(kind: str, width: int) -> None:
-    """A table that holds one group alone may be wider: it cannot be parted."""
-    groups = {column.title: column.group for column in COLUMNS}
+def test_tables_fit_the_width_or_are_parted(kind: str, width: int) -> None:
+    """A table that holds one column beside the names may be wider: it cannot be parted."""
     summary = summary_of(RUNS[kind])
     found = [table for table in tables(summary, width) if headings_of(table)[0] == "contender"]
     for table in found:
-        if len({groups[title] for title in headings_of(table)[1:]}) > 1:
+        if len(headings_of(table)) > 2:
             assert width_of(table) <= width
     together = [title for table in found for title in headings_of(table)[1:]]
     assert together == [title for title in HEADINGS if title in together]
@@ -215,7 +224,7 @@ def test_tables_fit_the_width_or_are_parted_between_groups(kind: str, width: int
 
 def test_a_narrow_terminal_gets_a_table_for_each_group_and_a_wide_one_all_in_one() -> None:
     summary = summary_of(full())
-    narrow, middle, wide = (tables(summary, width) for width in (80, 170, 300))
+    narrow, middle, wide = (tables(summary, width) for width in (110, 170, 300))
     assert [headings_of(table)[1] for table in narrow] == ["p50 µs", "accuracy, 95 %", "init ms"]
     assert [headings_of(table)[1] for table in middle] == ["p50 µs", "init ms"]
     assert [headings_of(table) for table in wide] == [
@@ -239,6 +248,24 @@ def test_nothing_is_cut_short_however_narrow_the_terminal(
                 assert any(all(cell in line for cell in cells) for line in lines), cells
         for condition in conditions(summary):
             assert condition in lines
+
+
+def test_a_terminal_of_60_columns_gets_narrower_tables_of_the_same_columns() -> None:
+    summary = summary_of(full())
+    found = tables(summary, 60)
+    assert [headings_of(table)[1:] for table in found] == [
+        ["p50 µs", "p90 µs", "p99 µs", "p99.9 µs", "floor µs"],
+        ["images/s", "speed-up, 95 %", "verdict"],
+        ["accuracy, 95 %", "agrees", "McNemar p"],
+        ["accuracy is"],
+        ["init ms", "first ms", "cold start ms", "peak MiB"],
+        ["steady MiB", "file kB"],
+    ]
+    assert max(width_of(table) for table in found) <= 60
+    changes = comparison_tables(compare(full(), full()), 60)
+    assert [headings_of(table)[:2] for table in changes] == [["contender", "figure"]] * len(changes)
+    assert [title for table in changes for title in headings_of(table)[2:]] == list(CHANGE_HEADINGS[2:])
+    assert max(width_of(table) for table in changes) <= 60
 
 
 def test_names_are_shown_as_they_are_and_not_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
@@ -398,7 +425,7 @@ def markdown_tables(text: str) -> list[list[list[str]]]:
 @every_run
 def test_markdown_has_whole_tables(kind: str) -> None:
     run = RUNS[kind]
-    text = markdown(summary_of(run), compare(run, run))
+    text = to_markdown(summary_of(run), compare(run, run))
     found = markdown_tables(text)
     assert len(found) == 1 + len(tables(summary_of(run), 10**6))
     for heading, rule, *body in found:
@@ -415,16 +442,16 @@ def test_markdown_has_whole_tables(kind: str) -> None:
 
 def test_markdown_has_the_figures_of_the_tables() -> None:
     (table,) = tables(summary_of(full()), 1000)
-    heading, _, *body = markdown_tables(markdown(summary_of(full())))[0]
+    heading, _, *body = markdown_tables(to_markdown(summary_of(full())))[0]
     assert [cell.strip() for cell in heading] == headings_of(table)
     assert [[cell.strip() for cell in line] for line in body] == cells_of(table)
 
 
 def test_markdown_of_a_run_that_may_not_hold_begins_with_that() -> None:
-    assert markdown(summary_of(RUNS["a failure"])).startswith(
+    assert to_markdown(summary_of(RUNS["a failure"])).startswith(
         "**UNSTABLE: these figures may not hold, see below**\n\n|"
     )
-    assert markdown(summary_of(full())).startswith("| contender |")
+    assert to_markdown(summary_of(full())).startswith("| contender |")
 
 
 @every_run
@@ -482,7 +509,7 @@ def earlier_and_now() -> tuple[Bench, Bench]:
 
 def test_a_comparison_is_a_table_of_changes() -> None:
     comparison = compare(*earlier_and_now())
-    table = comparison_table(comparison)
+    (table,) = comparison_tables(comparison, 1000)
     assert tuple(headings_of(table)) == CHANGE_HEADINGS
     assert cells_of(table) == change_rows(comparison)
     found = {row[1]: row for row in change_rows(comparison)}
@@ -490,9 +517,9 @@ def test_a_comparison_is_a_table_of_changes() -> None:
     assert re.fullmatch(r"-7\.00 points \(-1\d\.\d\d to -\d\.\d\d\)", found["accuracy"][4])
     assert found["accuracy"][5] == "worse"
     assert found["p50_us"][2:4] == ["20.1", "10.1"]
-    assert re.fullmatch(r"0\.500× \(0\.\d+–0\.\d+\)", found["p50_us"][4])
+    assert re.fullmatch(r"2\.00× faster \(1\.\d+–2\.\d+\)", found["p50_us"][4])
     assert found["p50_us"][5] == "better"
-    assert found["file_bytes"][2:] == ["2,500", "5,000", "2.00× (2.00–2.00)", "worse"]
+    assert found["file_bytes"][2:] == ["2,500", "5,000", "2.00× larger (2.00–2.00)", "worse"]
 
 
 def test_few_rounds_have_a_change_without_an_interval() -> None:
@@ -515,7 +542,7 @@ def test_what_is_printed_ends_with_the_comparison_and_its_notes(capsys: pytest.C
     assert lines[-len(notes) :] == notes
     assert any(line.split()[:2] == ["contender", "figure"] for line in lines)
     assert any(line.split()[:4] == ["onnx-int8", "accuracy", "100.00%", "93.00%"] for line in lines)
-    text = markdown(summary_of(now), compare(earlier, now, ["threads was 1, now 2"]))
+    text = to_markdown(summary_of(now), compare(earlier, now, ["threads was 1, now 2"]))
     assert text.endswith("".join(f"{note}  \n" for note in notes))
     assert "| onnx-int8 | accuracy | 100.00% | 93.00% |" in text
     assert '"forced":["threads was 1, now 2"]' in to_json(

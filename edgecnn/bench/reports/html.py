@@ -7,9 +7,11 @@ from string import Template
 
 from edgecnn.bench.compare import Comparison
 from edgecnn.bench.figures import Row, Summary
-from edgecnn.bench.reports import tables
 from edgecnn.bench.reports.charts import Strip, axis, bar, chart, density, mark, whisker
+from edgecnn.bench.reports.columns import CHANGE_HEADINGS, GROUPS, Column, change_rows, columns, speedup_of
+from edgecnn.bench.reports.conditions import comparison_notes
 from edgecnn.bench.reports.html_details import about, changed_images, plane, scenario
+from edgecnn.bench.reports.numbers import NOTHING, number
 
 ASSETS = Path(__file__).with_name("html_assets")
 WORDS = ("verdict", "accuracy is")  # columns of words, not figures
@@ -46,7 +48,7 @@ def headline(summary: Summary) -> str:
     if not faster:
         return _no_winner(rows)
     best = max(faster, key=lambda row: row.speedup or 0)
-    return f"{best.name} is {tables.speedup(best)} faster than {_reference(summary, best)}{_accuracy_of(best)}"
+    return f"{best.name} is {speedup_of(best)} faster than {_reference(summary, best)}{_accuracy_of(best)}"
 
 
 def _no_winner(rows: Sequence[Row]) -> str:
@@ -54,7 +56,7 @@ def _no_winner(rows: Sequence[Row]) -> str:
         return f"No contender is shown to be faster than {rows[0].reference}"
     if rows[0].p50_us is None:
         return f"{rows[0].name} was measured alone"
-    return f"{rows[0].name} answers in {tables.number(rows[0].p50_us)} µs, half of the time"
+    return f"{rows[0].name} answers in {number(rows[0].p50_us)} µs, half of the time"
 
 
 def _reference(summary: Summary, row: Row) -> str:
@@ -144,18 +146,18 @@ def table(headings: Sequence[str], body: Sequence[str]) -> str:
 
 def _figures(summary: Summary) -> str:
     """A table for each group of columns: side by side they would be wider than a screen."""
-    shown = tables.columns(summary.rows)
-    groups = [[column for column in shown if column.group == group] for group in tables.GROUPS]
+    shown = columns(summary.rows)
+    groups = [[column for column in shown if column.group == group] for group in GROUPS]
     return "".join(_figures_of(summary, group) for group in groups if group)
 
 
-def _figures_of(summary: Summary, shown: Sequence[tables.Column]) -> str:
+def _figures_of(summary: Summary, shown: Sequence[Column]) -> str:
     body = []
     for row in summary.rows:
         if row.failure:
             cells = f'<td class="reason" colspan="{len(shown)}">failed: {escape(row.failure)}</td>'
         else:
-            cells = "".join(_cell(column.title, column.cell(row) or tables.NOTHING) for column in shown)
+            cells = "".join(_cell(column.title, column.cell(row) or NOTHING) for column in shown)
         body.append(f'<tr class="{row.runtime}"><th scope="row">{escape(row.name)}</th>{cells}</tr>')
     return table(["contender", *(column.title for column in shown)], body)
 
@@ -178,9 +180,9 @@ def _latency(summary: Summary, rows: Sequence[Row]) -> str:
     strips = []
     for row in rows:
         shares = {"p50": row.p50_us, "p90": row.p90_us, "p99": row.p99_us, "floor": row.floor_us}
-        marks = [mark(scale, at, kind, f"{kind} {tables.number(at)} µs") for kind, at in shares.items() if at]
+        marks = [mark(scale, at, kind, f"{kind} {number(at)} µs") for kind, at in shares.items() if at]
         drawn = density(scale, samples[row.name], f"{row.name}: {len(samples[row.name]):,} queries") + "".join(marks)
-        strips.append(Strip(row.name, row.runtime, drawn, f"{tables.number(row.p50_us)} µs"))
+        strips.append(Strip(row.name, row.runtime, drawn, f"{number(row.p50_us)} µs"))
     return chart("Distribution of latency by contender, in microseconds", strips, scale, "µs")
 
 
@@ -192,10 +194,10 @@ def _ratios(rows: Sequence[Row]) -> str:
         assert row.speedup is not None
         assert row.speedup_low is not None
         assert row.speedup_high is not None
-        said = f"{tables.speedup(row)}, {row.verdict}"
+        said = f"{speedup_of(row)}, {row.verdict}"
         drawn = mark(scale, 1.0, "one", "no difference") + whisker(scale, row.speedup_low, row.speedup_high, said)
         strips.append(
-            Strip(row.name, row.runtime, drawn + mark(scale, row.speedup, "dot", said), tables.speedup(row) or "")
+            Strip(row.name, row.runtime, drawn + mark(scale, row.speedup, "dot", said), speedup_of(row) or "")
         )
     return chart("Speed-up over the reference by contender", strips, scale, "times")
 
@@ -211,7 +213,7 @@ def _bars(rows: Sequence[tuple[Row, float, float | None, str]], label: str, unit
 
 
 def _memory(rows: Sequence[Row]) -> str:
-    found = [(row, row.peak_mib, row.steady_mib, f"{tables.number(row.peak_mib)} MiB") for row in rows if row.peak_mib]
+    found = [(row, row.peak_mib, row.steady_mib, f"{number(row.peak_mib)} MiB") for row in rows if row.peak_mib]
     return _bars(found, "Peak and steady memory by contender", "MiB") if found else ""
 
 
@@ -234,7 +236,7 @@ def _comparison(comparison: Comparison) -> str:
     body = [
         f'<tr><th scope="row">{escape(name)}</th><td class="words">{escape(figure)}</td><td>{then}</td><td>{now}</td>'
         f"<td>{change}</td>{_cell('verdict', said)}</tr>"
-        for name, figure, then, now, change, said in tables.change_rows(comparison)
+        for name, figure, then, now, change, said in change_rows(comparison)
     ]
-    notes = "".join(f'<p class="note">{escape(line)}</p>' for line in tables.comparison_notes(comparison))
-    return table(tables.CHANGE_HEADINGS, body) + notes
+    notes = "".join(f'<p class="note">{escape(line)}</p>' for line in comparison_notes(comparison))
+    return table(CHANGE_HEADINGS, body) + notes

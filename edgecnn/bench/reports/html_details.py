@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from edgecnn.bench.figures import Row, Summary
-from edgecnn.bench.reports import tables
 from edgecnn.bench.reports.charts import Axis, Point, Strip, axis, chart, mark, scatter
+from edgecnn.bench.reports.columns import scenario_parts
 from edgecnn.bench.results import Data
 from edgecnn.host.watch import Reading
 
@@ -51,7 +51,7 @@ def _batches(row: Row, scale: Axis) -> str:
 
 def _tables(summary: Summary) -> str:
     parts = []
-    for headings, body in tables.scenario_parts(summary):
+    for headings, body in scenario_parts(summary):
         head = "".join(f'<th scope="col">{escape(title)}</th>' for title in headings)
         rows = "".join(
             f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
