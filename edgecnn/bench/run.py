@@ -9,9 +9,10 @@ from edgecnn.bench.compare import Comparison, compare, require_comparable
 from edgecnn.bench.contenders import start_list
 from edgecnn.bench.figures import Summary, summarize
 from edgecnn.bench.measure import measure
+from edgecnn.bench.reports.csv import to_csv
 from edgecnn.bench.reports.document import read, to_json
 from edgecnn.bench.reports.html import to_html
-from edgecnn.bench.reports.tables import markdown, to_csv
+from edgecnn.bench.reports.markdown import to_markdown
 from edgecnn.bench.results import Plan
 from edgecnn.bench.rules import RuleHit
 from edgecnn.files import atomic, require_writable
@@ -22,7 +23,7 @@ Format = Callable[[Summary, Comparison | None], str]
 FORMATS: dict[str, Format] = {
     "json": to_json,
     "csv": lambda summary, _: to_csv(summary),
-    "markdown": markdown,
+    "markdown": to_markdown,
     "html": to_html,
 }
 
