@@ -83,7 +83,7 @@ def test_a_pi_predicts_describes_and_benches(pi: Run, picture: Path, exported: M
     predicted = pi("predict", picture, "--model", exported.path)
     assert (predicted.returncode, predicted.stdout.split("\t")[1]) == (0, "7"), predicted.stderr
     described = pi("info", exported.path, "--json")
-    assert [item["precision"] for item in json.loads(described.stdout)] == ["float32", "static int8 uint8/int8"]
+    assert [item["precision"] for item in json.loads(described.stdout)] == ["float32", "static int8 U8S8"]
     benched = pi("bench", exported.path, "--duration", "0.1", "--json", "-")
     assert (benched.returncode, benched.stderr) == (0, "")
     document = json.loads(benched.stdout)

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from edgecnn.bench.figures import drifts
 from edgecnn.bench.results import Bench, Data, Picture, Plan
 from edgecnn.bench.worker_process import empty_python
 from edgecnn.data import Dataset, load
-from edgecnn.data.provenance import Origin, find_dataset, origin_of
+from edgecnn.data.provenance import Origin, Read, find_dataset, origin_of
 from edgecnn.errors import BenchError, EdgecnnError, ModelError
 from edgecnn.folder import ModelFolder
 from edgecnn.host.machine import this_clock, this_host
@@ -37,6 +38,8 @@ from edgecnn.runtime.metadata import read_metadata
 NOISE_IMAGES, NOISE_SIZE = 64, 64  # where a model has no data, it is timed with noise
 CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as `edgecnn export --quantize` draws them
 MOST_PICTURES = 60  # of images that contenders label differently
+ImagesOf = Callable[[], tuple[InputSpec, Dataset | None, NDArray[np.uint8]]]
+
 LAST_WORDS = 300  # characters of what a failed conversion says
 
 
@@ -54,14 +57,22 @@ def measure(
     Raises ModelError, DataError, BenchError, MissingDependencyError for what is found before anything is measured.
     """
     entries = start_list(models, threads=plan.threads, batch=plan.batch, runtimes=runtimes)
+    return measure_entries(entries, plan, data=data, progress=progress)
+
+
+def measure_entries(
+    entries: Sequence[Entry], plan: Plan, *, data: str | Path | None = None, progress: OnProgress = ignore
+) -> Bench:
+    """The same for a start list. Raises DataError, BenchError."""
+    read = cache(load)  # models of one data set share it
     if data is not None:
-        load(data)  # rather now than as every contender's failure
+        read(data)  # rather now than as every contender's failure
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecnn-")))
         contender_runs = [
             contender_run
             for number, entry in enumerate(entries)
-            for contender_run in _contender_runs(entry, data, plan, scratch, number)
+            for contender_run in _contender_runs(entry, partial(_images, entry, data, read), plan, scratch, number)
         ]
         for contender_run in contender_runs:
             stack.callback(contender_run.close)
@@ -72,9 +83,9 @@ def measure(
         if plan.batch > largest:
             raise BenchError(f"--batch {plan.batch:,} is more than the {largest:,} test images there are: lower it")
         run = _Run(contender_runs, progress)
-        partial = run.to_the_end()
+        stopped = run.to_the_end()
     missing = tuple(dict.fromkeys(note for entry in entries for note in entry.missing))
-    return _bench(run, plan, missing, partial)
+    return _bench(run, plan, missing, stopped)
 
 
 class _Run:
@@ -123,7 +134,7 @@ class _Run:
         self._done += 1
 
 
-def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], partial: bool) -> Bench:
+def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], stopped: bool) -> Bench:
     host, measurements = this_host(), tuple(contender_run.measurement for contender_run in run.contender_runs)
     datasets = {
         contender_run.contender.model: contender_run.dataset
@@ -144,7 +155,7 @@ def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], partial: bool) -> Be
         empty_python=run.empty_python,
         elapsed_s=run.elapsed_s,
         coordinator_cpu_s=run.coordinator_cpu_s,
-        partial=partial,
+        partial=stopped,
         notes=_notes(contender_run.contender for contender_run in run.contender_runs),
     )
 
@@ -169,13 +180,11 @@ def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
     return Data(dataset.name, dataset.labels, tuple(test.labels.tolist()), pictures)
 
 
-def _contender_runs(
-    entry: Entry, data: str | Path | None, plan: Plan, scratch: Path, number: int
-) -> list[ContenderRun]:
+def _contender_runs(entry: Entry, images_of: ImagesOf, plan: Plan, scratch: Path, number: int) -> list[ContenderRun]:
     """The entry's contenders with their images; what does not suit them fails them."""
     images, folder = scratch / f"{number}.npy", scratch / str(number)
     try:
-        spec, dataset, pixels = _images(entry, data)
+        spec, dataset, pixels = images_of()
     except EdgecnnError as error:
         contender_runs = [ContenderRun(contender, images, None, plan) for contender in entry.contenders]
         for contender_run in contender_runs:
@@ -222,10 +231,10 @@ def _convert(task: dict[str, Any], timeout: float) -> str:
     return "full int8 needs images to calibrate with: give --data"
 
 
-def _images(entry: Entry, data: str | Path | None) -> tuple[InputSpec, Dataset | None, NDArray[np.uint8]]:
+def _images(entry: Entry, data: str | Path | None, read: Read) -> tuple[InputSpec, Dataset | None, NDArray[np.uint8]]:
     """What the entry takes, and the test images that it is measured with; noise where there are none."""
     spec, classes, recorded = _interface(entry)
-    dataset = find_dataset(origin_of(entry.card, recorded), data, spec, classes)
+    dataset = find_dataset(origin_of(entry.card, recorded), data, spec, classes, read)
     if dataset:
         return spec, dataset, dataset.test.images
     shape = (NOISE_IMAGES, *(size or NOISE_SIZE for size in spec.shape))

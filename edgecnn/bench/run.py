@@ -8,7 +8,7 @@ from edgecnn.bench import rules as gate
 from edgecnn.bench.compare import Comparison, compare, require_comparable
 from edgecnn.bench.contenders import start_list
 from edgecnn.bench.figures import Summary, summarize
-from edgecnn.bench.measure import measure
+from edgecnn.bench.measure import measure_entries
 from edgecnn.bench.reports.csv import to_csv
 from edgecnn.bench.reports.document import read, to_json
 from edgecnn.bench.reports.html import to_html
@@ -62,14 +62,13 @@ def bench(
     not there.
     """
     rules = [gate.parse(text) for text in fail_if]
-    runtimes = tuple(runtimes)
     entries = start_list(models, threads=plan.threads, batch=plan.batch, runtimes=runtimes)
     gate.require_known(rules, [item.name for entry in entries for item in entry.contenders])
     before = read(earlier) if earlier else None
     forced = require_comparable(before, this_host(), plan, force=force) if before else ()
     for path in reports:
         require_writable(path)
-    summary = summarize(measure(models, plan, data=data, runtimes=runtimes, progress=progress))
+    summary = summarize(measure_entries(entries, plan, data=data, progress=progress))
     comparison = compare(before, summary.bench, forced) if before else None
     return Outcome(summary, comparison, gate.held(rules, summary.rows), gate.unjudged(rules, summary.rows))
 

@@ -1,5 +1,6 @@
 """Finds the data that a model was made with, so that later stages need not be told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +10,8 @@ from edgecnn.data import MNIST, Dataset, load
 from edgecnn.errors import DataError
 
 MNIST_SHAPE, MNIST_CLASSES = (28, 28), 10
+
+Read = Callable[[str | Path], Dataset]
 
 
 class TakesImages(Protocol):
@@ -32,17 +35,20 @@ def origin_of(card: Card | None, recorded: Origin | None = None) -> Origin | Non
     return Origin(card.data.name, card.data.sha256) if card and card.data else recorded
 
 
-def find_dataset(origin: Origin | None, data: str | Path | None, spec: TakesImages, classes: int) -> Dataset | None:
+def find_dataset(
+    origin: Origin | None, data: str | Path | None, spec: TakesImages, classes: int, read: Read = load
+) -> Dataset | None:
     """The data to score a model with: `data` as told, else its origin, else MNIST if the model has its form, else None.
 
+    `read` loads it; a caller who needs it several times may keep what it has read.
     Raises DataError if the data cannot be read or has other classes, InputError if it has other images.
     """
     if data is not None:
-        dataset = load(data)
+        dataset = read(data)
     elif origin is not None:
-        dataset = _again(origin)
+        dataset = _again(origin, read)
     elif spec.matches(MNIST_SHAPE) and classes == MNIST_CLASSES:
-        dataset = load(MNIST)
+        dataset = read(MNIST)
     else:
         return None
     spec.prepare(dataset.test.images[:1])
@@ -51,11 +57,11 @@ def find_dataset(origin: Origin | None, data: str | Path | None, spec: TakesImag
     return dataset
 
 
-def _again(origin: Origin) -> Dataset:
+def _again(origin: Origin, read: Read) -> Dataset:
     try:
-        dataset = load(origin.name)
+        dataset = read(origin.name)
     except DataError as error:
-        raise DataError(f"the data that the model was trained with is not to be had ({error}); give --data") from None
+        raise DataError(f"the data that the model was trained with cannot be read ({error}); give --data") from None
     if dataset.sha256 != origin.sha256:
         raise DataError(f"{origin.name} has changed since the model was trained: give the same data with --data")
     return dataset

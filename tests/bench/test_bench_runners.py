@@ -19,13 +19,15 @@ from onnx import numpy_helper
 from edgecnn.bench import Runtime
 from edgecnn.bench.contenders import TENSORFLOW_WAYS, Contender
 from edgecnn.bench.runtimes import litert_conversion
-from edgecnn.bench.runtimes.runner import ANSWERED, EMPTY, Runner, open_runner, quiet_openvino
+from edgecnn.bench.runtimes.openvino import quiet_openvino
+from edgecnn.bench.runtimes.runner import ANSWERED, EMPTY, Runner, open_runner
 from edgecnn.data import Dataset
 from edgecnn.errors import BenchError, ModelError
 from edgecnn.folder import ModelFolder
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.training.backend import keras, tensorflow
 
+pytestmark = pytest.mark.tensorflow
 IMAGES = 200
 SIZES = (1, 8, 3, 8, 1)  # batches, one after another
 SCALE = 1 / 127.5

@@ -52,7 +52,7 @@ def test_an_origin_that_has_changed_is_refused(few: Dataset) -> None:
 
 
 def test_an_origin_that_is_gone_says_to_give_the_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the data that the model was trained with is not to be had .*; give --data"):
+    with pytest.raises(DataError, match=r"the data that the model was trained with cannot be read .*; give --data"):
         find_dataset(Origin(str(tmp_path / "gone.npz"), "0" * 64), None, DIGIT, 10)
 
 

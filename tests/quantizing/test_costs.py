@@ -127,12 +127,12 @@ def test_every_node_that_computes_is_found_again_by_its_name(
 ) -> None:
     model = build(STEM)
     names = list(dict.fromkeys(units(model).values()))
-    renamed = renamed(model, units(model))
-    onnx.checker.check_model(renamed, full_check=True)
+    numbered = renamed(model, units(model))
+    onnx.checker.check_model(numbered, full_check=True)
     ran = (
-        renamed
+        numbered
         if precision == "float32"
-        else quantize_static(renamed, calibrate(renamed, STEM.images(8), "minmax"), form)
+        else quantize_static(numbered, calibrate(numbered, STEM.images(8), "minmax"), form)
     )
     nodes = profile(odd.save(ran, tmp_path / "model.onnx"), STEM.images(1), 3)
     found: dict[str, set[str]] = {}
@@ -151,11 +151,11 @@ def test_every_node_that_computes_is_found_again_by_its_name(
 def test_renaming_changes_no_answer_and_not_the_model() -> None:
     model = nets.residual(STEM)
     before = model.SerializeToString(deterministic=True)
-    renamed = renamed(model, units(model))
+    numbered = renamed(model, units(model))
     assert model.SerializeToString(deterministic=True) == before
-    assert np.array_equal(nets.run(renamed, STEM.images(3)), nets.run(model, STEM.images(3)))
-    assert len({node.name for node in renamed.graph.node}) == len(model.graph.node)
-    assert [value.name for value in renamed.graph.output] == ["probabilities"]
+    assert np.array_equal(nets.run(numbered, STEM.images(3)), nets.run(model, STEM.images(3)))
+    assert len({node.name for node in numbered.graph.node}) == len(model.graph.node)
+    assert [value.name for value in numbered.graph.output] == ["probabilities"]
 
 
 def test_optional_inputs_that_are_left_out_stay_so() -> None:
@@ -165,8 +165,8 @@ def test_optional_inputs_that_are_left_out_stay_so() -> None:
     pool = next(node for node in model.graph.node if node.op_type == "MaxPool")
     pool.output.append("")
     model.graph.initializer.remove(next(item for item in model.graph.initializer if item.name == "least"))
-    renamed = renamed(model, units(model))
-    assert np.array_equal(nets.run(renamed, STEM.images(2)), nets.run(model, STEM.images(2)))
+    numbered = renamed(model, units(model))
+    assert np.array_equal(nets.run(numbered, STEM.images(2)), nets.run(model, STEM.images(2)))
 
 
 def test_costs_of_a_model_of_a_fixed_batch() -> None:

@@ -81,6 +81,7 @@ def clock(quick: None, mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> Calla
     return set_speeds
 
 
+@pytest.mark.slow
 def test_what_ships_was_measured_faster_and_is_as_accurate(float32: Path, mnist: Dataset) -> None:
     """The real thing, on the real clock: whichever way it goes, the report must say so."""
     seen: list[Progress] = []

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.bench.runtimes.runner import EMPTY_LITERT
+from edgecnn.bench.runtimes.litert import EMPTY_LITERT
 from edgecnn.exporting import keras_to_onnx
 from edgecnn.training.backend import tensorflow
 

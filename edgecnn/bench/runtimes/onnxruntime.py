@@ -1,0 +1,25 @@
+"""onnxruntime, by the classifier that users have."""
+
+from importlib import import_module
+
+from edgecnn.bench.contenders import Contender
+from edgecnn.bench.runtimes.runner import ANSWERED, EMPTY, Runner
+from edgecnn.errors import BenchError
+
+
+def import_modules(_: Contender) -> None:
+    import_module("edgecnn.runtime.classifier")
+
+
+def open_contender(contender: Contender) -> Runner:
+    from edgecnn.runtime.classifier import Classifier
+
+    classifier = Classifier(contender.file, threads=contender.threads)
+    if classifier.batch not in (None, contender.batch):
+        raise BenchError(f"{contender.file} takes batches of {classifier.batch}: give --batch {classifier.batch}")
+    return Runner(
+        classifier.input.prepare,
+        classifier.run,
+        lambda: Classifier(EMPTY, threads=contender.threads).run,
+        classifier.batch or ANSWERED,
+    )
