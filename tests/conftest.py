@@ -1,13 +1,12 @@
 """The fixtures that all tests share, the marks that follow from them, and the order in which files are handed out."""
 
 import pytest
-from shared_fixtures import edgecnn, exported, few_digits, litert, mnist, pi, pi_python, small_mnist, tiny
+from shared_fixtures import edgecnn, exported, few_digits, mnist, pi, pi_python, small_mnist, tiny
 
-__all__ = ["edgecnn", "exported", "few_digits", "litert", "mnist", "pi", "pi_python", "small_mnist", "tiny"]
+__all__ = ["edgecnn", "exported", "few_digits", "mnist", "pi", "pi_python", "small_mnist", "tiny"]
 
 MARK_OF_FIXTURE = {
     "exported": pytest.mark.tensorflow,
-    "litert": pytest.mark.tensorflow,
     "browser": pytest.mark.browser,
     "emulator": pytest.mark.emulator,
 }

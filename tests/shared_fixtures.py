@@ -123,19 +123,6 @@ def _train_and_export(folder: Path) -> None:
     quantize(model.path, scheme="static")
 
 
-@pytest.fixture(scope="session")
-def litert(exported: ModelFolder, mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of `exported`'s LiteRT files, float32, int8 and empty, which all processes share: do not change it."""
-
-    def convert(folder: Path) -> None:
-        from edgecnn.bench.runtimes import litert_conversion
-
-        np.save(folder / "calibration.npy", mnist.train.sample(200, seed=0).images)
-        litert_conversion.convert(exported.keras, 1.0, folder / "calibration.npy", folder)
-
-    return _made_once("litert", tmp_path_factory, convert)
-
-
 def _made_once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], None]) -> Path:
     """The folder of that name: the first process of the run that asks for it makes it, the others wait."""
     own = factory.getbasetemp()

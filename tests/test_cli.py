@@ -194,6 +194,7 @@ def test_without_a_model_the_shipped_one_is_used_and_named(edgecnn: Run, picture
     assert (done.stdout.split("\t")[1], done.stderr) == ("7", "note: no model was given, so this is models/edge\n")
 
 
+@pytest.mark.slow
 def test_bench_without_a_model_measures_the_shipped_one(edgecnn: Run, tmp_path: Path) -> None:
     options = ("--runtime", "onnxruntime", "--duration", "0.1", "--csv", "-")
     done = edgecnn("bench", *options, cwd=tmp_path)
@@ -202,6 +203,7 @@ def test_bench_without_a_model_measures_the_shipped_one(edgecnn: Run, tmp_path: 
     assert done.stderr.startswith("note: no model was given and none is in models/edge")
 
 
+@pytest.mark.slow
 def test_export_without_a_model_writes_the_shipped_one_to_a_folder_here(edgecnn: Run, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in (SHIPPED_MODELS / "edge").iterdir()}
     done = edgecnn("export", "--json", cwd=tmp_path)
@@ -254,6 +256,7 @@ def test_a_terminal_of_ascii_gets_ascii(edgecnn: Run, tmp_path: Path, arguments:
         assert "conv1 (5x5, 1 -> 16 channels)" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_bench_on_a_narrow_terminal_of_ascii_can_be_read(edgecnn: Run, tiny: Path, tmp_path: Path) -> None:
     options = ("--runtime", "onnxruntime", "--duration", "0.1")
     done = edgecnn("bench", tiny, *options, cwd=tmp_path, TERM="dumb", COLUMNS="60", **ASCII)

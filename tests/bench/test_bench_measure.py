@@ -33,6 +33,7 @@ from edgecnn.progress import Progress
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.training.backend import keras
 
+pytestmark = pytest.mark.slow  # nearly every test starts processes that measure
 LIMIT = 60.0  # seconds: far more than anything here takes
 ONNX = ("onnxruntime",)
 
@@ -193,7 +194,6 @@ def test_models_that_agree_have_no_pictures_and_batches_are_scored_image_by_imag
     assert bench.datasets[dataset.sha256].pictures == ()
 
 
-@pytest.mark.slow
 def test_a_trained_model_is_measured_in_every_runtime(peers: Bench) -> None:
     assert list(by_name(peers)) == [
         "tf-function",
@@ -315,7 +315,6 @@ def test_a_contender_that_hangs_is_ended_at_the_time_limit_and_the_others_are_me
     assert workers() == {}
 
 
-@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_an_original_that_cannot_be_converted_fails_alone(tiny: Path, digits: Path, tmp_path: Path) -> None:
     shutil.copy(tiny, tmp_path / "model.onnx")
@@ -337,7 +336,6 @@ def test_a_conversion_has_a_time_limit(exported: ModelFolder, digits: Path) -> N
     assert [item.failure for item in bench.failures] == [reason, reason]
 
 
-@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_a_model_without_data_is_timed_with_noise(tmp_path: Path) -> None:
     """An original of a form that MNIST has not, and what was exported of it: nothing to score or to calibrate with."""

@@ -27,6 +27,7 @@ from edgecnn.errors import BenchError, DataError, EdgecnnError, ModelError, Outp
 from edgecnn.folder import ModelFolder
 from edgecnn.progress import Progress
 
+pytestmark = pytest.mark.slow  # nearly every test starts processes that measure
 RUNTIME = ("--runtime", "onnxruntime")
 PLAIN = ("tf-call", "onnx-int8")
 

@@ -32,6 +32,7 @@ def emulator(arm64: ModuleType) -> ModuleType:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cpu", INSTRUCTION_SETS)
 def test_a_pi_labels_digits_as_this_machine_does(
     cpu: str, arm64: ModuleType, emulator: ModuleType, mnist: Dataset, tiny: Path, tmp_path: Path
@@ -45,6 +46,7 @@ def test_a_pi_labels_digits_as_this_machine_does(
     assert answers["instruction_sets"] == INSTRUCTION_SETS[cpu]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cpu", INSTRUCTION_SETS)
 def test_predict_runs_on_a_pi_without_tensorflow(
     cpu: str, emulator: ModuleType, mnist: Dataset, tiny: Path, tmp_path: Path

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from shared_fixtures import Run, run
 
 from edgecnn.data import Dataset
@@ -28,7 +27,7 @@ def python() -> Run:
 @pytest.fixture
 def own_data(mnist: Dataset, tmp_path: Path) -> Path:
     """Digits 0 to 3 as somebody's own data: 1,000 images to train with, 200 to test."""
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Any] = {}
     for name, split, count in (("train", mnist.train, 1000), ("test", mnist.test, 200)):
         chosen = np.flatnonzero(split.labels < 4)[:count]
         arrays |= {f"x_{name}": split.images[chosen], f"y_{name}": split.labels[chosen]}

@@ -31,6 +31,7 @@ from edgecnn.runtime.classifier import Classifier
 from edgecnn.training import networks
 from edgecnn.training.backend import keras, tensorflow
 
+pytestmark = pytest.mark.tensorflow
 CLEAN = {"Cast", "Reshape", "Conv", "Relu", "MaxPool", "Flatten", "Gemm", "Softmax"}
 
 
@@ -122,14 +123,23 @@ def test_the_exported_graph_is_clean(exported: ModelFolder) -> None:
     assert (model.ir_version, model.opset_import[0].version) == (8, 17)
 
 
+@pytest.fixture(scope="module")
+def digits(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MNIST's first 300 test images, and images to train with of each digit."""
+    path, train, test = tmp_path_factory.mktemp("data") / "digits.npz", mnist.train, mnist.test
+    arrays = {"x_train": train.images[:60], "y_train": train.labels[:60]}
+    np.savez(path, **arrays, x_test=test.images[:300], y_test=test.labels[:300])
+    return path
+
+
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_exports_clean(name: str, tmp_path: Path) -> None:
+def test_every_recipe_exports_clean(name: str, digits: Path, tmp_path: Path) -> None:
     model = settle_batch_norms(networks.build(RECIPES[name], (28, 28), 10))
     # Fresh weights with σ = 1 give logits of some 1e5, whose float32 rounding alone exceeds what is asked for.
     model.set_weights([weight * min(1.0, 0.05 / max(weight.std(), 1e-9)) for weight in model.get_weights()])
     folder = ModelFolder(tmp_path)
     model.save(folder.keras)
-    done = export(tmp_path)
+    done = export(tmp_path, data=digits)
     assert set(operators(folder.onnx("float32"))) <= CLEAN
     assert done.comparison.max_difference <= 1e-5
     assert done.comparison.agreement == 1
@@ -198,6 +208,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_the_same_model_always_becomes_the_same_bytes(layers: Any, here: Path) -> None:
     """Late in this process and early in others, whatever kernels TensorFlow takes and however Python hashes."""
     for build in FOREIGN:

@@ -22,6 +22,7 @@ from edgecnn.recipes import Conv, Dense, Output, Pool, Recipe, find_recipe
 from edgecnn.training import networks
 from edgecnn.training.backend import keras
 
+pytestmark = pytest.mark.tensorflow
 DIGITS = tuple("0123456789")
 ODD = (r"$\frac$", "x_1", "$a$ or $b$", "a\nb", "a label of a good many words", "%", "日本語", "{}", "", "\\")
 # A network of their own: the recipes may change.

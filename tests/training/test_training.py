@@ -27,6 +27,8 @@ from edgecnn.training.schedule import learning_rate
 from edgecnn.training.train import train
 from edgecnn.training.trainer import Trainer, mean_cross_entropy
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def few() -> Dataset:
@@ -69,6 +71,7 @@ def test_the_saved_model_holds_no_optimizer(exported: ModelFolder) -> None:
     assert "optimizer" not in groups
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_resumed_or_not(few: Dataset, tmp_path: Path) -> None:
     recipe = replace(find_recipe("notebook-3x3"), batch_size=64)  # it has dropout, whose random state must survive
     whole, again, broken = (ModelFolder(tmp_path / name) for name in ("whole", "again", "broken"))
@@ -90,6 +93,7 @@ def test_the_same_seed_gives_the_same_weights_resumed_or_not(few: Dataset, tmp_p
     assert not broken.checkpoint.exists()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights(few: Dataset, tmp_path: Path) -> None:
     folders = [ModelFolder(tmp_path / str(seed)) for seed in (1, 2)]
     for seed, folder in enumerate(folders, start=1):
