@@ -127,8 +127,13 @@ def test_the_exported_graph_is_clean(exported: ModelFolder) -> None:
 def digits(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MNIST's first 300 test images, and images to train with of each digit."""
     path, train, test = tmp_path_factory.mktemp("data") / "digits.npz", mnist.train, mnist.test
-    arrays = {"x_train": train.images[:60], "y_train": train.labels[:60]}
-    np.savez(path, **arrays, x_test=test.images[:300], y_test=test.labels[:300])
+    np.savez(
+        path,
+        x_train=train.images[:60],
+        y_train=train.labels[:60],
+        x_test=test.images[:300],
+        y_test=test.labels[:300],
+    )
     return path
 
 
