@@ -160,6 +160,25 @@ def test_every_kind_of_run_is_well_shown(browser: Browser, name: str, tmp_path: 
     assert_well_shown(browser, page, DESKTOP, dark=True)
 
 
+def test_on_a_desktop_no_column_is_cut_off(browser: Browser, tmp_path: Path) -> None:
+    """With the widest figures that there are: a slow-down and latencies of five digits."""
+    page = tmp_path / "page.html"
+    slow = measured("openvino-float32", streams((50_000 * NOISY).tolist(), queries=2000), given=answers([1]))
+    fast = measured("tf-function", streams((10 * NOISY).tolist(), queries=2000), given=answers([1, 2]))
+    page.write_text(to_html(summarize(bench(fast, slow))), encoding="utf-8")
+    for width in (1100, 1280):
+        browser.open(page, width=width, height=900, dark=False)
+        assert browser.run("[...document.querySelectorAll('.scroll')].every(s => s.scrollWidth <= s.clientWidth)")
+
+
+def test_the_axis_of_speed_ups_tells_slow_downs_by_whole_numbers() -> None:
+    assert Axis(0.008, 25, log=True, mirrored=True).ticks() == [0.01, 0.1, 1, 10]
+    assert Axis(0.4, 6, log=True, mirrored=True).ticks() == [0.5, 1, 2, 5]
+    text = to_html(summarize(bench(*two().measurements)))
+    assert ">10×</i>" in text
+    assert ">0.1</i>" not in text
+
+
 def test_numbers_in_the_scatter_do_not_lie_on_one_another(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     places = [20, 20.1, 20.2, 20.3, 21, 300, 310, 40_000]
@@ -201,11 +220,11 @@ def test_the_page_is_well_formed_and_stands_alone(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("two", "× faster than tf-function, the fastest way of TensorFlow, and no difference in accuracy is shown"),
+        ("two", "× faster than tf-function, TensorFlow's fastest way, and no difference in accuracy is shown"),
         ("two models", "No contender is shown to be faster than edge/onnx-int8"),
-        ("a failure", "tf-function answers in 100"),
+        ("a failure", "tf-function has a median latency of 100"),
         ("failures only", "Nothing could be measured"),
-        ("alone, no data", "onnx-float32 answers in"),
+        ("alone, no data", "onnx-float32 has a median latency of"),
         ("offline", "onnx-float32 was measured alone"),
         ("server", "onnx-float32 answers 1,000 queries a second with 99 of 100 within 10,000 µs"),
     ],

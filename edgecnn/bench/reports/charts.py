@@ -1,6 +1,7 @@
 """Draws the page's charts: HTML boxes placed by percentages, so that text keeps its size on a phone. Pure."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
@@ -11,16 +12,18 @@ BINS = 160
 SMOOTHING = np.array([1, 2, 3, 4, 3, 2, 1]) / 16
 MOST_TICKS = 5  # a phone has room for no more
 NUMBER_WIDTH, LINE_HEIGHT = 4.5, 6.0  # of a number in a scatter, in per cent of the field on a phone
+ABOVE_DOT, LINE, DOT = 4.2, 4.0, 3.8  # in per cent of the field: where a number stands, by how much it moves, its room
 MARGIN = 0.04  # of an axis, beyond the values at either end
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale from `low` to `high`; `log` ones need values above 0."""
+    """A scale from `low` to `high`; `log` ones need values above 0. A `mirrored` one is of ratios."""
 
     low: float
     high: float
     log: bool
+    mirrored: bool = False
 
     def at(self, value: float) -> float:
         """Where a value lies, in per cent; beyond the ends, at the end."""
@@ -30,18 +33,20 @@ class Axis:
     def ticks(self) -> list[float]:
         """Round values within the scale."""
         found = _log_ticks(self.low, self.high) if self.log else []
+        if self.mirrored:
+            found = _ratio_ticks(self.low, self.high)
         return found if len(found) > 1 else _even_ticks(self.low, self.high)
 
     def _within(self, value: float) -> float:
         return min(max(value, self.low), self.high)
 
 
-def axis(values: Sequence[float], *, log: bool = False, zero: bool = False) -> Axis:
+def axis(values: Sequence[float], *, log: bool = False, zero: bool = False, mirrored: bool = False) -> Axis:
     """A scale that holds all of `values` with some room; from 0 with `zero`."""
     low, high = min(values), max(values)
     if log:
         room = max((high / low) ** MARGIN, 1.05)
-        return Axis(low / room, high * room, log=True)
+        return Axis(low / room, high * room, log=True, mirrored=mirrored)
     room = MARGIN * (high - low) or abs(high) * MARGIN or 1.0
     return Axis(0.0 if zero else low - room, high + room, log=False)
 
@@ -52,6 +57,17 @@ def _log_ticks(low: float, high: float) -> list[float]:
     for steps in ((1, 2, 5), (1, 3), (1,)):
         ticks = [step * 10.0**power for power in powers for step in steps]
         inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) <= MOST_TICKS:
+            return inside
+    return inside[:: ceil(len(inside) / MOST_TICKS)]
+
+
+def _ratio_ticks(low: float, high: float) -> list[float]:
+    """Round numbers above 1, and below it what is 1 over a round number."""
+    far = ceil(log10(max(high, 1 / low)))
+    for steps in ((1, 2, 5), (1,)):
+        above = [step * 10.0**power for power in range(far + 1) for step in steps]
+        inside = [tick for tick in sorted({*above, *(1 / tick for tick in above)}) if low <= tick <= high]
         if len(inside) <= MOST_TICKS:
             return inside
     return inside[:: ceil(len(inside) / MOST_TICKS)]
@@ -82,7 +98,8 @@ def chart(label: str, strips: Sequence[Strip], scale: Axis, unit: str) -> str:
         f'<div class="plot">{lines}{strip.drawn}</div><span>{escape(strip.figure)}</span></div>'
         for strip in strips
     )
-    ticks = "".join(f'<i style="left:{scale.at(tick):.2f}%">{plain(tick)}</i>' for tick in scale.ticks())
+    written = _ratio if scale.mirrored else plain
+    ticks = "".join(f'<i style="left:{scale.at(tick):.2f}%">{written(tick)}</i>' for tick in scale.ticks())
     foot = f'<div class="strip ticks"><b></b><div class="plot">{ticks}</div><span>{escape(unit)}</span></div>'
     return f'<div class="chart" role="img" aria-label="{escape(label)}">{rows}{foot}</div>'
 
@@ -90,6 +107,11 @@ def chart(label: str, strips: Sequence[Strip], scale: Axis, unit: str) -> str:
 def plain(value: float) -> str:
     """A tick's value without needless digits."""
     return f"{value / 1000:,.6g}k" if abs(value) >= 10_000 else f"{value:,.6g}"
+
+
+def _ratio(value: float) -> str:
+    """A ratio's tick, as many times slower on the left as faster on the right."""
+    return f"{plain(max(value, 1 / value))}×"
 
 
 def bar(scale: Axis, value: float, title: str, *, inner: float | None = None) -> str:
@@ -193,21 +215,31 @@ def _point(point: Point, across: Axis, up: Axis, number: int, row: int) -> str:
         f'<div class="{escape(point.kind)}" title="{escape(title)}">'
         f'<i class="interval" style="left:{x:.2f}%;bottom:{low:.2f}%;height:{high - low:.2f}%"></i>'
         f'<i class="dot" style="left:{x:.2f}%;bottom:{y:.2f}%"></i>'
-        f'<span style="left:{x:.2f}%;bottom:calc({y:.2f}% + {row + 0.9:.1f}em)">{number}</span></div>'
+        f'<span style="left:{x:.2f}%;bottom:calc({y:.2f}% + {row + 1.05:.2f}em)">{number}</span></div>'
     )
 
 
 def _rows(points: Sequence[Point], across: Axis, up: Axis) -> list[int]:
-    """For each point, by how many lines its number has to move up not to lie on another's."""
+    """For each point, by how many lines its number has to move up not to lie on another's, or on another dot."""
+    dots = {(across.at(point.x), up.at(point.y)) for point in points}
     rows: list[int] = []
     places: list[tuple[float, float]] = []
     for point in points:
         x, y = across.at(point.x), up.at(point.y)
-        while any(abs(x - other) < NUMBER_WIDTH and abs(y - height) < LINE_HEIGHT for other, height in places):
-            y += LINE_HEIGHT
-        places.append((x, y))
-        rows.append(round((y - up.at(point.y)) / LINE_HEIGHT))
+        row = 0
+        while _is_taken(x, y + row * LINE, places) or _is_on_dot(x, y + row * LINE + ABOVE_DOT, dots - {(x, y)}):
+            row += 1
+        places.append((x, y + row * LINE))
+        rows.append(row)
     return rows
+
+
+def _is_taken(x: float, y: float, places: Sequence[tuple[float, float]]) -> bool:
+    return any(abs(x - other) < NUMBER_WIDTH and abs(y - height) < LINE_HEIGHT for other, height in places)
+
+
+def _is_on_dot(x: float, y: float, dots: AbstractSet[tuple[float, float]]) -> bool:
+    return any(abs(x - other) < NUMBER_WIDTH and abs(y - height) < DOT for other, height in dots)
 
 
 def _legend(points: Sequence[Point]) -> str:

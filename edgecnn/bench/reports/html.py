@@ -1,6 +1,8 @@
 """Formats a summary as one self-contained HTML page. Pure: nothing is measured, and nothing is fetched by the page."""
 
+import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from string import Template
@@ -14,7 +16,8 @@ from edgecnn.bench.reports.html_details import about, changed_images, plane, sce
 from edgecnn.bench.reports.numbers import NOTHING, number
 
 ASSETS = Path(__file__).with_name("html_assets")
-WORDS = ("verdict", "accuracy is")  # columns of words, not figures
+WORDS = ("verdict", "accuracy is", "figure")  # columns of words, not figures
+UNBROKEN = re.compile(r"\([^()]{,40}\)|\b\w{1,16}-\w{1,16}\b|\d+ \w+ \d{4}, [\d:]+ UTC")
 
 Section = tuple[str, str, str]  # heading, what to know to read it, body
 
@@ -25,8 +28,8 @@ def to_html(summary: Summary, comparison: Comparison | None = None) -> str:
     return page.substitute(
         title=escape(f"edgecnn bench: {', '.join(_models(summary))}"),
         style=(ASSETS / "report.css").read_text(encoding="utf-8"),
-        headline=escape(headline(summary)),
-        what=escape(f"{', '.join(_models(summary))} · {summary.bench.host} · {summary.bench.started}"),
+        headline=_whole(headline(summary)),
+        what=_whole(f"{', '.join(_models(summary))} · {summary.bench.host} · {_moment(summary.bench.started)}"),
         badge=_badge(summary),
         alerts=_alerts(summary),
         sections="".join(_section(*section) for section in _sections(summary, comparison)),
@@ -51,17 +54,26 @@ def headline(summary: Summary) -> str:
     return f"{best.name} is {speedup_of(best)} faster than {_reference(summary, best)}{_accuracy_of(best)}"
 
 
+def _whole(text: str) -> str:
+    """Escaped, with intervals, names and dates each kept on one line."""
+    return UNBROKEN.sub(r'<span class="whole">\g<0></span>', escape(text))
+
+
+def _moment(started: str) -> str:
+    return datetime.fromisoformat(started).strftime("%-d %B %Y, %H:%M UTC")
+
+
 def _no_winner(rows: Sequence[Row]) -> str:
     if len(rows) > 1:
         return f"No contender is shown to be faster than {rows[0].reference}"
     if rows[0].p50_us is None:
         return f"{rows[0].name} was measured alone"
-    return f"{rows[0].name} answers in {number(rows[0].p50_us)} µs, half of the time"
+    return f"{rows[0].name} has a median latency of {number(rows[0].p50_us)} µs"
 
 
 def _reference(summary: Summary, row: Row) -> str:
     reference = next(other for other in summary.rows if other.name == row.reference)
-    return f"{reference.name}, the fastest way of TensorFlow" if reference.runtime == "tensorflow" else reference.name
+    return f"{reference.name}, TensorFlow's fastest way" if reference.runtime == "tensorflow" else reference.name
 
 
 def _accuracy_of(row: Row) -> str:
@@ -102,7 +114,7 @@ def _alerts(summary: Summary) -> str:
 
 
 def _section(heading: str, note: str, body: str) -> str:
-    lead = f'<p class="soft">{note}</p>' if note else ""
+    lead = f'<p class="soft">{note.replace(" %", "&nbsp;%")}</p>' if note else ""
     return f"<section><h2>{heading}</h2>{lead}{body}</section>"
 
 
@@ -111,25 +123,29 @@ def _sections(summary: Summary, comparison: Comparison | None) -> Iterator[Secti
     yield "Figures", "", _figures(summary)
     timed = [row for row in measured if row.p50_us is not None]
     if timed:
-        note = "Each query's time on a common scale. Long mark p50, shorter p90, shortest p99; ▴ an empty model's p50."
+        note = "How long the queries took. Marks, from the longest: p50, p90, p99; ▴ is the p50 of an empty model."
         yield "Latency", note, _latency(summary, timed)
     compared = [row for row in measured if row.speedup_low is not None]
     if compared:
         yield (
             "Speed-up",
-            "Over each model's reference, with its 95 % interval; the line is no difference.",
+            "Against each model's reference, with its 95 % interval. At the line in the middle there is no difference.",
             _ratios(compared),
         )
     scored = [row for row in timed if row.accuracy is not None]
     if scored:
-        note = "Up and to the left is better; bars are 95 % intervals, the dashed steps are the Pareto front."
+        note = "Up and to the left is better. Bars are 95 % intervals, the dashed steps are the Pareto front."
         yield "Accuracy against latency", note, plane(scored)
     yield from scenario(summary)
     if measured:
-        yield "Memory", "Over an empty Python's: light at its peak, dark when it had answered.", _memory(measured)
+        yield (
+            "Memory",
+            "More than an empty Python takes. Light is the peak, dark the steady state.",
+            _memory(measured),
+        )
         yield (
             "Start",
-            "A new process until its first answer; dark, loading the file and the first inference.",
+            "From a new process to its first answer. Dark is loading the file and the first inference.",
             _start(measured),
         )
         yield "File size", "", _sizes(measured)
@@ -140,8 +156,13 @@ def _sections(summary: Summary, comparison: Comparison | None) -> Iterator[Secti
 
 
 def table(headings: Sequence[str], body: Sequence[str]) -> str:
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in headings)
+    head = "".join(_heading(title) for title in headings)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+
+
+def _heading(title: str) -> str:
+    words = ' class="words"' if title in WORDS else ""
+    return f'<th scope="col"{words}>{escape(title)}</th>'
 
 
 def _figures(summary: Summary) -> str:
@@ -188,7 +209,7 @@ def _latency(summary: Summary, rows: Sequence[Row]) -> str:
 
 def _ratios(rows: Sequence[Row]) -> str:
     ends = [value for row in rows for value in (row.speedup_low, row.speedup_high) if value]
-    scale = axis([*ends, 1.0], log=True)
+    scale = axis([*ends, 1.0], log=True, mirrored=True)
     strips = []
     for row in rows:
         assert row.speedup is not None
@@ -199,7 +220,7 @@ def _ratios(rows: Sequence[Row]) -> str:
         strips.append(
             Strip(row.name, row.runtime, drawn + mark(scale, row.speedup, "dot", said), speedup_of(row) or "")
         )
-    return chart("Speed-up over the reference by contender", strips, scale, "times")
+    return chart("Speed-up over the reference by contender", strips, scale, "← slower, faster →")
 
 
 def _bars(rows: Sequence[tuple[Row, float, float | None, str]], label: str, unit: str) -> str:

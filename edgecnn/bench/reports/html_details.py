@@ -11,9 +11,9 @@ from edgecnn.host.watch import Reading
 
 TERMS = {
     "p50, p90, p99": "half, 90 % and 99 % of the queries took no longer; p90 is MLPerf's headline of SingleStream.",
-    "floor": "p50 of an empty model in the same runtime: no network gets below it.",
-    "speed-up": "the reference's median time over the contender's, as the geometric mean over rounds.",
-    "verdict": "follows from the interval of the speed-up; where it holds 1, no difference is shown.",
+    "floor": "p50 of an empty model in the same runtime, below which no network gets.",
+    "speed-up": "the reference's median time divided by the contender's, as the geometric mean of all rounds.",
+    "verdict": "follows from the interval of the speed-up; where the interval includes 1, no difference is shown.",
     "agrees": "the share of images given the label that the reference gives.",
     "McNemar p": "how likely two equally accurate models differ so unevenly on the images that just one gets wrong.",
     "init, first, cold start": "file to ready session; the first inference; a new process until its first answer.",
@@ -37,7 +37,7 @@ def scenario(summary: Summary) -> Iterator[tuple[str, str, str]]:
         scale = axis([found.throughput_ips for row in offline for found in row.batches], log=True)
         strips = [Strip(row.name, row.runtime, _batches(row, scale), f"{row.throughput_ips:,.0f}") for row in offline]
         body = chart("Throughput by batch size and contender", strips, scale, "images/s")
-        yield "Throughput", "One dot a batch size; the best is written.", body + _tables(summary)
+        yield "Throughput", "Each dot is a batch size; the figure is of the best one.", body + _tables(summary)
     elif any(row.rates for row in summary.rows):
         yield "Arrivals", "Latency at the rates that were tried, from arrival to answer.", _tables(summary)
 
@@ -105,7 +105,7 @@ def _figure(data: Data, answers: dict[str, tuple[int, ...]], number: int) -> str
     alt = f"test image {picture.index}, a {data.labels[truth]}"
     return (
         f'<figure><img alt="{escape(alt)}" src="data:image/png;base64,{picture.png}">'
-        f"<figcaption>no. {picture.index}, is <b>{escape(data.labels[truth])}</b>{lines}</figcaption></figure>"
+        f"<figcaption>image {picture.index} shows <b>{escape(data.labels[truth])}</b>{lines}</figcaption></figure>"
     )
 
 
