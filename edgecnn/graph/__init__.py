@@ -1,1 +1,1 @@
-"""[onnx] Everything that reads or edits an ONNX graph."""
+"""[onnx] Reads and edits ONNX graphs. No other package does."""

@@ -1,4 +1,4 @@
-"""[onnx] Makes a converted graph clean: elimination and fusion patterns, to a fixpoint."""
+"""[onnx] Cleans a converted graph: applies elimination and fusion patterns until none of them changes anything."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from edgecnn.graph.fusion.convolutions import affine_into_conv, nhwc_input_into_
 from edgecnn.graph.fusion.products import bias_to_gemm, matmul_to_gemm, transposed_flatten_to_gemm
 from edgecnn.graph.graph import BATCH, Graph, onnx_module, use_oldest_format
 
-# More rounds than any chain of patterns takes: running out of them would be a pair of patterns undoing each other.
+# More rounds than any graph needs. If they run out, two patterns undo each other.
 MOST_ROUNDS = 1000
 
 Pattern = Callable[[Graph], bool]
@@ -31,7 +31,7 @@ PATTERNS: tuple[Pattern, ...] = (
 
 
 def clean(model: Any, input_name: str, output_name: str) -> None:
-    """Rewrite a converted model in place to a fixpoint of PATTERNS, and name its tensors."""
+    """Apply PATTERNS to a converted ModelProto, in place, until none changes anything; then name its tensors."""
     graph = Graph(model)
     for _ in range(MOST_ROUNDS):
         graph.drop_dead()
@@ -44,9 +44,10 @@ def clean(model: Any, input_name: str, output_name: str) -> None:
 
 
 def finish(model: Any, classes: int, opset: int) -> None:
-    """Give a clean model the interface of a classifier, in the oldest format that holds it, and check it.
+    """Give a clean ModelProto the input and output of a classifier, set the oldest IR version that works, and check it.
 
-    What a converter leaves of itself goes: its name, and numbers that count what it converted before.
+    The batch dimension stays open; the output becomes [batch, classes]. The converter's traces are removed: its name,
+    and numbers that depend on what it converted before. Raises onnx.checker.ValidationError for an invalid model.
     """
     for value in (*model.graph.input, *model.graph.output):
         _name_open_dimensions(value)

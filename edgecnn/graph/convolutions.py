@@ -1,4 +1,4 @@
-"""[onnx] The convolutions of a float32 file, judged as int8 would run them: before it is quantized."""
+"""[onnx] Predicts, before a float32 file is quantized, how fast its convolutions will run in int8."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from edgecnn.graph.graph import Graph, attributes, onnx_module
 
 
 def judged_convolutions(path: Path) -> tuple[Judged, ...]:
-    """Judge each convolution as static int8 with symmetric weights, which is how edgecnn quantizes.
+    """Judge each convolution as if it were static int8 with symmetric weights, as edgecnn quantizes it.
 
     Raises MissingDependencyError without onnx.
     """
@@ -18,7 +18,7 @@ def judged_convolutions(path: Path) -> tuple[Judged, ...]:
 
 
 def _convolutions(graph: Graph) -> Iterator[Convolution]:
-    """Those whose weights the file stores."""
+    """The convolutions whose weights are stored in the file."""
     dims = {tensor.name: tuple(tensor.dims) for tensor in graph.proto.initializer}
     for node in graph.nodes:
         if node.op_type != "Conv" or node.input[1] not in dims:
@@ -37,6 +37,6 @@ def _convolutions(graph: Graph) -> Iterator[Convolution]:
 
 
 def is_plain(values: dict[str, Any]) -> bool:
-    """Whether a convolution of these attributes has a stride of 1 and no padding."""
+    """Whether a convolution with these attributes has a stride of 1 and no padding."""
     padded = any(values.get("pads", ())) or values.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
     return not padded and set(values.get("strides", ())) <= {1}

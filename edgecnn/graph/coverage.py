@@ -1,4 +1,4 @@
-"""[onnx] What of a model really runs in int8, once onnxruntime has optimized it for this machine."""
+"""[onnx] Which parts of a model run in int8 after onnxruntime has optimized it for this machine."""
 
 import platform
 import re
@@ -21,7 +21,7 @@ Precision = Literal["int8", "float16", "float32", "conversion", "data", "other"]
 
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 CONVERSIONS = (*QUANTIZERS, "Cast")
-# What moves values and computes none; ReorderInput and ReorderOutput are onnxruntime's change of layout.
+# Operators that move values and compute nothing. onnxruntime inserts ReorderInput and ReorderOutput to change layouts.
 MOVES = {
     *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Concat", "Split", "Slice", "Gather"),
     *("Pad", "Expand", "Shape", "DepthToSpace", "SpaceToDepth", "ReorderInput", "ReorderOutput"),
@@ -30,16 +30,16 @@ INT8_OPERATORS = ("QLinear", "QGemm", "ConvInteger", "MatMulInteger", "DynamicQu
 TYPED: dict[str, Precision] = {"uint8": "int8", "int8": "int8", "float16": "float16", "float": "float32"}
 FAMILIES = {"Conv": "convolution", "Gemm": "product", "MatMul": "product"}
 WEIGHTS_AT = {"QLinearConv": 3, "ConvInteger": 1}
-# What onnxruntime puts around the names of nodes that it rewrites.
+# The prefix and suffixes that onnxruntime adds to the names of the nodes it rewrites.
 REWRITTEN = re.compile(r"^InsertedPrecisionFreeCast_|(_token_\d+|_nchwc)+$")
 
 
 @dataclass(frozen=True)
 class NodeCoverage:
-    """One node of the optimized graph, and what it computes with.
+    """One node of the optimized graph, and the precision it computes in.
 
-    A "conversion" changes the type of values, "data" moves them; "other" are the types of sizes and positions. `macs`
-    are its multiply-accumulates for one image: 0 for what multiplies by no weights, None where it is not known.
+    "conversion" changes the type of values; "data" moves values; "other" works on sizes and positions. `macs` are the
+    node's multiply-accumulates for one image: 0 for a node without weights, None if the number is not known.
     """
 
     name: str
@@ -50,9 +50,10 @@ class NodeCoverage:
 
 @dataclass(frozen=True)
 class Leftover:
-    """A node that quantizes or dequantizes at run time, and the computing nodes that it stands between.
+    """A node that quantizes or dequantizes at run time, and the names of the computing nodes before and after it.
 
-    The ends of the model are "input" and "output"; `after` is "weights" where it dequantizes what the file stores.
+    `after` is "input" at the start of the model, and "weights" if the node dequantizes stored weights. `before` holds
+    "output" at the end of the model.
     """
 
     name: str
@@ -63,10 +64,10 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Coverage:
-    """A model as `onnxruntime`, a version, runs it on this `machine`, an architecture as Python names it.
+    """How a version of `onnxruntime` runs a model on this `machine` (the architecture as `platform.machine` names it).
 
-    `int8_macs` is the share of multiply-accumulates that run in int8, 0 to 1, or None where it is not known.
-    `convolutions` are those that run in int8, with what each processor makes of them.
+    `int8_macs` is the share of multiply-accumulates that run in int8, 0 to 1, or None if it is not known.
+    `convolutions` are the int8 convolutions, each with a verdict for every architecture.
     """
 
     onnxruntime: str
@@ -78,9 +79,9 @@ class Coverage:
 
 
 def coverage(path: Path) -> Coverage:
-    """Optimize the model for this machine as a session does, and read the result.
+    """Optimize the model for this machine as an onnxruntime session does, and report what runs in int8.
 
-    Raises ModelError, and MissingDependencyError without onnx.
+    Raises ModelError for a file that onnxruntime cannot open, and MissingDependencyError without onnx.
     """
     onnx = onnx_module()
     with tempfile.TemporaryDirectory() as folder:
@@ -100,7 +101,7 @@ def coverage(path: Path) -> Coverage:
 
 
 def _nodes(graph: Graph, types: dict[str, str], macs: list[int | None]) -> Iterator[NodeCoverage]:
-    """Each node, with the next of `macs` for those with weights."""
+    """Each node of the graph. `macs` are those of the nodes with weights, in the order of the graph."""
     remaining = iter(macs)
     for node in graph.nodes:
         counted = next(remaining, None) if _family(node) else 0
@@ -118,10 +119,11 @@ def _precision(node: Any, types: dict[str, str]) -> Precision:
 
 
 def _macs(original: Graph, optimized: Graph) -> list[int | None]:
-    """The multiply-accumulates of the optimized graph's weighted nodes, in their order.
+    """The multiply-accumulates of the optimized graph's nodes with weights, in the order of the graph.
 
-    Optimized operators have no public shape inference. What onnxruntime fuses keeps its weights, so that the nodes with
-    weights are those of the original, and in their order; where they are not, the numbers are not known.
+    They are taken from the original graph, because ONNX cannot infer the shapes of onnxruntime's own operators. Fusing
+    keeps weights, so the optimized graph has the same nodes with weights in the same order. If it does not, the numbers
+    are not known and every one is None.
     """
     counted = [(_family(node), macs) for node, macs in weighted(original)]
     families = [family for family in map(_family, optimized.nodes) if family]
@@ -130,7 +132,7 @@ def _macs(original: Graph, optimized: Graph) -> list[int | None]:
 
 
 def _family(node: Any) -> str:
-    """What a node with weights is, whatever its operator is called; "" for others."""
+    """The kind of a node with weights, "convolution" or "product", for every variant of the operator; "" for others."""
     return next((family for word, family in FAMILIES.items() if word in node.op_type), "")
 
 
@@ -150,7 +152,7 @@ def _leftovers(graph: Graph) -> Iterator[Leftover]:
 
 
 def _maker(graph: Graph, name: str) -> str:
-    """Who computes a tensor."""
+    """The name of the node that computes a tensor, ignoring nodes that only move values; or "weights" or "input"."""
     node = graph.producer(name)
     if node is None:
         return "weights" if any(tensor.name == name for tensor in graph.proto.initializer) else "input"
@@ -158,7 +160,7 @@ def _maker(graph: Graph, name: str) -> str:
 
 
 def _readers(graph: Graph, name: str) -> Iterator[str]:
-    """Who computes with a tensor."""
+    """The names of the nodes that compute with a tensor, ignoring nodes that only move values; or "output"."""
     for node in graph.consumers(name):
         if node.op_type in MOVES:
             yield from (reader for result in node.output for reader in _readers(graph, result))
@@ -169,7 +171,7 @@ def _readers(graph: Graph, name: str) -> Iterator[str]:
 
 
 def _convolutions(graph: Graph, types: dict[str, str], rewritten: bool) -> Iterator[Convolution]:
-    """The int8 convolutions whose weights the file stores."""
+    """The int8 convolutions whose weights are stored in the file."""
     dims = {tensor.name: tuple(tensor.dims) for tensor in graph.proto.initializer}
     for node in graph.nodes:
         if node.op_type in WEIGHTS_AT and node.input[WEIGHTS_AT[node.op_type]] in dims:
@@ -190,7 +192,10 @@ def _convolutions(graph: Graph, types: dict[str, str], rewritten: bool) -> Itera
 
 
 def _is_rewritten(original: Graph) -> bool:
-    """Whether onnxruntime makes the int8 convolutions itself, with the activations that the processor wants."""
+    """Whether onnxruntime creates the int8 convolutions itself, with the activation type that suits the processor.
+
+    It does so for files in QDQ form, which hold no QLinearConv.
+    """
     return all(node.op_type != "QLinearConv" for node in original.nodes)
 
 
@@ -203,5 +208,5 @@ def _form(graph: Graph, node: Any, types: dict[str, str]) -> Form:
 
 
 def _name(node: Any) -> str:
-    """A node's name without what onnxruntime puts around it, or its first result's where it has none."""
+    """A node's name without onnxruntime's additions. A node without a name is called by its first result."""
     return REWRITTEN.sub("", node.name or node.output[0])

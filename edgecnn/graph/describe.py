@@ -1,4 +1,4 @@
-"""[onnx] What a graph is made of: operators, parameters, multiply-accumulates."""
+"""[onnx] Counts the operators, parameters and multiply-accumulates of a graph."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ from edgecnn.graph.graph import Graph, attributes
 from edgecnn.runtime.metadata import GraphSummary
 
 WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QGemm")
-# Which inputs of an integer operator are images, weights and biases; the others are scales and zero points.
+# The inputs of integer operators that are images, weights and biases. The other inputs are scales and zero points.
 VALUES = {
     "ConvInteger": (0, 1),
     "MatMulInteger": (0, 1),
@@ -17,13 +17,13 @@ VALUES = {
     "QLinearMatMul": (0, 3),
     "QGemm": (0, 3, 6),
 }
-PASSING = ("DequantizeLinear", "Cast", "Reshape")  # between a stored value and who reads it
-NO_READERS = ("QuantizeLinear", *PASSING, "Clip", "Squeeze", "Pad", "ReduceMean")
-INT64 = 7  # of positions and sizes, never of weights
+PASSING = ("DequantizeLinear", "Cast", "Reshape")  # may stand between a stored value and the node that reads it
+NO_READERS = ("QuantizeLinear", *PASSING, "Clip", "Squeeze", "Pad", "ReduceMean")  # their constants are not parameters
+INT64 = 7  # TensorProto.DataType: of positions and sizes, never of weights
 
 
 def describe(model: Any) -> GraphSummary:
-    """Describe a ModelProto."""
+    """Summarize a ModelProto: opset, IR version, operators, parameters and multiply-accumulates for one image."""
     graph = Graph(model)
     return GraphSummary(
         opset=next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0),
@@ -35,7 +35,7 @@ def describe(model: Any) -> GraphSummary:
 
 
 def _parameters(graph: Graph) -> int:
-    """Values of weights and biases: what Conv and Gemm read, through DequantizeLinear where quantized."""
+    """The number of weights and biases: of the constants that nodes read, directly or through a DequantizeLinear."""
     counted: dict[str, int] = {}
     for node in graph.nodes:
         if node.op_type in NO_READERS or _multiplies_scales(graph, node):
@@ -48,18 +48,18 @@ def _parameters(graph: Graph) -> int:
 
 
 def _values(node: Any) -> list[str]:
-    """The inputs of a node without scales and zero points."""
+    """The names of a node's inputs, without scales and zero points."""
     return [name for at, name in enumerate(node.input) if at in VALUES.get(node.op_type, range(len(node.input)))]
 
 
 def _multiplies_scales(graph: Graph, node: Any) -> bool:
-    """Dynamic quantization computes an activation's scale and multiplies it by the weights', which is stored."""
+    """Whether a node multiplies two scales: dynamic quantization computes the activation's and stores the weight's."""
     makers = map(graph.producer, node.input)
     return node.op_type == "Mul" and any(maker and maker.op_type == "DynamicQuantizeLinear" for maker in makers)
 
 
 def _stored(graph: Graph, name: str) -> Any | None:
-    """The initializer that a node reads as `name`, directly, dequantized or reshaped."""
+    """The initializer that a node reads as `name`, directly or after a DequantizeLinear, Cast or Reshape; or None."""
     maker = graph.producer(name)
     if maker is not None and maker.op_type in PASSING:
         name = maker.input[0]
@@ -72,9 +72,9 @@ def _macs(graph: Graph) -> int | None:
 
 
 def weighted(graph: Graph) -> Iterator[tuple[Any, int | None]]:
-    """Each convolution and matrix product with its multiply-accumulates for one image, None where shapes are open.
+    """Each convolution and matrix product, with its multiply-accumulates for one image (None if a shape is open).
 
-    They are its outputs × the values summed for each.
+    They are the number of output values times the number of products that are summed for each.
     """
     shapes = graph.shapes(1)
     for node in graph.nodes:
@@ -86,7 +86,7 @@ def weighted(graph: Graph) -> Iterator[tuple[Any, int | None]]:
 
 
 def _summed(node: Any, weights: tuple[int | None, ...]) -> int:
-    """How many products make one output."""
+    """How many products are summed for one output value."""
     sizes = [int(size or 0) for size in weights]
     if "Conv" in node.op_type:
         return math.prod(sizes[1:])

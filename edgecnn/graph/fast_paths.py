@@ -1,9 +1,10 @@
-"""Which int8 convolutions onnxruntime runs without im2col, by processor, and which channel counts would.
+"""Tells which int8 convolutions onnxruntime runs without im2col on each processor, and which channel counts allow it.
 
-The rules are those of onnxruntime's QLinearConv (core/providers/cpu/quantization/qlinearconv.cc) and of
+The rules come from onnxruntime's QLinearConv (core/providers/cpu/quantization/qlinearconv.cc) and from
 MlasConvSymPackWSize with its dispatch tables (core/mlas/lib/convsym.cpp, platform.cpp) in
-https://github.com/microsoft/onnxruntime. On ARM64 they leave few input channels to im2col, which measured faster there
-(pull request 9772): to miss the fast path is no fault, and to reach it with more channels is more work.
+https://github.com/microsoft/onnxruntime. On ARM64, onnxruntime uses im2col for few input channels, because it measured
+that to be faster (pull request 9772). So a convolution that misses the fast path is not at fault, and adding channels
+to reach it also adds work.
 """
 
 import math
@@ -19,17 +20,18 @@ Route = Literal["MlasConvSym", "MlasConvSymDepthwise", "matrix product", "MlasCo
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 FORMS = {
     "asymmetric": "its weights are not int8 with a zero point of 0",
-    "dynamic": "dynamic quantization has no fast path; static has",
+    "dynamic": "dynamic quantization has no fast path, static quantization has one",
 }
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution as the rules see it: channels in and out of all groups together, kernel sizes in pixels.
+    """The properties of a convolution that the rules depend on.
 
-    `plain` has a stride of 1 and no padding. `form` tells int8 weights with a zero point of 0 (symmetric) from others,
-    and from those whose activations are quantized as they come. `activations` is int8 only where the file itself holds
-    QLinearConv: QuantizeLinear and DequantizeLinear around a Conv suit either processor.
+    `inputs` and `outputs` are channels, counted over all groups; `kernel` is in pixels. `plain` means a stride of 1 and
+    no padding. `form` is "symmetric" for int8 weights with a zero point of 0, "asymmetric" for other weights, and
+    "dynamic" if activations are quantized at run time. `activations` is int8 only if the file itself holds a
+    QLinearConv: from a Conv between DequantizeLinear and QuantizeLinear onnxruntime makes what the processor needs.
     """
 
     name: str
@@ -57,9 +59,10 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How one processor runs it. `reasons` is empty where it is fast.
+    """How one architecture runs a convolution. `reasons` tells why it is not fast, and is empty if it is.
 
-    `inputs` and `outputs` are the nearest channel counts, not below its own, that are fast; None where none is.
+    `inputs` and `outputs` are the smallest channel counts, not below the convolution's own, that are fast. They are
+    None if no channel count is.
     """
 
     architecture: Architecture
@@ -72,19 +75,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judged:
-    """A convolution and its verdicts, one an architecture."""
+    """A convolution and its verdicts, one for each architecture."""
 
     convolution: Convolution
     verdicts: tuple[Verdict, ...]
 
     def on(self, architecture: str) -> "Judged":
-        """The same with that architecture's verdict alone, or with none for one that the rules do not know."""
+        """A copy that holds this architecture's verdict only; no verdict if the rules do not cover the architecture."""
         return Judged(self.convolution, tuple(item for item in self.verdicts if item.architecture == architecture))
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """What MlasConvSymPackWSize asks on one kind of CPU: counts of at least `least_…` that are multiples of `…_of`."""
+    """What MlasConvSymPackWSize requires on one kind of CPU: counts of at least `least_…`, in multiples of `…_of`."""
 
     architecture: Architecture
     cpu: str
@@ -104,14 +107,14 @@ _RULES = (  # x86-64 without AVX2 has no fast path at all
 
 
 def judge(convolution: Convolution) -> Judged:
-    """Whether int8 is fast on each architecture, on all its CPUs that the rules know."""
+    """Judge a convolution on each architecture. It is fast if it is fast on every CPU that the rules cover."""
     return Judged(convolution, tuple(_verdict(convolution, architecture) for architecture in ARCHITECTURES))
 
 
 def explain(judged: Judged) -> list[str]:
-    """A line for each architecture on which it misses the fast path: why, and which channel counts would reach it."""
+    """A line for each architecture on which a convolution misses the fast path: why, and which channels would help."""
     return [
-        f"{judged.convolution} misses it on {verdict.architecture} ({verdict.path}): "
+        f"{judged.convolution} misses the fast path on {verdict.architecture} ({verdict.path}): "
         f"{'; '.join(verdict.reasons)}; {_reach(verdict)}"
         for verdict in judged.verdicts
         if not verdict.fast
@@ -120,8 +123,8 @@ def explain(judged: Judged) -> list[str]:
 
 def _reach(verdict: Verdict) -> str:
     if verdict.inputs is None or verdict.outputs is None:
-        return "no channel count changes that"
-    return f"{verdict.inputs} → {verdict.outputs} would reach it"
+        return "no number of channels changes that"
+    return f"{verdict.inputs} → {verdict.outputs} channels would reach it"
 
 
 def _verdict(convolution: Convolution, architecture: Architecture) -> Verdict:
@@ -144,24 +147,24 @@ def _slow_path(convolution: Convolution) -> Route:
 
 
 def _barred(convolution: Convolution, architecture: Architecture) -> tuple[str, ...]:
-    """What no channel count mends."""
+    """The reasons that no number of channels can remove; empty if there are none."""
     if convolution.form != "symmetric":
         return (FORMS[convolution.form],)
     if convolution.activations == "int8" and architecture == "x86-64":
-        return ("int8 activations have no fast path; uint8 have",)
+        return ("S8S8 has no fast path, U8S8 has one",)
     grouped = convolution.group > 1 and not convolution.depthwise
-    return ("groups of more than one channel have no fast path",) if grouped else ()
+    return ("groups of several channels have no fast path",) if grouped else ()
 
 
 def _pointwise(convolution: Convolution, architecture: Architecture) -> Verdict:
-    """ARM64 multiplies the image's own memory by the weights, which takes no im2col where each pixel is read once."""
+    """ARM64 multiplies the image in memory by the weights. That needs no im2col if each pixel is read exactly once."""
     if convolution.plain:
         return Verdict(architecture, True, "matrix product", (), convolution.inputs, convolution.outputs)
     return Verdict(architecture, False, "im2col", ("a 1×1 kernel with a stride or padding",), None, None)
 
 
 def _reasons(convolution: Convolution, rules: list[_Rule]) -> tuple[str, ...]:
-    """What is missing, with the CPUs that ask for it where others do not."""
+    """What the convolution lacks. A reason names the CPUs it is true for, if it is not true for all of them."""
     asked: dict[str, list[str]] = {}
     for rule in rules:
         for text in _missing(convolution, rule):
@@ -183,11 +186,11 @@ def _short(channels: int, least: int, multiple: int, what: str) -> Iterator[str]
     if channels < least:
         yield f"{counted}, fewer than {least}"
     elif channels % multiple:
-        yield f"{counted}, no multiple of {multiple}"
+        yield f"{counted}, not a multiple of {multiple}"
 
 
 def _nearest(convolution: Convolution, rules: list[_Rule]) -> tuple[int, int]:
-    """The next channel counts that every rule takes."""
+    """The smallest channel counts, not below the convolution's own, that satisfy every rule."""
     if convolution.depthwise and convolution.group > 1:
         groups = _next(convolution.group, 1, [rule.groups_of for rule in rules])
         return groups, groups

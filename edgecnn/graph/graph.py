@@ -1,4 +1,4 @@
-"""[onnx] An ONNX graph that can be asked and changed: constants, producers, consumers, shapes, names."""
+"""[onnx] Graph: queries and edits one ONNX graph (constants, producers, consumers, shapes, names)."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ RESHAPES = ("Reshape", "Flatten", "Unsqueeze", "Squeeze")
 
 
 def onnx_module() -> Any:
-    """The onnx package. Raises MissingDependencyError."""
+    """The onnx package. Raises MissingDependencyError if it is not installed."""
     try:
         import onnx
         import onnx.checker
@@ -28,12 +28,12 @@ def onnx_module() -> Any:
 
 
 def use_oldest_format(model: Any) -> None:
-    """Set the oldest IR version that holds the model's opset, so that the onnxruntime on the device opens it."""
+    """Set the oldest IR version that allows the model's opset, so that an older onnxruntime on a device can open it."""
     model.ir_version = onnx_module().helper.find_min_ir_version_for(model.opset_import)
 
 
 def metadata(model: Any) -> dict[str, str]:
-    """A ModelProto's metadata_props."""
+    """The metadata_props of a ModelProto as a dict."""
     return {item.key: item.value for item in model.metadata_props}
 
 
@@ -43,7 +43,7 @@ def attributes(node: Any) -> dict[str, Any]:
 
 
 class Graph:
-    """A view on one ModelProto, which it changes in place."""
+    """Queries one ModelProto and edits it in place."""
 
     def __init__(self, model: Any) -> None:
         self.onnx = onnx_module()
@@ -64,18 +64,21 @@ class Graph:
         return None
 
     def scalar(self, name: str) -> float | None:
-        """The value of a constant that holds one number and cannot widen what it is combined with, or None."""
+        """The value of a constant with one number and at most one dimension, or None.
+
+        A constant with more dimensions could change the shape of what it is combined with.
+        """
         value = self.constant(name)
         return float(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.ndim <= 1 else None
 
     def add_constant(self, value: Array) -> str:
-        """A new constant; its name is made readable by `rename`."""
+        """Add a constant and return its name, which `rename` later replaces by a readable one."""
         name = self._new_name("constant")
         self.proto.initializer.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
     def _new_name(self, kind: str) -> str:
-        """One that no tensor and no node has: an earlier Graph may have named some of this model's."""
+        """A name that no tensor and no node has yet. An earlier Graph may have added some to the same model."""
         values = [*self.proto.initializer, *self.proto.input, *self.proto.node]
         taken = {value.name for value in values} | {name for node in self.proto.node for name in node.output}
         while True:
@@ -84,29 +87,30 @@ class Graph:
                 return name
 
     def producer(self, name: str) -> Any | None:
-        """The node that computes `name`, or None for inputs and constants."""
+        """The node that computes the tensor `name`, or None for inputs and constants."""
         return next((node for node in self.proto.node if name in node.output), None)
 
     def consumers(self, name: str) -> list[Any]:
+        """The nodes that read the tensor `name`."""
         return [node for node in self.proto.node if name in node.input]
 
     def is_output(self, name: str) -> bool:
         return any(output.name == name for output in self.proto.output)
 
     def only_consumer(self, node: Any) -> Any | None:
-        """The one node that uses this node's result, or None if it has more uses or is a graph output."""
+        """The only node that reads this node's result, or None if there are several or if it is a graph output."""
         users = self.consumers(node.output[0])
         return users[0] if len(users) == 1 and not self.is_output(node.output[0]) else None
 
     def replace(self, old: Any, op: str, inputs: list[str], **values: Any) -> None:
-        """Put a node of type `op` in the place of `old`, with the same result."""
+        """Replace `old` by a node of type `op` whose result has the same name."""
         node = self.onnx.helper.make_node(op, inputs, list(old.output), name=old.name, **values)
         position = next(at for at, item in enumerate(self.proto.node) if item is old or item == old)
         self.proto.node.remove(old)
         self.proto.node.insert(position, node)
 
     def insert_before(self, node: Any, op: str, inputs: list[str], **values: Any) -> str:
-        """Put a new node of type `op` before `node`; returns its result's name."""
+        """Insert a node of type `op` before `node`, and return the name of its result."""
         made = self.onnx.helper.make_node(op, inputs, [self._new_name(op.lower())], **values)
         made.name = made.output[0]
         position = next(at for at, item in enumerate(self.proto.node) if item is node or item == node)
@@ -114,12 +118,12 @@ class Graph:
         return str(made.output[0])
 
     def bypass(self, node: Any, source: str) -> None:
-        """Remove a node whose result is `source` itself, keeping a graph output's name."""
+        """Remove a node whose result equals the tensor `source`. A graph output keeps its name."""
         result = node.output[0]
         self.proto.node.remove(node)
         if self.is_output(result):
             maker = self.producer(source)
-            assert maker is not None, "a graph output that is a graph input"
+            assert maker is not None, "a graph input would become a graph output"
             self._rewire(source, result)
             maker.output[list(maker.output).index(source)] = result
         else:
@@ -132,7 +136,7 @@ class Graph:
                     node.input[at] = new
 
     def shapes(self, batch: int) -> dict[str, tuple[int | None, ...]]:
-        """Every tensor's shape when the input's first dimension is `batch`; None for a dimension that stays unknown."""
+        """The shape of every tensor for a batch size of `batch`. A dimension that stays unknown is None."""
         copy = type(self.model)()
         copy.CopyFrom(self.model)
         stored = {tensor.name for tensor in copy.graph.initializer}  # old exporters list the weights as inputs too
@@ -149,7 +153,7 @@ class Graph:
         return shapes | {tensor.name: tuple(tensor.dims) for tensor in self.proto.initializer}
 
     def computed(self, name: str, batch: int) -> Array | None:
-        """The value of a tensor that follows from constants and tensors' shapes when the batch is `batch`, or None."""
+        """The value of a tensor for a batch size of `batch`; None if it depends on more than constants and shapes."""
         shapes, needed = self.shapes(batch), {name}
         nodes: list[Any] = []
         values = {tensor.name: tensor for tensor in self.proto.initializer}
@@ -170,7 +174,7 @@ class Graph:
         return self._run(nodes, [values[item] for item in needed], name) if needed <= set(values) else None
 
     def _run(self, nodes: list[Any], constants: list[Any], name: str) -> Array | None:
-        """What nodes that need no input return, or None where onnx's reference cannot run them."""
+        """The value that nodes without inputs compute, or None if onnx's reference evaluator cannot run them."""
         from onnx.reference import ReferenceEvaluator
 
         helper = self.onnx.helper
@@ -178,14 +182,14 @@ class Graph:
         model = helper.make_model(made, opset_imports=self.model.opset_import, ir_version=self.model.ir_version)
         try:
             [value] = ReferenceEvaluator(model).run(None, {})
-        except Exception:  # it raises whatever numpy does; what is not known stays computed
+        except Exception:  # numpy's exceptions of any type; the tensor then stays computed
             return None
         return np.asarray(value)
 
     def sort(self) -> None:
-        """Put nodes and constants into an order that follows from the graph alone: as the output needs them.
+        """Sort nodes and constants in the order in which the output needs them.
 
-        A converter's own order may change from run to run.
+        The order then depends on the graph only. A converter's order can differ from run to run.
         """
         placed: list[Any] = []
         makers = {name: node for node in self.proto.node for name in node.output}
@@ -207,7 +211,7 @@ class Graph:
         _replace_items(self.proto.initializer, constants)
 
     def drop_dead(self) -> None:
-        """Remove what no output needs: nodes, constants, and shapes recorded by the converter."""
+        """Remove the nodes and constants that no output needs, and the shapes that a converter recorded."""
         needed = {output.name for output in self.proto.output}
         for node in reversed(self.nodes):  # ONNX keeps nodes in topological order
             if needed.intersection(node.output):
@@ -220,7 +224,7 @@ class Graph:
         del self.proto.value_info[:]
 
     def rename(self, input_name: str, output_name: str) -> None:
-        """Give every node and tensor a short name by its place: conv1, conv1_weight, conv1_bias, relu1, …"""
+        """Give every node and tensor a short name by its position: conv1, conv1_weight, conv1_bias, relu1, …"""
         names = {self.proto.input[0].name: input_name, self.proto.output[0].name: output_name}
         ends = (input_name, output_name)
         counts: dict[str, int] = {}
@@ -229,12 +233,12 @@ class Graph:
             counts[kind] = counts.get(kind, 0) + 1
             node.name = f"{kind}{counts[kind]}"
             for at, name in enumerate(node.output):
-                if name:  # of a result that is left out there is none, as of an input that is
+                if name:  # an omitted optional result or input has an empty name
                     names.setdefault(name, _unlike(ends, f"{node.name}_{at}" if at else node.name))
             for at, name in enumerate(node.input):
                 if self.constant(name) is not None:
                     names.setdefault(name, _unlike(ends, f"{node.name}_{_role(node, at)}"))
-        for node in self.proto.node:  # all at once, so that no new name can meet an old one
+        for node in self.proto.node:  # after all names are chosen, so that no new name meets an old one
             node.input[:] = [names.get(name, name) for name in node.input]
             node.output[:] = [names.get(name, name) for name in node.output]
         for value in [*self.proto.initializer, *self.proto.input, *self.proto.output]:
@@ -242,17 +246,19 @@ class Graph:
 
 
 def _replace_items(field: Any, items: list[Any]) -> None:
-    """The same messages of a protobuf field in another order."""
+    """Replace the messages of a protobuf field by copies of `items`."""
     copies = [type(item).FromString(item.SerializeToString()) for item in items]
     del field[:]
     field.extend(copies)
 
 
 def _unlike(taken: tuple[str, ...], name: str) -> str:
+    """`name`, changed if it is taken."""
     return f"{name}_" if name in taken else name
 
 
 def _role(node: Any, at: int) -> str:
+    """What a node uses its input number `at` for, such as "weight"."""
     roles = {
         "Conv": ("input", "weight", "bias"),
         "Gemm": ("input", "weight", "bias"),

@@ -1,8 +1,9 @@
-"""[onnx] Exact rewritings of a float32 graph that int8 kernels like better; in float32 they would only cost time.
+"""[onnx] Rewrites a float32 graph, without changing its results, into layouts that int8 kernels run faster.
 
-Each takes a ModelProto and returns another one that computes the same, or None where the graph has no such place.
-onnxruntime's int8 kernels work channels-last and convert an ONNX graph, which is channels-first, by Transposes at its
-ends. Writing those Transposes out where they cancel leaves none.
+Each rewriting takes a ModelProto and returns a new one that computes the same, or None if it does not apply to the
+graph. An ONNX graph is channels-first, while onnxruntime's int8 kernels are channels-last, so onnxruntime adds
+Transposes at both ends. The rewritings add the opposite Transposes to the graph, so that the two cancel. In float32,
+where nothing cancels them, they only cost time.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ Rewriting = Callable[[Any], Any | None]
 
 
 def channels_last(model: Any) -> Any | None:
-    """Read the image, and flatten the last feature map, channels-last: no Transpose is left at either end."""
+    """Read the image and flatten the last feature map channels-last, so that int8 needs no Transpose at either end."""
     copy = _copy(model)
     graph = Graph(copy)
     stem = find_stem(graph)
@@ -30,12 +31,12 @@ def channels_last(model: Any) -> Any | None:
 
 
 def space_to_depth_columns(model: Any) -> Any | None:
-    """Four neighboring columns become channels of the first convolution: memory is read as it lies, nothing moves."""
+    """Turn four neighboring columns into channels of the first convolution. No value moves in memory."""
     return _folded(model, 1, 4)
 
 
 def space_to_depth_blocks(model: Any) -> Any | None:
-    """Blocks of 2×2 pixels become channels; a 2×2 pool that follows is the maximum over the four output phases."""
+    """Turn blocks of 2×2 pixels into channels. A 2×2 max pool becomes the maximum of the four output phases."""
     return _folded(model, 2, 2)
 
 
@@ -51,9 +52,12 @@ def _folded(model: Any, rows: int, columns: int) -> Any | None:
 
 
 def _flatten_channels_last(graph: Graph) -> bool:
-    """Flatten then multiply = Transpose to channels-last, flatten, multiply by weights whose rows are put in order."""
+    """Transpose to channels-last before each Flatten that feeds a Gemm, and reorder the rows of the weights to match.
+
+    Returns whether anything changed.
+    """
     if not any(node.op_type == "Conv" for node in graph.nodes):
-        return False  # it is the image that is flattened, and no kernel would cancel the Transpose
+        return False  # the image itself is flattened, so no int8 kernel cancels the Transpose
     changed = False
     for node in graph.nodes:
         product = graph.only_consumer(node) if is_flatten(graph, node) else None
@@ -69,7 +73,7 @@ def _flatten_channels_last(graph: Graph) -> bool:
 
 
 def _multiplies(product: Any, node: Any) -> bool:
-    """Whether the result of `node` is what a Gemm multiplies by its weights, neither of them transposed."""
+    """Whether a Gemm multiplies the result of `node` by its weights, and transposes neither."""
     values = attributes(product)
     return product.input[0] == node.output[0] and not values.get("transA") and not values.get("transB")
 
@@ -86,7 +90,7 @@ def _copy(model: Any) -> Any:
     return copy
 
 
-# By the names users see. Further rewritings are added here.
+# The rewritings by the names that users see. Add new ones here.
 REWRITINGS: Mapping[str, Rewriting] = MappingProxyType(
     {
         "channels-last": channels_last,

@@ -1,4 +1,4 @@
-"""[onnx] Brings a float32 graph of any origin into the form that quantizing needs."""
+"""[onnx] Prepares a float32 graph from any exporter for quantizing."""
 
 from itertools import count
 from typing import Any
@@ -9,19 +9,21 @@ from edgecnn.graph.graph import Graph
 
 
 def prepare(model: Any) -> None:
-    """Make weights initializers, Gemms plain and names unique, in place; what no output needs goes."""
+    """Edit a ModelProto in place: make weights initializers, simplify Gemms, drop unused parts, name every node."""
     graph = Graph(model)
     stored = {tensor.name for tensor in graph.proto.initializer}
-    for value in [value for value in graph.proto.input if value.name in stored]:  # as files before IR version 4 have
+    for value in [
+        value for value in graph.proto.input if value.name in stored
+    ]:  # files before IR version 4 list weights as inputs
         graph.proto.input.remove(value)
     while constants_to_initializers(graph) or plain_gemm(graph):
         pass
-    graph.drop_dead()  # of which onnxruntime would warn whenever it opens the graph
+    graph.drop_dead()  # onnxruntime warns about unused parts each time it opens the graph
     _name_nodes(graph)
 
 
 def _name_nodes(graph: Graph) -> None:
-    """Give every node a name of its own, as parts are kept in float32 by name."""
+    """Give every node a unique name, because the nodes to keep in float32 are chosen by name."""
     nodes, seen = graph.nodes, set[str]()
     taken = {node.name for node in nodes}
     for node in nodes:

@@ -1,4 +1,4 @@
-"""[onnx] Takes out of a quantized graph what a runtime would compute for nothing: small patterns, to a fixpoint."""
+"""[onnx] Removes needless conversions from a quantized graph: applies patterns until none of them changes anything."""
 
 from collections.abc import Callable, Iterator, Set
 from typing import Any
@@ -6,38 +6,44 @@ from typing import Any
 from edgecnn.graph.cleanup import MOST_ROUNDS
 from edgecnn.graph.graph import Graph, attributes
 
-MOVING = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice")  # which change no value
-FLOAT_RESULT = ("Gemm", "MatMul")  # whose int8 kernels can return float32 themselves
-BEFORE_OUTPUT = "_QuantizeLinear_Input"  # how onnxruntime's quantizer renames what it quantizes of a graph's outputs
+MOVING = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice")  # operators that change no value
+FLOAT_RESULT = ("Gemm", "MatMul")  # operators whose int8 kernels can return float32
+BEFORE_OUTPUT = "_QuantizeLinear_Input"  # what onnxruntime's quantizer adds to the name of a quantized output
 UINT8, FLOAT = 2, 1  # TensorProto.DataType
 
 Cleaning = Callable[[Graph, Set[str]], bool]
 
 
 def clean(model: Any, source: Any) -> None:
-    """Rewrite a quantized model, made of the float32 `source`, in place to a fixpoint of CLEANINGS."""
+    """Apply CLEANINGS to a quantized ModelProto, in place, until none of them changes anything.
+
+    `source` is the float32 ModelProto that it was made from.
+    """
     graph, products = Graph(model), results_of_products(Graph(source))
     for _ in range(MOST_ROUNDS):
         if not any(cleaning(graph, products) for cleaning in CLEANINGS):
             break
     else:
-        raise AssertionError("the cleanings do not reach a fixpoint")
+        raise AssertionError("the patterns do not reach a fixpoint")
     graph.drop_dead()
 
 
 def results_of_products(graph: Graph) -> frozenset[str]:
-    """The results of matrix products. A quantized product of another result has taken in the activation after it."""
+    """The names of the results of matrix products in the float32 graph.
+
+    If a quantized product has another result, it also computes the activation that followed it.
+    """
     names = [node.output[0] for node in graph.nodes if node.op_type in FLOAT_RESULT]
     return frozenset(name + suffix for name in names for suffix in ("", BEFORE_OUTPUT))
 
 
 def pixel_tensors(graph: Graph) -> list[str]:
-    """The float tensors that hold the pixels of a uint8 image, moved at most."""
+    """The float tensors that hold the unchanged pixels of a uint8 image, possibly in another shape or order."""
     return [node.output[0] for cast in _casts_of_image(graph) for node in _moved(graph, cast)]
 
 
 def _casts_of_image(graph: Graph) -> list[Any]:
-    """The nodes that make a uint8 image float32, one value for one."""
+    """The Cast nodes that convert a uint8 image to float."""
     images = {
         value.name
         for value in graph.proto.input
@@ -47,7 +53,7 @@ def _casts_of_image(graph: Graph) -> list[Any]:
 
 
 def _moved(graph: Graph, node: Any) -> Iterator[Any]:
-    """`node` and all that only move its result."""
+    """`node`, and all following nodes that only move its result."""
     yield node
     for user in graph.consumers(node.output[0]):
         if user.op_type in MOVING:
@@ -55,7 +61,10 @@ def _moved(graph: Graph, node: Any) -> Iterator[Any]:
 
 
 def image_straight_in(graph: Graph, _products: Set[str]) -> bool:
-    """A uint8 image, cast and then quantized to uint8 with scale 1, was quantized to begin with."""
+    """Remove the Cast and the QuantizeLinear of a uint8 image that is quantized to uint8 with scale 1.
+
+    They only restore the original pixels. Returns whether there were any.
+    """
     for cast in _casts_of_image(graph):
         moved = list(_moved(graph, cast))
         ends = [user for node in moved for user in graph.consumers(node.output[0]) if user not in moved]
@@ -69,6 +78,7 @@ def image_straight_in(graph: Graph, _products: Set[str]) -> bool:
 
 
 def _is_identity(graph: Graph, node: Any) -> bool:
+    """Whether a node quantizes to uint8 with scale 1 and zero point 0."""
     if node.op_type != "QuantizeLinear" or len(node.input) < 3:
         return False
     zero = graph.constant(node.input[2])
@@ -76,10 +86,11 @@ def _is_identity(graph: Graph, node: Any) -> bool:
 
 
 def float_result(graph: Graph, products: Set[str]) -> bool:
-    """A matrix product's result that only float32 operators read need not be quantized on its way to them.
+    """Remove the quantizing and dequantizing of a matrix product's result that only float32 operators read.
 
-    Unless a Relu or Clip was between: the quantizer leaves it to the ends of the range, so that quantizing is what
-    computes it. The product then has the activation's result, which is none of `products`.
+    They must stay if a Relu or Clip followed the product, because the quantizer replaces such an activation by the
+    limits of the quantized range. The product then has the activation's result, which is not in `products`. Returns
+    whether anything changed.
     """
     for node in graph.nodes:
         maker = graph.producer(node.input[0]) if node.op_type == "DequantizeLinear" else None
@@ -100,7 +111,10 @@ def float_result(graph: Graph, products: Set[str]) -> bool:
 
 
 def _runs_in_int8(graph: Graph, node: Any) -> bool:
-    """Whether a runtime can fuse a node into an int8 operator: its results are quantized again, or need not be."""
+    """Whether a runtime can fuse a node into an int8 operator.
+
+    Its results must be quantized again, unless the int8 operator can return float32.
+    """
     if node.op_type in FLOAT_RESULT and _is_dequantized(graph, node.input[1]):
         return True
     users = [user for name in node.output for user in graph.consumers(name)]
@@ -113,7 +127,10 @@ def _is_dequantized(graph: Graph, name: str) -> bool:
 
 
 def requantized(graph: Graph, _products: Set[str]) -> bool:
-    """Dequantize then Quantize with the same scale and zero point: nothing happened."""
+    """Remove a DequantizeLinear followed by a QuantizeLinear with the same scale and zero point.
+
+    Returns whether there was such a pair.
+    """
     for node in graph.nodes:
         maker = graph.producer(node.input[0]) if node.op_type == "QuantizeLinear" else None
         if maker is None or maker.op_type != "DequantizeLinear" or attributes(node) != attributes(maker):

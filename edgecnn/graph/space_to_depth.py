@@ -1,8 +1,9 @@
-"""[onnx] Rewrites a stem so that its convolution reads blocks of pixels as channels: exact, and fast in int8.
+"""[onnx] Rewrites the first convolution to read blocks of pixels as channels, which int8 kernels run faster.
 
-With `by` pixels of an axis folded into channels, a convolution of stride `s` computes `by / s` neighboring outputs at
-once, each a group of output channels, a *phase*. Output `phases × j + b` reads pixels from `by × j + s × b - pad` on,
-that is, block `j` and its neighbors; zeros in the kernel where a block sticks out make the sums the same.
+The results stay the same. If `by` pixels of an axis are folded into channels, a convolution of stride `s` computes
+`by / s` neighboring outputs at once. Each is a group of output channels, called a *phase*. Output `phases × j + b`
+reads pixels from `by × j + s × b - pad` on, which lie in block `j` and its neighbors. The kernel holds zeros for the
+pixels of those blocks that the output does not read.
 """
 
 from dataclasses import dataclass
@@ -19,55 +20,60 @@ ELEMENTWISE = ("Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSwish")
 
 @dataclass(frozen=True)
 class Fold:
-    """One axis in blocks of `by` pixels; one block is a pixel where it is not folded."""
+    """One axis of the image, divided into blocks of `by` pixels. An axis that is not folded has blocks of one pixel."""
 
     axis: Axis
     by: int
 
     @property
     def phases(self) -> int:
+        """How many neighboring outputs are computed at once."""
         return max(self.by // self.axis.stride, 1)
 
     @property
     def stride(self) -> int:
-        """In blocks."""
+        """The stride of the new convolution, in blocks."""
         return max(self.axis.stride // self.by, 1)
 
     @property
     def outputs(self) -> int:
-        """Blocks of outputs; the last may hold more than the axis has."""
+        """Blocks of outputs. The last block may reach beyond the outputs of the axis."""
         return -(-self.axis.outputs // self.phases)
 
     @property
     def first(self) -> int:
-        """The first block that output block 0 reads: none, or one of padding."""
+        """The first block that output block 0 reads, counted from the image; negative for a block of padding."""
         return -self.axis.pad // self.by
 
     @property
     def kernel(self) -> int:
+        """The size of the new kernel, in blocks."""
         last = (self.axis.stride * (self.phases - 1) - self.axis.pad + self.axis.kernel - 1) // self.by
         return last - self.first + 1
 
     @property
     def end(self) -> int:
-        """Blocks of padding at the end."""
+        """Blocks of padding at the end of the axis."""
         return max((self.outputs - 1) * self.stride + self.first + self.kernel - self.axis.size // self.by, 0)
 
     @property
     def fits(self) -> bool:
-        """Whether blocks, strides and sizes divide one another, and no block of outputs is one too many."""
+        """Whether the axis can be folded: sizes and strides divide evenly, and the number of output blocks is right."""
         whole = self.axis.size % self.by == 0 and 0 in (self.by % self.axis.stride, self.axis.stride % self.by)
         room = self.axis.size // self.by - self.first + self.end - self.kernel
         return whole and room // self.stride + 1 == self.outputs
 
     def place(self, phase: int, step: int) -> tuple[int, int]:
-        """The kernel's block, and the pixel in it, that position `step` of the original kernel comes to in a phase."""
+        """The block of the new kernel, and the pixel in it, for position `step` of the original kernel in a phase."""
         block, pixel = divmod(self.axis.stride * phase - self.axis.pad + step, self.by)
         return block - self.first, pixel
 
 
 def fold_stem(graph: Graph, stem: Stem, by_rows: int, by_columns: int) -> bool:
-    """Fold `by_rows` × `by_columns` pixels into channels, in place; False, and nothing done, where that cannot be."""
+    """Fold blocks of `by_rows` × `by_columns` pixels into channels, in place.
+
+    Returns False, and changes nothing, if the graph does not allow it.
+    """
     rows, columns = Fold(stem.rows, by_rows), Fold(stem.columns, by_columns)
     if not (rows.fits and columns.fits):
         return False
@@ -76,7 +82,7 @@ def fold_stem(graph: Graph, stem: Stem, by_rows: int, by_columns: int) -> bool:
         return False
     pool = _pool_of_phases(graph, result, rows, columns)
     if rows.phases > 1 and pool is None:
-        return False  # putting rows of phases back in their place would move every value
+        return False  # without a pool, joining phases of several rows would move every value
     _read_blocks(graph, stem, rows, columns)
     _convolve_blocks(graph, stem, rows, columns)
     if pool is not None:
@@ -91,7 +97,7 @@ def _has_computed_bias(graph: Graph, conv: Any) -> bool:
 
 
 def _activated(graph: Graph, conv: Any) -> str:
-    """The convolution's result after its activation, which treats all channels alike."""
+    """The name of the convolution's result after its activations, which treat all channels alike."""
     node, after = conv, graph.only_consumer(conv)
     while after is not None and after.op_type in ELEMENTWISE:
         node, after = after, graph.only_consumer(after)
@@ -99,7 +105,10 @@ def _activated(graph: Graph, conv: Any) -> str:
 
 
 def _pool_of_phases(graph: Graph, result: str, rows: Fold, columns: Fold) -> Any | None:
-    """The 2×2 max pool of a result computed in 2×2 phases, whose windows are just the phases, or None."""
+    """The 2×2 max pool that reads a result computed in 2×2 phases, or None.
+
+    Each of its windows then holds one value of each phase.
+    """
     users = graph.consumers(result)
     pool = users[0] if len(users) == 1 and users[0].op_type == "MaxPool" else None
     if pool is None or (rows.phases, columns.phases) != (2, 2):
@@ -114,7 +123,7 @@ def _pool_of_phases(graph: Graph, result: str, rows: Fold, columns: Fold) -> Any
 def _read_blocks(graph: Graph, stem: Stem, rows: Fold, columns: Fold) -> None:
     high, wide = rows.axis.size // rows.by, columns.axis.size // columns.by
     shape, pixels = (high, wide, rows.by * columns.by * stem.channels), stem.pixels
-    if rows.by > 1:  # else the blocks lie in memory as they are
+    if rows.by > 1:  # otherwise each block is already contiguous in memory
         split = np.array([-1, high, rows.by, wide, columns.by * stem.channels], np.int64)
         pixels = graph.insert_before(stem.conv, "Reshape", [pixels, graph.add_constant(split)])
         pixels = graph.insert_before(stem.conv, "Transpose", [pixels], perm=[0, 1, 3, 2, 4])
@@ -132,7 +141,10 @@ def _convolve_blocks(graph: Graph, stem: Stem, rows: Fold, columns: Fold) -> Non
 
 
 def folded_kernel(stem: Stem, rows: Fold, columns: Fold) -> Array:
-    """[phases × filters, pixels of a block × channels, blocks, blocks], the phases of a row side by side."""
+    """The new kernel, float32 [phases × filters, pixels of a block × channels, blocks, blocks].
+
+    The phases of a row are next to each other.
+    """
     filters, channels, height, width = stem.weights.shape
     kernel = np.zeros(
         (rows.phases, columns.phases, filters, rows.by, columns.by, channels, rows.kernel, columns.kernel), np.float32
@@ -146,14 +158,14 @@ def folded_kernel(stem: Stem, rows: Fold, columns: Fold) -> Array:
 
 
 def _pool_phases(graph: Graph, pool: Any, rows: Fold, columns: Fold, filters: int) -> None:
-    """Lay each block's four phases side by side and take the maximum of every four: the pool, without its moves."""
+    """Replace the pool by the maximum of each block's four phases, which are put next to each other."""
     shape = (rows.outputs, columns.outputs * 4, filters)
     source = _reshape_channels_last(graph, pool, pool.input[0], shape)
     graph.replace(pool, "MaxPool", [source], kernel_shape=[1, 4], strides=[1, 4])
 
 
 def _join_phases(graph: Graph, result: str, rows: Fold, columns: Fold, filters: int) -> None:
-    """Put a row's phases one after another, which is how they lie in memory, and cut off those beyond the axis."""
+    """Join the phases of each row in their order in memory, and cut off outputs beyond the end of the axis."""
     users = graph.consumers(result)
     shape = (rows.outputs, columns.outputs * columns.phases, filters)
     joined = _reshape_channels_last(graph, users[0], result, shape, width=columns.axis.outputs)
@@ -164,7 +176,10 @@ def _join_phases(graph: Graph, result: str, rows: Fold, columns: Fold, filters: 
 def _reshape_channels_last(
     graph: Graph, before: Any, source: str, shape: tuple[int, int, int], width: int | None = None
 ) -> str:
-    """`source`, channels-first, as channels-last values of `shape` cut to `width`, channels-first again."""
+    """Transpose `source` to channels-last, reshape it to `shape`, cut it to `width`, and transpose it back.
+
+    Returns the name of the result, which is channels-first as `source` is.
+    """
     name = graph.insert_before(before, "Transpose", [source], perm=TO_NHWC)
     name = graph.insert_before(before, "Reshape", [name, graph.add_constant(np.array([-1, *shape], np.int64))])
     if width not in (None, shape[1]):

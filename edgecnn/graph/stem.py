@@ -1,4 +1,4 @@
-"""[onnx] Finds a graph's stem: the first convolution, and how it reads the image."""
+"""[onnx] Finds and edits the stem of a graph: the first convolution, and how it reads the image."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from edgecnn.graph.graph import TO_NCHW, Array, Graph, attributes
 
 @dataclass(frozen=True)
 class Axis:
-    """How a convolution walks along one axis, in pixels."""
+    """One axis of a convolution: image size, kernel size, stride and padding at the start, in pixels; outputs."""
 
     size: int
     kernel: int
@@ -21,9 +21,10 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Stem:
-    """The first convolution of an image [batch, height, width × channels], whose pixels lie channels-last.
+    """The first convolution, which reads a channels-last image as [batch, 1, height, width × channels].
 
-    `pixels` is the tensor that holds them, in whatever shape; `weights` are [filters, channels, height, width].
+    `pixels` names the tensor that holds the image, in any shape. `reshape` is the node between it and the convolution,
+    if there is one. `weights` are [filters, channels, height, width].
     """
 
     conv: Any
@@ -36,7 +37,11 @@ class Stem:
 
 
 def find_stem(graph: Graph) -> Stem | None:
-    """The stem, or None where the first convolution reads something else, has groups or dilations, or isn't alone."""
+    """The stem, or None.
+
+    It is None if the first convolution does not read the image, has groups or dilations, or shares its input with
+    another node.
+    """
     conv = next((node for node in graph.nodes if node.op_type == "Conv"), None)
     if conv is None or graph.constant(conv.input[1]) is None or not _is_plain(attributes(conv)):
         return None
@@ -60,7 +65,10 @@ def _is_plain(values: dict[str, Any]) -> bool:
 def _stem(
     graph: Graph, conv: Any, pixels: str, reshape: Any | None, channels: Any, before: Any, after: Any
 ) -> Stem | None:
-    """Undo what `nhwc_input_into_conv` does for color: kernel, stride and padding count values, not pixels."""
+    """The stem, with kernel, stride and padding in pixels.
+
+    `nhwc_input_into_conv` made the convolution count the values of a color image, not its pixels: undo that.
+    """
     values, flat = attributes(conv), graph.constant(conv.input[1])
     assert flat is not None
     filters, _, height, width = flat.shape
@@ -74,7 +82,10 @@ def _stem(
 
 
 def restore_channels(graph: Graph, stem: Stem) -> None:
-    """Give the convolution its image as [batch, channels, height, width], by a Transpose that int8 kernels cancel."""
+    """Pass the image to the convolution as [batch, channels, height, width].
+
+    int8 kernels cancel the Transpose that this adds.
+    """
     rows, columns = stem.rows, stem.columns
     read_as(graph, stem, stem.pixels, (rows.size, columns.size, stem.channels))
     bottom, right = (axis_end(axis) for axis in (rows, columns))
@@ -84,12 +95,12 @@ def restore_channels(graph: Graph, stem: Stem) -> None:
 
 
 def axis_end(axis: Axis) -> int:
-    """The padding at the end, in pixels; a few pixels that no kernel reaches need none."""
+    """The padding at the end of an axis, in pixels; 0 if the last kernel position ends within the image."""
     return max((axis.outputs - 1) * axis.stride + axis.kernel - axis.pad - axis.size, 0)
 
 
 def read_as(graph: Graph, stem: Stem, pixels: str, shape: tuple[int, int, int]) -> None:
-    """Have the convolution read the values of `pixels`, as they lie, as [height, width, channels]."""
+    """Let the convolution read the tensor `pixels`, unchanged in memory, as [height, width, channels]."""
     target = graph.add_constant(np.array([-1, *shape], np.int64))
     reshaped = graph.insert_before(stem.conv, "Reshape", [pixels, target])
     stem.conv.input[0] = graph.insert_before(stem.conv, "Transpose", [reshaped], perm=TO_NCHW)
@@ -98,6 +109,9 @@ def read_as(graph: Graph, stem: Stem, pixels: str, shape: tuple[int, int, int]) 
 def set_convolution(
     graph: Graph, conv: Any, weights: Array, strides: tuple[int, int], pads: tuple[int, int, int, int]
 ) -> None:
-    """Give a convolution other weights [filters, channels, height, width] and the attributes that go with them."""
+    """Give a convolution new weights [filters, channels, height, width], strides (rows, columns) and padding.
+
+    `pads` are top, left, bottom and right, as ONNX orders them.
+    """
     inputs = [conv.input[0], graph.add_constant(weights), *conv.input[2:]]
     graph.replace(conv, "Conv", inputs, kernel_shape=list(weights.shape[2:]), strides=list(strides), pads=list(pads))

@@ -1,4 +1,4 @@
-"""[onnx] Units of a graph: a node with the activation that follows it, which a runtime computes as one."""
+"""[onnx] Divides a graph into units: a node and the activation after it, which a runtime computes together."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from edgecnn.graph.space_to_depth import ELEMENTWISE
 
 
 def units_of(graph: Graph) -> dict[str, str]:
-    """The unit that each node belongs to, by name: its own, or that of the node whose activation it is."""
+    """The unit of each node, by the node's name. A unit has the name of its first node."""
     units: dict[str, str] = {}
     for node in graph.nodes:
         maker = graph.producer(node.input[0]) if node.input else None
@@ -18,7 +18,10 @@ def units_of(graph: Graph) -> dict[str, str]:
 
 
 def renamed(model: Any, units: Mapping[str, str]) -> Any:
-    """A copy whose nodes and tensors carry their unit's number, for onnxruntime names a fused node by either."""
+    """A copy of a ModelProto whose nodes and tensors have their unit's number in their names.
+
+    onnxruntime names a fused node after one of its nodes or one of its tensors.
+    """
     copy = type(model)()
     copy.CopyFrom(model)
     number = {name: at for at, name in enumerate(dict.fromkeys(units.values()))}

@@ -31,18 +31,18 @@ def test_a_deep_convolution_is_fast_everywhere_and_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("inputs", "outputs", "reasons", "reached"),
     [
-        (1, 16, ("1 input channel, no multiple of 4",), (4, 16)),
+        (1, 16, ("1 input channel, not a multiple of 4",), (4, 16)),
         (4, 16, (), (4, 16)),
-        (30, 32, ("30 input channels, no multiple of 4",), (32, 32)),
+        (30, 32, ("30 input channels, not a multiple of 4",), (32, 32)),
         (8, 10, ("10 output channels, fewer than 16",), (8, 16)),
-        (8, 20, ("20 output channels, no multiple of 8 (AVX2)",), (8, 24)),
+        (8, 20, ("20 output channels, not a multiple of 8 (AVX2)",), (8, 24)),
         (
             8,
             18,
-            ("18 output channels, no multiple of 8 (AVX2)", "18 output channels, no multiple of 4 (AVX-512)"),
+            ("18 output channels, not a multiple of 8 (AVX2)", "18 output channels, not a multiple of 4 (AVX-512)"),
             (8, 24),
         ),
-        (3, 1, ("3 input channels, no multiple of 4", "1 output channel, fewer than 16"), (4, 16)),
+        (3, 1, ("3 input channels, not a multiple of 4", "1 output channel, fewer than 16"), (4, 16)),
     ],
 )
 def test_x86_wants_inputs_in_fours_and_sixteen_outputs(
@@ -59,8 +59,8 @@ def test_x86_wants_inputs_in_fours_and_sixteen_outputs(
     [
         (32, 64, ("32 input channels, fewer than 64",), (64, 64)),
         (64, 16, (), (64, 16)),
-        (68, 32, ("68 input channels, no multiple of 8 (without dot product)",), (72, 32)),
-        (64, 24, ("24 output channels, no multiple of 16 (with dot product)",), (64, 32)),
+        (68, 32, ("68 input channels, not a multiple of 8 (without dot product)",), (72, 32)),
+        (64, 24, ("24 output channels, not a multiple of 16 (with dot product)",), (64, 32)),
         (64, 8, ("8 output channels, fewer than 16 (with dot product)",), (64, 16)),
         (1, 32, ("1 input channel, fewer than 64",), (64, 32)),
     ],
@@ -86,7 +86,7 @@ def test_depthwise_convolutions_want_their_channels_in_sixteens_or_eights(
 ) -> None:
     found = verdict(Convolution("conv", 20, 20, (3, 3), group=20), architecture)
     assert (found.fast, found.path) == (False, "MlasConvDepthwise")
-    assert found.reasons == (f"20 channels, no multiple of {multiple}",)
+    assert found.reasons == (f"20 channels, not a multiple of {multiple}",)
     assert found.inputs == found.outputs == -(-20 // multiple) * multiple
     deep = verdict(Convolution("conv", 32, 32, (3, 3), group=32), architecture)
     assert (deep.fast, deep.path) == (True, "MlasConvSymDepthwise")
@@ -113,13 +113,15 @@ def test_only_symmetric_weights_are_fast(form: Form, word: str) -> None:
 def test_int8_activations_in_the_file_itself_are_for_arm64_only() -> None:
     signed = replace(DEEP, activations="int8")
     assert verdict(signed, "arm64").fast
-    assert verdict(signed, "x86-64").reasons == ("int8 activations have no fast path; uint8 have",)
+    assert verdict(signed, "x86-64").reasons == ("S8S8 has no fast path, U8S8 has one",)
 
 
 def test_a_miss_is_told_in_one_line() -> None:
     assert explain(judge(channels(16, 32)))[0] == (
-        "conv (3×3, 16 → 32 channels) misses it on arm64 (im2col): 16 input channels, fewer than 64; "
-        "64 → 32 would reach it"
+        "conv (3×3, 16 → 32 channels) misses the fast path on arm64 (im2col): 16 input channels, fewer than 64; "
+        "64 → 32 channels would reach it"
     )
     grouped = explain(judge(Convolution("conv", 20, 20, (5, 5), group=20)))
-    assert grouped[0].startswith("conv (5×5, 20 → 20 channels, 20 groups) misses it on x86-64 (MlasConvDepthwise)")
+    assert grouped[0].startswith(
+        "conv (5×5, 20 → 20 channels, 20 groups) misses the fast path on x86-64 (MlasConvDepthwise)"
+    )

@@ -1,1 +1,1 @@
-"""[onnx] Patterns that take out what a runtime would compute for nothing. Each returns whether it changed anything."""
+"""[onnx] Patterns that remove needless computation from a graph. Each returns whether it changed anything."""

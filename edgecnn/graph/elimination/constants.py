@@ -1,4 +1,4 @@
-"""[onnx] Constants that are computed or change nothing."""
+"""[onnx] Stores computed constants as initializers, and removes operations that change nothing."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from edgecnn.graph.graph import Array, Graph, attributes
 
 
 def constants_to_initializers(graph: Graph) -> bool:
+    """Replace a Constant node by an initializer. Returns whether there was one."""
     for node in graph.nodes:
         value = _value_of(graph, node) if node.op_type == "Constant" else None
         if value is not None:
@@ -17,7 +18,7 @@ def constants_to_initializers(graph: Graph) -> bool:
 
 
 def _value_of(graph: Graph, node: Any) -> Array | None:
-    """What a Constant holds, or None for text and sparse tensors."""
+    """The value of a Constant node, or None if it is text or a sparse tensor."""
     [(form, value)] = attributes(node).items()
     if form == "value":
         array: Array = graph.onnx.numpy_helper.to_array(value)
@@ -27,7 +28,7 @@ def _value_of(graph: Graph, node: Any) -> Array | None:
 
 
 def drop_neutral(graph: Graph) -> bool:
-    """x + 0, x × 1 and Identity."""
+    """Remove an operation that returns its input: x + 0, x × 1 or Identity. Returns whether there was one."""
     for node in graph.nodes:
         for at, constant in enumerate(node.input[:2]):
             neutral = {"Add": 0.0, "Mul": 1.0}.get(node.op_type)

@@ -1,4 +1,4 @@
-"""[onnx] Shapes that are computed though they are known, and Reshapes and Transposes that are less than that."""
+"""[onnx] Replaces computed shapes by constants, and Reshapes and Transposes by simpler operators."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from edgecnn.graph.graph import Array, Graph, attributes
 
-# Where operators take shapes, sizes and positions.
+# The inputs of each operator that are shapes, sizes and positions.
 SHAPE_INPUTS = {
     "ConstantOfShape": (0,),
     "Expand": (1,),
@@ -19,11 +19,11 @@ SHAPE_INPUTS = {
 
 
 def fix_shapes(graph: Graph) -> bool:
-    """Replace shapes, sizes and positions that are computed from the batch's size, and come out the same for every one.
+    """Replace computed shapes, sizes and positions that are the same for every batch size by constants.
 
-    Each is computed for two batch sizes. Of a Reshape's target one dimension may move with the batch: it becomes -1.
-    TensorFlow's optimizer folds some of them itself, but which ones changes from run to run: an identical graph
-    follows only if none is left.
+    Each one is computed for two batch sizes and compared. In a Reshape, one dimension may change with the batch size:
+    it becomes -1. All of them must be replaced to get the same graph from every conversion, because TensorFlow's
+    optimizer replaces some of them itself, and which ones differs from run to run. Returns whether anything changed.
     """
     changed = False
     for node in graph.nodes:
@@ -39,6 +39,7 @@ def fix_shapes(graph: Graph) -> bool:
 
 
 def _for_every_batch(graph: Graph, name: str, *, may_move: bool) -> Array | None:
+    """The value of a tensor for every batch size, or None. With `may_move`, one dimension that changes becomes -1."""
     two, three = (graph.computed(name, batch) for batch in (2, 3))
     if two is None or three is None or two.shape != three.shape:
         return None
@@ -47,6 +48,7 @@ def _for_every_batch(graph: Graph, name: str, *, may_move: bool) -> Array | None
 
 
 def reshape_to_flatten(graph: Graph) -> bool:
+    """Replace a Reshape that flattens all but the batch dimension by a Flatten. Returns whether there was one."""
     for node in graph.nodes:
         if node.op_type == "Reshape" and is_flatten(graph, node):
             graph.replace(node, "Flatten", [node.input[0]], axis=1)
@@ -55,7 +57,10 @@ def reshape_to_flatten(graph: Graph) -> bool:
 
 
 def singleton_transpose_to_reshape(graph: Graph) -> bool:
-    """A Transpose that moves only dimensions of size 1 moves no value: it is a Reshape."""
+    """Replace a Transpose that only moves dimensions of size 1 by a Reshape, because no value moves in memory.
+
+    Returns whether there was one.
+    """
     for node in graph.nodes:
         if node.op_type != "Transpose":
             continue
@@ -70,7 +75,7 @@ def singleton_transpose_to_reshape(graph: Graph) -> bool:
 
 
 def is_flatten(graph: Graph, node: Any) -> bool:
-    """Whether a node keeps the first dimension and joins all others."""
+    """Whether a node keeps the batch dimension and joins all others into one."""
     if node.op_type == "Flatten":
         return bool(attributes(node).get("axis", 1) == 1)
     if node.op_type != "Reshape":
@@ -81,5 +86,5 @@ def is_flatten(graph: Graph, node: Any) -> bool:
 
 
 def sizes_known(shape: tuple[int | None, ...]) -> tuple[int, ...]:
-    """A shape without open dimensions, else ()."""
+    """The shape if all its dimensions are known, otherwise ()."""
     return tuple(size for size in shape if size is not None) if None not in shape else ()

@@ -1,1 +1,1 @@
-"""[onnx] Patterns that make one operator of several. Each returns whether it changed anything."""
+"""[onnx] Patterns that merge several operators into one. Each returns whether it changed anything."""

@@ -1,4 +1,4 @@
-"""[onnx] Convolutions with what stands around them: factors, terms and the order of the image."""
+"""[onnx] Merges constant factors, constant terms and the image's layout into convolutions."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ from edgecnn.graph.graph import RESHAPES, TO_NCHW, Array, Graph, attributes
 
 
 def scale_into_weights(graph: Graph) -> bool:
-    """x × c, reshaped or not, then a convolution or Gemm = the same with c in the weights: pixels need no scaling."""
+    """Move a constant factor from the input of a convolution or Gemm into its weights, so that pixels need no scaling.
+
+    Reshapes and Transposes may stand between the two. Returns whether there was such a factor.
+    """
     for node in graph.nodes:
         if node.op_type != "Mul":
             continue
@@ -29,7 +32,7 @@ def scale_into_weights(graph: Graph) -> bool:
 
 
 def _is_scale_of(graph: Graph, node: Any, target: Any) -> bool:
-    """Whether the product reaches a Gemm as its weights or bias rather than as its data."""
+    """Whether the product reaches the target as its weights or bias instead of as its data."""
     name = target.input[0]
     while name != node.output[0]:
         maker = graph.producer(name)
@@ -40,7 +43,10 @@ def _is_scale_of(graph: Graph, node: Any, target: Any) -> bool:
 
 
 def affine_into_conv(graph: Graph) -> bool:
-    """A convolution, then a constant factor or term per channel = a convolution with both in its weights and bias."""
+    """Merge a constant factor or term per channel that follows a convolution into its weights and bias.
+
+    Returns whether there was one.
+    """
     for conv in graph.nodes:
         after = graph.only_consumer(conv) if conv.op_type == "Conv" else None
         weights = graph.constant(conv.input[1]) if after is not None else None
@@ -63,7 +69,7 @@ def affine_into_conv(graph: Graph) -> bool:
 
 
 def _per_channel(value: Array | None, channels: int) -> Array | None:
-    """A constant that broadcasts over [batch, channels, height, width] by channel only, as [channels], else None."""
+    """A constant that differs by channel only, as [channels]; None if it does not broadcast to the channels of NCHW."""
     if value is None or value.size not in (1, channels):
         return None
     if value.size == 1:
@@ -73,10 +79,11 @@ def _per_channel(value: Array | None, channels: int) -> Array | None:
 
 
 def nhwc_input_into_conv(graph: Graph) -> bool:
-    """A first convolution reads channels-last pixels as they lie, so that color images need no Transpose.
+    """Let the first convolution read channels-last pixels directly, so that color images need no Transpose.
 
-    [height, width, C] is also one channel of [height, width × C]; a kernel of kh × kw over C channels is one of
-    kh × (kw × C) there, with C times the horizontal stride and padding. The sums are the same.
+    An image [height, width, C] is treated as one channel of [height, width × C]. A kernel of kh × kw over C channels
+    becomes a kernel of kh × (kw × C), and the horizontal stride and padding become C times as large. The sums stay the
+    same. Returns whether there was such a Transpose.
     """
     for node in graph.nodes:
         if node.op_type != "Transpose" or attributes(node).get("perm") != TO_NCHW or graph.is_output(node.output[0]):

@@ -1,4 +1,4 @@
-"""[onnx] Matrix products with what stands around them."""
+"""[onnx] Merges Transposes, biases and factors into matrix products."""
 
 import math
 
@@ -9,7 +9,10 @@ from edgecnn.graph.graph import TO_NHWC, Graph, attributes
 
 
 def transposed_flatten_to_gemm(graph: Graph) -> bool:
-    """Flatten NHWC then multiply = flatten NCHW then multiply by weights whose rows are put in NCHW order."""
+    """Remove a Transpose to NHWC before a Flatten and a matrix product, by reordering the rows of the weights.
+
+    Returns whether there was one.
+    """
     for transpose in graph.nodes:
         if transpose.op_type != "Transpose" or attributes(transpose).get("perm") != TO_NHWC:
             continue
@@ -30,7 +33,7 @@ def transposed_flatten_to_gemm(graph: Graph) -> bool:
 
 
 def matmul_to_gemm(graph: Graph) -> bool:
-    """A matrix product with constant weights, and the bias added to it, is one Gemm."""
+    """Replace a MatMul with constant 2-D weights by a Gemm, which can hold a bias. Returns whether there was one."""
     for node in graph.nodes:
         if node.op_type != "MatMul":
             continue
@@ -43,6 +46,7 @@ def matmul_to_gemm(graph: Graph) -> bool:
 
 
 def bias_to_gemm(graph: Graph) -> bool:
+    """Merge a constant added to the result of a Gemm into the Gemm as its bias. Returns whether there was one."""
     for node in graph.nodes:
         add = graph.only_consumer(node) if node.op_type == "Gemm" and len(node.input) == 2 else None
         if add is None or add.op_type != "Add":
@@ -58,7 +62,10 @@ def bias_to_gemm(graph: Graph) -> bool:
 
 
 def plain_gemm(graph: Graph) -> bool:
-    """Put a Gemm's factors and its transposition into its constants: onnxruntime's quantizer heeds no factor."""
+    """Merge a Gemm's factors and transposition into its constants, because onnxruntime's quantizer ignores factors.
+
+    Returns whether there was such a Gemm.
+    """
     for node in graph.nodes:
         values = attributes(node) if node.op_type == "Gemm" else {}
         alpha, beta, turned = values.get("alpha", 1.0), values.get("beta", 1.0), values.get("transB", 0)
