@@ -25,8 +25,9 @@ from benchmarks.models import reference_recipes, third_party
 from edgecnn import files
 from edgecnn.bench import Runtime
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.figures import Row, discordant, paces, summarize
+from edgecnn.bench.figures import Row, discordant, summarize
 from edgecnn.bench.measure import measure
+from edgecnn.bench.pace import paces
 from edgecnn.bench.results import Bench, Measurement, Plan
 from edgecnn.card import versions
 from edgecnn.data import MNIST, load

@@ -118,8 +118,8 @@ def fitted(recipe: Recipe, epochs: int, seed: int, dataset: Dataset) -> "tuple[d
 
 def latencies() -> dict[str, Any]:
     """By network: parameters, multiply-accumulates, and of each file the median µs of every round."""
-    from edgecnn.bench.figures import paces
     from edgecnn.bench.measure import measure
+    from edgecnn.bench.pace import paces
     from edgecnn.bench.results import Plan
 
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:

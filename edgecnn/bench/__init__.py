@@ -1,10 +1,10 @@
-"""Measures what a model costs, side by side with others. The words that a bench is asked for in stand here."""
+"""Measures how fast models run, side by side. This module holds the names of the runtimes and the scenarios."""
 
 from typing import Literal, get_args
 
 Runtime = Literal["tensorflow", "onnxruntime", "litert", "openvino"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
-# As MLPerf Inference defines them: one query after another; throughput over large batches; Poisson arrivals.
+# The scenarios of MLPerf Inference: one query after another, throughput over large batches, Poisson arrivals.
 Scenario = Literal["single-stream", "offline", "server"]
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)

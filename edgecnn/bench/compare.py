@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from statistics import median
 
 from edgecnn.bench import stats
-from edgecnn.bench.figures import discordant, highest_rate, paces, reference_of
+from edgecnn.bench.figures import discordant, highest_rate
+from edgecnn.bench.pace import paces, reference_of
 from edgecnn.bench.results import Bench, Measurement, Plan
 from edgecnn.bench.stats import Estimate
 from edgecnn.errors import BenchError
 from edgecnn.host.machine import Host
 
-# What stats.speed_verdict says of now over then, by whether a figure is the better the higher or the lower it is.
+# Turns stats.speed_verdict (of now over then) into better or worse: for figures where higher is better, and lower.
 IF_HIGHER = {"faster": "better", "slower": "worse"}
 IF_LOWER = {"faster": "worse", "slower": "better"}
 SAME = "no difference shown"
@@ -21,8 +22,8 @@ SAME = "no difference shown"
 class Change:
     """One figure of one contender, then and now.
 
-    `change` is now over then with its 95 % interval, and for `accuracy` now less then. `verdict` is better, worse or
-    no difference shown.
+    `change` is now divided by then, with its 95 % interval; for `accuracy` it is now minus then. `verdict` is "better",
+    "worse" or "no difference shown".
     """
 
     contender: str
@@ -35,9 +36,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every figure's change since an earlier run. `forced` are reasons why the two should not be compared.
+    """Every figure's change since an earlier run.
 
-    `notes` tell what else differs, `only_then` and `only_now` the contenders that one of the two lacks.
+    `earlier` is the time at which the earlier run started. `forced` holds the reasons why the two runs are not
+    comparable, if the user forced the comparison. `notes` says what else differs. `only_then` and `only_now` name the
+    contenders that only one of the runs has.
     """
 
     earlier: str
@@ -49,9 +52,9 @@ class Comparison:
 
 
 def require_comparable(earlier: Bench, host: Host, plan: Plan, *, force: bool = False) -> tuple[str, ...]:
-    """The reasons why a run here by this plan is not comparable with an earlier one.
+    """The reasons why a run on `host` with `plan` is not comparable with an earlier one; empty if it is.
 
-    Raises BenchError with them unless there are none, or `force`.
+    Raises BenchError if there are reasons, unless `force` is set.
     """
     pairs = [(name, earlier.host.identity[name], value) for name, value in host.identity.items()]
     settings = ["scenario", "threads", "batch"]
@@ -61,14 +64,14 @@ def require_comparable(earlier: Bench, host: Host, plan: Plan, *, force: bool = 
     reasons = tuple(f"{name} was {then}, now {now}" for name, then, now in pairs if then != now)
     if reasons and not force:
         raise BenchError(
-            f"the run of {earlier.started} is not comparable: {'; '.join(reasons)}; measure it again like this, "
-            "or add --force to compare all the same"
+            f"the run of {earlier.started} is not comparable: {'; '.join(reasons)}; measure it again with the same "
+            "settings on the same host, or add --force to compare anyway"
         )
     return reasons
 
 
 def compare(earlier: Bench, now: Bench, forced: Sequence[str] = ()) -> Comparison:
-    """Every figure's change; contenders are matched by name."""
+    """Compute every figure's change since the earlier run. Contenders are matched by name."""
     before = {item.contender.name: item for item in earlier.measurements if item.rounds and not item.failure}
     after = {item.contender.name: item for item in now.measurements if item.rounds and not item.failure}
     both = [(before[name], after[name]) for name in after if name in before]
@@ -88,16 +91,16 @@ def compare(earlier: Bench, now: Bench, forced: Sequence[str] = ()) -> Compariso
 
 
 def _notes(earlier: Bench, now: Bench, both: Sequence[tuple[Measurement, Measurement]]) -> tuple[str, ...]:
-    """Other versions, other data, stability_issues: none forbids a comparison, each may explain what it shows."""
+    """Differences that do not forbid a comparison but may explain it: versions, data, an unstable earlier run."""
     then, here = ({"Python": bench.host.python, **bench.host.versions} for bench in (earlier, now))
     notes = [
-        f"{name} was {then.get(name, 'absent')}, is {here.get(name, 'absent')}"
+        f"{name} was {then.get(name, 'not installed')}, now {here.get(name, 'not installed')}"
         for name in sorted(then.keys() | here.keys())
         if then.get(name) != here.get(name)
     ]
     seen = {(earlier.data.get(old.contender.model), now.data.get(new.contender.model)) for old, new in both}
     notes += [
-        f"the test images were {_images(earlier, old)}, are {_images(now, new)}"
+        f"the test images were {_images(earlier, old)}, now {_images(now, new)}"
         for old, new in sorted(seen, key=str)
         if old != new
     ]
@@ -111,7 +114,7 @@ def _images(bench: Bench, sha256: str | None) -> str:
 
 
 def _accuracy(earlier: Bench, then: Measurement, now: Bench, item: Measurement) -> list[Change]:
-    """By McNemar's test where both answered the same images, else by the interval of the difference."""
+    """The verdict is by McNemar's test if both runs saw the same images, otherwise by the difference's interval."""
     if then.accuracy is None or item.accuracy is None:
         return []
     difference = stats.difference(item.accuracy, then.accuracy)
@@ -135,7 +138,10 @@ def _changes(earlier: Bench, then: Measurement, now: Bench, item: Measurement) -
 
 
 def _yardstick(bench: Bench, item: Measurement) -> str | None:
-    """What its speed-up is over: the model's original, whichever way was the fastest, or a contender by its name."""
+    """What the speed-up is measured against: "" for the model's own original, otherwise the reference's name.
+
+    Two speed-ups compare only if this is equal. Which way of TensorFlow was the fastest does not matter.
+    """
     reference = reference_of(bench, item)
     if reference is None:
         return None
@@ -155,7 +161,7 @@ def _exact(then: float, now: float) -> Estimate:
 
 
 def _samples(bench: Bench, item: Measurement) -> dict[str, list[float]]:
-    """By figure, its values: one a round, or one a process; none where they do not suffice."""
+    """Each figure's values, one per round or one per process. Figures without enough samples are left out."""
     samples = _latencies(item) | _throughputs(item)
     reference = reference_of(bench, item)
     if reference is not None and reference is not item:
@@ -172,7 +178,7 @@ def _samples(bench: Bench, item: Measurement) -> dict[str, list[float]]:
 
 
 def _latencies(item: Measurement) -> dict[str, list[float]]:
-    """Each round's percentiles in microseconds, those that all rounds together have samples enough for."""
+    """Each round's percentiles in microseconds, if all rounds together have enough samples for the percentile."""
     if len({(part.batch, part.rate) for part in item.rounds}) > 1:
         return {}
     everything = sorted(value for part in item.rounds for value in part.ns)
@@ -185,7 +191,7 @@ def _latencies(item: Measurement) -> dict[str, list[float]]:
 
 
 def _throughputs(item: Measurement) -> dict[str, list[float]]:
-    """Images a second in each round, by batch size where there are several."""
+    """Images per second in each round; one figure per batch size if there are several."""
     found: dict[str, list[float]] = {}
     batches = {part.batch for part in item.rounds}
     for part in item.rounds:

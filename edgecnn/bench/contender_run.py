@@ -1,4 +1,4 @@
-"""One contender's way through a run: its processes, its time limit, and what it has yielded so far."""
+"""Measures one contender during a run: its processes, its time limit and its results so far."""
 
 import time
 from collections.abc import Callable
@@ -17,17 +17,22 @@ from edgecnn.errors import BenchError, EdgecnnError
 from edgecnn.files import size
 from edgecnn.metrics import Accuracy, accuracy
 
-# Where a process's memory lies moves its times by one to three per cent, more than rounds in one process differ. So a
-# contender that starts within this many seconds gets a new process each round, and its interval includes that luck.
+# The memory layout that a process happens to get changes its times by 1 to 3 %, more than the rounds of one process
+# differ. So a contender that starts within this many seconds gets a new process each round, and its interval includes
+# this variation.
 STARTS_QUICKLY = 1.5
 
 
 class ContenderRun:
-    """Runs one contender. What goes wrong with it becomes its `failure`, and it is asked for nothing more."""
+    """Runs one contender: `start`, then each `round`, then `finish`.
+
+    An EdgecnnError is not raised but kept as `failure`, and later calls do nothing. `images` is a .npy file of the test
+    images; `dataset` is None if they are noise.
+    """
 
     def __init__(self, contender: Contender, images: Path, dataset: Dataset | None, plan: Plan) -> None:
         self.contender, self.images, self.dataset, self.plan = contender, images, dataset, plan
-        # A file that was converted for the run does not outlive it, but for its name.
+        # A file that was converted for this run is deleted after it, so only its name is reported.
         converted = contender.runtime == "litert"
         self._entered = replace(contender, file=Path(contender.file.name)) if converted else contender
         self._scenario = rounds_of(plan, len(dataset.test) if dataset else max(OFFLINE_BATCHES))
@@ -40,38 +45,39 @@ class ContenderRun:
         self._process: WorkerProcess | None = None
         self._patience = plan.timeout
         self._file = _state(contender.file)
-        self._bytes = size(contender.file)  # now, as a converted file does not outlive the run
+        self._bytes = size(contender.file)  # read now, because a converted file is deleted after the run
 
     def start(self) -> None:
-        """Start a process, have it load the file and warm up."""
+        """Start a process that loads the file and warms up."""
         self._try(self._start)
 
     def round(self, number: int) -> None:
-        """Take one round, in a new process where that is quick."""
+        """Run round `number` (from 0), in a new process if the contender starts quickly."""
         self._try(lambda: self._round(number))
 
     def finish(self) -> None:
-        """Measure the floor, and have every test image answered."""
+        """Time an empty model, and classify every test image."""
         self._try(self._finish)
 
     def fail(self, reason: str) -> None:
-        """Nothing more is asked of this contender."""
+        """Record `reason` as the failure and end the process."""
         self.failure = reason
         self.close()
 
     def close(self) -> None:
+        """End the process, if there is one."""
         if self._process:
             self._process.close()
             self._process = None
 
     @property
     def rounds(self) -> int:
-        """How many there are to take."""
+        """The number of rounds to run."""
         return self._scenario.count
 
     @property
     def measurement(self) -> Measurement:
-        """What there is so far."""
+        """The results so far."""
         return Measurement(
             contender=self._entered,
             file_bytes=self._bytes,
@@ -119,7 +125,7 @@ class ContenderRun:
             self.fail(str(error))
 
     def _ask(self, command: str, expected: float = 0.0, **arguments: Any) -> dict[str, Any]:
-        """Have a command done. What it takes beyond `expected` seconds uses up the contender's time limit."""
+        """Send a command. Time beyond `expected` seconds counts against the contender's time limit."""
         assert self._process is not None
         started = time.perf_counter()
         answer = self._process.ask(command, self._patience + expected, **arguments)
@@ -128,7 +134,7 @@ class ContenderRun:
 
 
 def _state(path: Path) -> tuple[int, int] | None:
-    """What changes when a file or folder is written, or None where there is none."""
+    """Modification time and size, which change when the path is written; None if nothing is there."""
     try:
         found = path.stat()
     except OSError:

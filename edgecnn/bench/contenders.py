@@ -1,4 +1,4 @@
-"""What is measured: each runtime and way of running a model's files, as plain data for a worker process."""
+"""Lists what a bench measures: one contender for each runtime, model file and setting, as plain data."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -14,29 +14,28 @@ from edgecnn.host.machine import architecture
 from edgecnn.runtime.input_spec import PIXEL_SCALE
 
 PREFIXES: dict[Runtime, str] = {"tensorflow": "tf", "onnxruntime": "onnx", "litert": "litert", "openvino": "openvino"}
-# The module a runtime is imported by, and the extra of this package that brings it.
+# The module that each runtime is imported from, and the extra of this package that installs it.
 MODULES: dict[Runtime, tuple[str, str]] = {
     "tensorflow": ("tensorflow", "train"),
     "onnxruntime": ("onnxruntime", "train"),
     "litert": ("ai_edge_litert", "peers"),
     "openvino": ("openvino", "peers"),
 }
-# predict is what tutorials call, call is model(x), function is tf.function, xla is tf.function(jit_compile=True).
+# predict is model.predict(x), call is model(x), function is tf.function, xla is tf.function(jit_compile=True).
 TENSORFLOW_WAYS = ("predict", "call", "function", "xla")
-SAVED_MODEL_WAYS = ("function", "xla")  # a SavedModel is a function, no Keras model
+SAVED_MODEL_WAYS = ("function", "xla")  # a SavedModel is a function, not a Keras model
 LITERT_PRECISIONS = ("float32", "int8")
-MISSING_TENSORFLOW = (
-    "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]' adds it"
-)
+MISSING_TENSORFLOW = "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'"
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One runtime, one file and one setting, measured in processes of its own.
+    """One runtime, one model file and one setting, measured in its own processes.
 
-    `name` is unique in a run: "tf-function", "onnx-int8"; where models' names clash, "edge/onnx-int8". `model` is the
-    path it was entered by, `variant` the way of TensorFlow or the precision of the file, and `scale` what a float
-    model's pixels are multiplied by. LiteRT's `file` is the original until it has been converted.
+    `name` is unique in a run: "tf-function" or "onnx-int8", and "edge/onnx-int8" where two models would share a name.
+    `model` is the path that the user gave. `variant` is the way of calling TensorFlow (one of TENSORFLOW_WAYS) or the
+    precision of the file. `batch` is the number of images in a query. A float model's pixels, 0 to 255, are multiplied
+    by `scale`. For LiteRT, `file` is the original model until it has been converted.
     """
 
     name: str
@@ -50,12 +49,13 @@ class Contender:
 
     @property
     def is_original(self) -> bool:
+        """Whether this is the original model, run by TensorFlow."""
         return self.runtime == "tensorflow"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One model on the start list: its contenders, its card if it has one, and what could not be entered."""
+    """One model of a bench: its contenders, its card if it has one, and messages about what cannot be measured."""
 
     model: str
     contenders: tuple[Contender, ...]
@@ -66,11 +66,12 @@ class Entry:
 def start_list(
     models: Sequence[str | Path], *, threads: int, batch: int, runtimes: Iterable[str] = ()
 ) -> tuple[Entry, ...]:
-    """Enter each model once, every contender under a name of its own.
+    """List the contenders of every model; a model that is given twice is listed once.
 
-    `runtimes` are the ones wanted; by default those installed. Raises ModelError for a model that is not there,
-    BenchError where there is nothing to measure, UsageError for a runtime that there is not, MissingDependencyError for
-    one that is not installed.
+    `threads` is the number of threads a contender may use, `batch` the number of images in a query. `runtimes` are
+    names from RUNTIMES; without any, every installed runtime is used. Every contender gets a unique name.
+    Raises ModelError for a model that does not exist, BenchError if there is nothing to measure, UsageError for an
+    unknown runtime, MissingDependencyError for a runtime that is not installed.
     """
     wanted = _wanted(tuple(runtimes))
     entries = [_enter(path, threads, batch, wanted) for path in dict.fromkeys(map(find, models))]
@@ -85,7 +86,7 @@ def start_list(
 def _wanted(asked: tuple[str, ...]) -> tuple[Runtime, ...]:
     for name in asked:
         if name not in RUNTIMES:
-            raise UsageError(f"there is no runtime {name!r}: choose of {', '.join(RUNTIMES)}")
+            raise UsageError(f"there is no runtime {name!r}: choose one of {', '.join(RUNTIMES)}")
     wanted = tuple(runtime for runtime in RUNTIMES if runtime in asked)
     for runtime in wanted:
         module, extra = MODULES[runtime]
@@ -98,7 +99,7 @@ def _enter(path: Path, threads: int, batch: int, runtimes: tuple[Runtime, ...]) 
     folder = ModelFolder(path if path.is_dir() else path.parent)
     card = folder.card()
     if card and path.is_file() and path.name not in (*card.exports, *ORIGINAL_NAMES):
-        card = None  # a neighbor's
+        card = None  # the card describes other files of this folder
     scale = card.input_scale if card else PIXEL_SCALE
     original, files = _contents(path)
 
@@ -112,16 +113,16 @@ def _enter(path: Path, threads: int, batch: int, runtimes: tuple[Runtime, ...]) 
     for runtime in ("onnxruntime", "openvino"):
         if runtime in runtimes:
             found += [contender(runtime, _precision(file), file) for file in files]
-    if original and "litert" in runtimes and find_spec("tensorflow"):  # which converts the original for it
+    if original and "litert" in runtimes and find_spec("tensorflow"):  # TensorFlow does the conversion
         found += [contender("litert", precision, original) for precision in LITERT_PRECISIONS]
     missing = _missing(path, original, files)
     if not found and not missing:
-        missing = (f"{path} holds nothing to measure with {', '.join(runtimes)}",)
+        missing = (f"{path} has no file that {', '.join(runtimes)} can run",)
     return Entry(str(path), tuple(found), card, missing)
 
 
 def _contents(path: Path) -> tuple[Path | None, list[Path]]:
-    """The TensorFlow model and the ONNX files that a path stands for."""
+    """The TensorFlow model, if there is one, and the ONNX files at a path."""
     if path.suffix == ".onnx":
         return None, [path]
     if path.is_file() or (path / "saved_model.pb").exists():
@@ -131,7 +132,7 @@ def _contents(path: Path) -> tuple[Path | None, list[Path]]:
 
 
 def _suits(precision: str) -> bool:
-    """Whether a file of a folder is for processors of this kind: another's is measured if it is named."""
+    """Whether a folder's file is made for this kind of processor. Other files are measured only if named themselves."""
     kind = precision.removeprefix("int8-")
     return kind == precision or kind == architecture()
 
@@ -140,17 +141,17 @@ def _missing(path: Path, original: Path | None, files: list[Path]) -> tuple[str,
     if original and find_spec("tensorflow") is None:
         return (MISSING_TENSORFLOW,)
     if original and not files:
-        return (f"{path} holds no ONNX file: run 'edgecnn export {path} --quantize' to compare",)
+        return (f"{path} has no ONNX file to compare with: run 'edgecnn export {path} --quantize'",)
     return ()
 
 
 def _precision(file: Path) -> str:
-    """What a file of a model folder is, by its name; any other file's own name."""
+    """The precision that a model folder's file name stands for; for any other file, its name without the suffix."""
     return next((precision for precision, name in ONNX_NAMES.items() if name == file.name), file.stem)
 
 
 def _named_apart(entries: list[Entry]) -> tuple[Entry, ...]:
-    """Prefix names by the model's own, or by its whole path, as far as it takes to tell all contenders apart."""
+    """Make all names unique: prefix them with the model's name or, if that is not enough, with its whole path."""
     prefixes: list[Callable[[Entry], str]] = [
         lambda _: "",
         lambda entry: f"{_model_name(entry)}/",

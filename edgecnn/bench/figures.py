@@ -1,27 +1,28 @@
-"""Computes every figure of a run from its raw samples. Pure: nothing is measured, formatted or printed here."""
+"""Computes every figure of a run from its raw samples. Pure: it does not measure, format or print."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from edgecnn.bench import stats
+from edgecnn.bench.pace import paces, reference_of, speedup, throughput
 from edgecnn.bench.results import Bench, Measurement, Round
 from edgecnn.bench.stats import Estimate
 from edgecnn.metrics import agreement
 
-SATURATED = 0.95  # of the best throughput
-CONFIRMED = 3  # rounds at a rate, before it is said to hold
+SATURATED = 0.95  # throughput is saturated at this share of the best
+CONFIRMED = 3  # a rate needs this many rounds before it counts as met
 
 Figures = dict[str, Any]  # fields of a Row
 
 
 @dataclass(frozen=True)
 class BatchFigures:
-    """Offline: images a second with so many images a query."""
+    """Offline: the throughput, in images per second, with `batch` images per query."""
 
     batch: int
     throughput_ips: float
@@ -29,7 +30,10 @@ class BatchFigures:
 
 @dataclass(frozen=True)
 class RateFigures:
-    """Server: what came of one rate of arrivals. `holds` tells that its p99 is within the bound."""
+    """Server: latencies at one rate of arrivals, in queries per second.
+
+    `holds` says that the p99 latency stayed within the bound in enough rounds.
+    """
 
     rate_qps: float
     rounds: int
@@ -41,12 +45,14 @@ class RateFigures:
 
 @dataclass(frozen=True)
 class Row:
-    """One contender's figures; None where there is none, for lack of samples, data or a scenario that has it.
+    """One contender's figures. A figure is None if samples or data are missing, or if the scenario does not have it.
 
-    Percentiles are of a query's latency in microseconds, `throughput_ips` in images a second. `speedup` is how many
-    times faster than `reference`: the fastest TensorFlow way of the same model, or the run's first contender where
-    there is none; `verdict` follows from its 95 % interval. `agreement`, `p_accuracy` (McNemar's exact test) and
-    `accuracy_verdict` are against the reference too. Times of processes are medians, memory is over an empty Python's.
+    Percentiles (`p50_us` and so on) are of a query's latency in microseconds; `throughput_ips` is in images per second.
+    `speedup` is how many times faster the contender is than `reference`, which is the fastest TensorFlow way of the
+    same model or, if there is none, the run's first contender; `verdict` follows from its 95 % interval. `agreement`
+    (0 to 1), `p_accuracy` (McNemar's exact test) and `accuracy_verdict` also compare with the reference. `import_ms`,
+    `init_ms`, `first_ms`, `cold_ms` and the memory figures are medians over processes; memory is what exceeds an empty
+    Python process.
     """
 
     name: str
@@ -93,7 +99,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Pair:
-    """`first`'s time over `second`'s: above 1, the second is faster. `changed` are images they label differently."""
+    """A comparison of two contenders.
+
+    `ratio` is `first`'s time divided by `second`'s: above 1, the second is faster. `changed` are the indices of the
+    images that they label differently.
+    """
 
     first: str
     second: str
@@ -105,7 +115,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run with its figures: what reports are made of. `pairs` has every two contenders that were measured."""
+    """A run with its figures, which reports are made from. `pairs` has one item for every two measured contenders."""
 
     bench: Bench
     rows: tuple[Row, ...]
@@ -113,40 +123,10 @@ class Summary:
 
 
 def summarize(bench: Bench) -> Summary:
-    """Compute every figure from the raw samples."""
+    """Compute every figure of a run from its raw samples."""
     rows = tuple(_row(bench, item) for item in bench.measurements)
     measured = [item for item in bench.measurements if item.rounds and not item.failure]
     return Summary(bench, rows, tuple(_pair(bench, first, second) for first, second in combinations(measured, 2)))
-
-
-def drifts(measurements: Sequence[Measurement]) -> dict[str, float]:
-    """Each contender's pace in the second half of its rounds over that in the first."""
-    return {item.contender.name: stats.drift(list(pace.values())) for item in measurements if (pace := paces(item))}
-
-
-def paces(item: Measurement) -> dict[int, float]:
-    """By round, the contender's median nanoseconds an image, with its best batch size; none where queries arrive."""
-    streams = [part for part in item.rounds if part.rate is None]
-    if not streams:
-        return {}
-    best = max({part.batch for part in streams}, key=lambda batch: _throughput(item, batch))
-    return {part.number: median(part.ns) / best for part in streams if part.batch == best}
-
-
-def speedup(slow: Measurement, fast: Measurement) -> Estimate | None:
-    """How many times the pace of `slow` that of `fast` is, over the rounds that both took; None if there are none."""
-    first, second = paces(slow), paces(fast)
-    both = sorted(first.keys() & second.keys())
-    return stats.ratio([first[number] for number in both], [second[number] for number in both]) if both else None
-
-
-def reference_of(bench: Bench, item: Measurement) -> Measurement | None:
-    """The fastest TensorFlow way of the same model, or else the run's first contender that was measured."""
-    measured = [other for other in bench.measurements if other.rounds and not other.failure]
-    own = [other for other in measured if other.contender.is_original and other.contender.model == item.contender.model]
-    if not own:
-        return next(iter(measured), None)
-    return min(own, key=lambda other: fmean(paces(other).values() or [0]))
 
 
 def _row(bench: Bench, item: Measurement) -> Row:
@@ -203,11 +183,11 @@ def _scored(item: Measurement) -> Figures:
 
 
 def _pace(item: Measurement) -> Figures:
-    """Latency where queries come one after another; by batch size where there are several."""
+    """Figures of queries that follow one another; throughput for each batch size if there are several."""
     pace = list(paces(item).values())
     figures: Figures = {"spread": stats.spread(pace), "drift": stats.drift(pace)}
     batches = sorted({part.batch for part in item.rounds})
-    by_batch = tuple(BatchFigures(batch, _throughput(item, batch)) for batch in batches)
+    by_batch = tuple(BatchFigures(batch, throughput(item, batch)) for batch in batches)
     best = max(by_batch, key=lambda found: found.throughput_ips)
     figures["throughput_ips"] = best.throughput_ips
     if len(batches) == 1:
@@ -216,13 +196,8 @@ def _pace(item: Measurement) -> Figures:
     return figures | {"batches": by_batch, "best_batch": best.batch, "saturates_at": next(enough)}
 
 
-def _throughput(item: Measurement, batch: int) -> float:
-    parts = [part for part in item.rounds if part.batch == batch]
-    return batch * sum(part.queries for part in parts) / (sum(part.elapsed_ns for part in parts) / 1e9)
-
-
 def _latency(rounds: Sequence[Round]) -> dict[str, float | None]:
-    """Percentiles in microseconds, those that the samples suffice for."""
+    """Percentiles in microseconds; None for those that need more samples."""
     values = sorted(value for part in rounds for value in part.ns)
     shares = {"p50_us": 0.5, "p90_us": 0.9, "p99_us": 0.99, "p999_us": 0.999}
     found = {name: stats.quoted(values, share) for name, share in shares.items()}
@@ -230,7 +205,7 @@ def _latency(rounds: Sequence[Round]) -> dict[str, float | None]:
 
 
 def _arrivals(bench: Bench, item: Measurement) -> Figures:
-    """What came of each rate, and the latency at the highest that holds."""
+    """Figures of random arrivals: each rate's, and the latency at the highest rate that meets the bound."""
     rate = highest_rate(bench, item)
     figures: Figures = {"rates": _by_rate(bench, item)}
     if rate is None:
@@ -240,7 +215,7 @@ def _arrivals(bench: Bench, item: Measurement) -> Figures:
 
 
 def highest_rate(bench: Bench, item: Measurement) -> float | None:
-    """The most arrivals a second that were answered within the bound; None if none were, or none came at random."""
+    """The highest rate, in queries per second, that met the latency bound; None if none did or none was tried."""
     return max((found.rate_qps for found in _by_rate(bench, item) if found.holds), default=None)
 
 
@@ -275,13 +250,13 @@ def _against(bench: Bench, item: Measurement, reference: Measurement) -> Figures
 
 
 def discordant(first: Sequence[int], second: Sequence[int], truth: Sequence[int]) -> tuple[int, int]:
-    """How many images only the first, and only the second, labels right."""
+    """The numbers of images that only the first, and only the second, labels correctly. All take class indices [n]."""
     one, other = np.array(first) == np.array(truth), np.array(second) == np.array(truth)
     return int(np.sum(one & ~other)), int(np.sum(other & ~one))
 
 
 def _discordant(bench: Bench, first: Measurement, second: Measurement) -> tuple[int, int] | None:
-    """The same of two contenders, or None if they did not see the same images."""
+    """The same for two contenders; None if they did not classify the same images."""
     seen = bench.data.get(first.contender.model)
     if not (first.answers and second.answers and seen) or seen != bench.data.get(second.contender.model):
         return None

@@ -1,4 +1,4 @@
-"""Runs contenders side by side, each in its own processes, in interleaved rounds, one process active at a time."""
+"""Runs all contenders in interleaved rounds, each in its own processes; only one process is active at a time."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edgecnn.bench.contender_run import ContenderRun
 from edgecnn.bench.contenders import Contender, Entry, start_list
-from edgecnn.bench.figures import drifts
+from edgecnn.bench.pace import drifts
 from edgecnn.bench.results import Bench, Data, Picture, Plan
 from edgecnn.bench.worker_process import empty_python
 from edgecnn.data import Dataset, load
@@ -35,12 +35,12 @@ from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import read_metadata
 
-NOISE_IMAGES, NOISE_SIZE = 64, 64  # where a model has no data, it is timed with noise
-CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as `edgecnn export --quantize` draws them
-MOST_PICTURES = 60  # of images that contenders label differently
+NOISE_IMAGES, NOISE_SIZE = 64, 64  # a model without data is timed with noise
+CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as in `edgecnn export --quantize`
+MOST_PICTURES = 60  # at most this many images that contenders label differently are kept
 ImagesOf = Callable[[], tuple[InputSpec, Dataset | None, NDArray[np.uint8]]]
 
-LAST_WORDS = 300  # characters of what a failed conversion says
+LAST_WORDS = 300  # characters kept of a failed conversion's message
 
 
 def measure(
@@ -51,10 +51,13 @@ def measure(
     runtimes: Iterable[str] = (),
     progress: OnProgress = ignore,
 ) -> Bench:
-    """Measure every contender of `models` by `plan`, with the test images of `data` or of what they were made with.
+    """Measure every contender of `models` by `plan`.
 
-    A contender that fails has a `failure`, and the others are measured. Ctrl-C ends the run, which is then `partial`.
-    Raises ModelError, DataError, BenchError, MissingDependencyError for what is found before anything is measured.
+    `models` are folders, files or names of shipped models. The test images are those of `data` (a data set's path) or,
+    without it, of the data that the model was trained with. `runtimes` are those to use; by default all installed ones.
+    If a contender fails, its `failure` says why, and the others are still measured. Ctrl-C ends the run early and sets
+    its `partial`.
+    Before anything is measured, raises ModelError, DataError, BenchError, UsageError or MissingDependencyError.
     """
     entries = start_list(models, threads=plan.threads, batch=plan.batch, runtimes=runtimes)
     return measure_entries(entries, plan, data=data, progress=progress)
@@ -63,10 +66,10 @@ def measure(
 def measure_entries(
     entries: Sequence[Entry], plan: Plan, *, data: str | Path | None = None, progress: OnProgress = ignore
 ) -> Bench:
-    """The same for a start list. Raises DataError, BenchError."""
+    """Measure the contenders of `entries`, as `measure` does. Raises DataError, BenchError."""
     read = cache(load)  # models of one data set share it
     if data is not None:
-        read(data)  # rather now than as every contender's failure
+        read(data)  # fail now instead of once for every contender
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecnn-")))
         contender_runs = [
@@ -81,7 +84,7 @@ def measure_entries(
             default=plan.batch,
         )
         if plan.batch > largest:
-            raise BenchError(f"--batch {plan.batch:,} is more than the {largest:,} test images there are: lower it")
+            raise BenchError(f"--batch {plan.batch:,} is more than the {largest:,} test images: give a smaller batch")
         run = _Run(contender_runs, progress)
         stopped = run.to_the_end()
     missing = tuple(dict.fromkeys(note for entry in entries for note in entry.missing))
@@ -89,7 +92,7 @@ def measure_entries(
 
 
 class _Run:
-    """Loading, the interleaved rounds, and scoring."""
+    """One run: loading, the interleaved rounds, and scoring."""
 
     def __init__(self, contender_runs: list[ContenderRun], progress: OnProgress) -> None:
         self.contender_runs, self.rounds, self._progress = contender_runs, contender_runs[0].rounds, progress
@@ -100,13 +103,13 @@ class _Run:
         self.elapsed_s = self.coordinator_cpu_s = 0.0
 
     def to_the_end(self) -> bool:
-        """Returns whether it was stopped before. Raises BenchError if that was before anything was measured."""
+        """Run everything. Returns whether it was stopped early. Raises BenchError if nothing was measured by then."""
         started, cpu = time.perf_counter(), time.process_time()
         try:
             self._all()
         except KeyboardInterrupt:
             if not any(contender_run.measurement.rounds for contender_run in self.contender_runs):
-                raise BenchError("stopped before anything was measured") from None
+                raise BenchError("the run was stopped before anything was measured: start it again") from None
             return True
         finally:
             self.watch.read()
@@ -119,7 +122,7 @@ class _Run:
             contender_run.start()
         for number in range(self.rounds):
             self.watch.read()
-            # A B C, then C B A: so that a machine's drift hits all alike.
+            # A B C, then C B A, so that a drift of the machine affects all contenders equally.
             for contender_run in self.contender_runs if number % 2 == 0 else reversed(self.contender_runs):
                 self._next(f"round {number + 1} of {self.rounds}: {contender_run.contender.name}")
                 contender_run.round(number)
@@ -161,13 +164,13 @@ def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], stopped: bool) -> Be
 
 
 def _notes(contenders: Iterable[Contender]) -> tuple[str, ...]:
-    """Which files do not suit this processor: their latency would be another one elsewhere."""
+    """Notes on files that do not suit this processor: elsewhere their latency would differ."""
     files = dict.fromkeys(item.file for item in contenders if item.runtime == "onnxruntime")
     return tuple(note for file in files for note in arithmetic.notes(file, read_metadata(file)))
 
 
 def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
-    """What the report needs of a test split: its truth, and the images that not all contenders label alike."""
+    """What a report needs of a test split: the true labels, and images that not all contenders label the same."""
     test = dataset.test
     given = [
         contender_run.measurement.answers
@@ -181,7 +184,7 @@ def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
 
 
 def _contender_runs(entry: Entry, images_of: ImagesOf, plan: Plan, scratch: Path, number: int) -> list[ContenderRun]:
-    """The entry's contenders with their images; what does not suit them fails them."""
+    """The entry's contenders with their images; if these are missing or do not fit, the contenders have failed."""
     images, folder = scratch / f"{number}.npy", scratch / str(number)
     try:
         spec, dataset, pixels = images_of()
@@ -201,7 +204,7 @@ def _contender_runs(entry: Entry, images_of: ImagesOf, plan: Plan, scratch: Path
 
 
 def _converted(entry: Entry, dataset: Dataset | None, folder: Path, plan: Plan) -> tuple[list[Contender], str]:
-    """LiteRT's contenders with the files made for them in `folder`, the others as they are; and why there are none."""
+    """The contenders, LiteRT's with files converted into `folder`; and the reason if a converted file is missing."""
     contenders = [
         replace(item, file=folder / f"{item.variant}.tflite") if item.runtime == "litert" else item
         for item in entry.contenders
@@ -219,20 +222,20 @@ def _converted(entry: Entry, dataset: Dataset | None, folder: Path, plan: Plan) 
 
 
 def _convert(task: dict[str, Any], timeout: float) -> str:
-    """Returns why there is no file, should there be none."""
+    """Convert for LiteRT. Returns the reason to report if a file is missing afterwards."""
     command = [sys.executable, "-P", "-m", "edgecnn.bench.runtimes.litert_conversion", json.dumps(task)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
-        return "converting it for LiteRT took longer than the time limit: raise --timeout"
+        return "the conversion for LiteRT took longer than the time limit: raise --timeout"
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        return f"it cannot be converted for LiteRT: {last[:LAST_WORDS]}"
-    return "full int8 needs images to calibrate with: give --data"
+        return f"the model cannot be converted for LiteRT: {last[:LAST_WORDS]}"
+    return "quantizing for LiteRT needs calibration images: give --data"
 
 
 def _images(entry: Entry, data: str | Path | None, read: Read) -> tuple[InputSpec, Dataset | None, NDArray[np.uint8]]:
-    """What the entry takes, and the test images that it is measured with; noise where there are none."""
+    """What the entry's model takes, its data set, and the test images to measure with; noise if it has no data."""
     spec, classes, recorded = _interface(entry)
     dataset = find_dataset(origin_of(entry.card, recorded), data, spec, classes, read)
     if dataset:
@@ -246,16 +249,16 @@ def _interface(entry: Entry) -> tuple[InputSpec, int, Origin | None]:
         spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, entry.card.input_scale)
         return spec, len(entry.card.labels), None
     path = Path(entry.model)
-    files = ModelFolder(path).onnx_files() if path.is_dir() else [path]  # entered or not
+    files = ModelFolder(path).onnx_files() if path.is_dir() else [path]  # all of them, even if they are not measured
     files = [file for file in files if file.suffix == ".onnx"]
     if not files:
-        raise BenchError(f"{entry.model} has neither a card nor an ONNX file: run 'edgecnn export' on it first")
+        raise BenchError(f"{entry.model} has neither a card nor an ONNX file: run 'edgecnn export {entry.model}' first")
     classifier = _first_that_opens(files)
     return classifier.input, len(classifier.labels), classifier.metadata.dataset
 
 
 def _first_that_opens(files: Sequence[Path]) -> Classifier:
-    """So that a broken file fails its own contenders only. Raises ModelError if none opens."""
+    """Skip broken files, which then fail only their own contenders. Raises ModelError if no file opens."""
     *others, last = files
     for file in others:
         with suppress(ModelError):

@@ -1,4 +1,4 @@
-"""What one run of the bench found: raw samples and their conditions, as plain data that goes to JSON and back."""
+"""The results of one bench run: raw samples and their conditions, as plain data that converts to and from JSON."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -11,18 +11,19 @@ from edgecnn.host.watch import Reading, StabilityIssue
 from edgecnn.metrics import Accuracy
 
 OFFLINE_BATCHES = (1, 8, 32, 128, 512)
-CAP = 1.5  # times the duration: for contenders too slow to reach the number of queries in it
+CAP = 1.5  # a contender too slow for its number of queries is stopped after this many times the duration
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to measure. Raises BenchError for values that cannot be.
+    """How to measure. Raises BenchError for a value out of range or for settings that contradict each other.
 
-    A contender is timed for at least `duration` seconds and `queries` queries, but no longer than CAP times the
-    duration, in `rounds` rounds, each process after a warm-up of at least `warm_up` seconds (a sixth of the duration,
-    if that is less) and `warm_up_queries` queries. `timeout` is the seconds it may take beyond that. For the server
-    scenario, `rates` are queries a second to try; with none, the highest rate is searched at which p99 is at most
-    `latency_bound_us`.
+    Each contender runs `rounds` rounds with `threads` threads and `batch` images per query. All rounds together last at
+    least `duration` seconds and `queries` queries, but no longer than CAP times the duration. Each process first warms
+    up for at least `warm_up` seconds (or a sixth of the duration, if that is less) and `warm_up_queries` queries.
+    `timeout` is the number of seconds that a contender may take beyond that. In the server scenario, `rates` are the
+    rates to try, in queries per second; if empty, the bench searches for the highest rate whose p99 latency is at most
+    `latency_bound_us`, in microseconds.
     """
 
     scenario: Scenario = "single-stream"
@@ -39,7 +40,7 @@ class Plan:
 
     @property
     def warm_up_seconds(self) -> float:
-        """Of each process: in proportion, where a short duration asks for a quick look."""
+        """Seconds of each process's warm-up: shorter when a short duration asks for a quick look."""
         return min(self.warm_up, self.duration / 6)
 
     def __post_init__(self) -> None:
@@ -52,19 +53,19 @@ class Plan:
             if not (isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise BenchError(f"{name} is {getattr(self, name)}: give a number above 0")
         if any(not (isfinite(rate) and rate > 0) for rate in self.rates):
-            raise BenchError(f"rates are {self.rates}: give numbers above 0, in queries a second")
+            raise BenchError(f"rates are {self.rates}: give numbers above 0, in queries per second")
         if self.rates and self.scenario != "server":
-            raise BenchError(f"rates are for the scenario server, not for {self.scenario}")
+            raise BenchError(f"only the scenario server takes rates, not {self.scenario}: leave them out")
         if self.batch > 1 and self.scenario == "offline":
-            raise BenchError(f"offline has batch sizes of its own, {OFFLINE_BATCHES}: leave out the batch")
+            raise BenchError(f"the scenario offline has its own batch sizes, {OFFLINE_BATCHES}: leave out the batch")
 
 
 @dataclass(frozen=True)
 class Load:
-    """One process until its first answer, in nanoseconds.
+    """How long one process takes to give its first answer, in nanoseconds.
 
-    `import_ns` is the runtime's modules, `init_ns` file to ready session, `first_ns` the first inference, and `cold_ns`
-    the wall time of it all, from the process's start.
+    `import_ns` is the import of the runtime's modules, `init_ns` the time from file to ready session, `first_ns` the
+    first inference, and `cold_ns` the wall time of everything, from the start of the process.
     """
 
     import_ns: int
@@ -75,7 +76,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident bytes of one process: at most, and when it had answered its queries."""
+    """Resident bytes of one process: its peak, and its size after its queries."""
 
     peak: int
     steady: int
@@ -83,10 +84,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Round:
-    """One contender's queries in round `number`, of `batch` images each; `rate` is the arrivals' a second, if any.
+    """One contender's queries in round `number`, each of `batch` images.
 
-    `ns` are latencies, from arrival to answer; of more than can be kept, evenly picked ones. `queries` and `elapsed_ns`
-    count all.
+    `rate` is in arrivals per second, or None if one query follows another. `ns` holds latencies in nanoseconds, from
+    arrival to answer; if there are too many to keep, evenly picked ones. `queries` and `elapsed_ns` count all queries.
     """
 
     number: int
@@ -99,10 +100,10 @@ class Round:
 
 @dataclass(frozen=True)
 class Measurement:
-    """All that was measured of one contender. `answers` are one class index an image of the test split.
+    """Everything that was measured of one contender.
 
-    `loads` and `memories` have an item for each process, `floor_ns` samples of an empty model in the same runtime;
-    `failure` says why there is no more.
+    `loads` and `memories` have one item per process. `floor_ns` holds latencies of an empty model in the same runtime,
+    in nanoseconds. `answers` holds one class index per test image. `failure` says why the contender was stopped.
     """
 
     contender: Contender
@@ -118,7 +119,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Picture:
-    """A test image by its index; `png` is in base64."""
+    """A test image: its index in the test split, and its PNG file in base64."""
 
     index: int
     png: str
@@ -126,9 +127,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Data:
-    """A test split that models were measured with. `labels` are the classes' names, `truth` each image's class index.
+    """A test split that models were measured with.
 
-    `pictures` are the first images that not all contenders label alike.
+    `source` is the data set's name. `labels` are the names of the classes, `truth` is each image's true class index,
+    and `pictures` are the first images that not all contenders label the same.
     """
 
     source: str
@@ -141,10 +143,11 @@ class Data:
 class Bench:
     """Everything measured in one run, and its conditions.
 
-    `data` says by model the SHA-256 of what it was measured with, and `datasets` by that what it is; a model without is
-    timed with noise. `missing` says what could not be entered, `stability_issues` why the figures may not hold, and
-    `notes` which files do not suit this processor. `empty_python` is the resident bytes of a Python that has imported
-    nothing. `partial` tells that the run was stopped.
+    `started` is the time in UTC (ISO 8601). `data` maps a model's path to the SHA-256 of its test data, and `datasets`
+    maps that to the data; a model that is missing there was timed with noise. `missing` says what could not be
+    measured, `stability_issues` why the figures may be wrong, and `notes` which files do not suit this processor.
+    `empty_python` is the resident bytes of a Python process that has imported nothing. `partial` says that the run was
+    stopped early.
     """
 
     started: str
@@ -165,8 +168,10 @@ class Bench:
 
     @property
     def is_stable(self) -> bool:
+        """Whether no reason was found to doubt the figures."""
         return not self.stability_issues
 
     @property
     def failures(self) -> tuple[Measurement, ...]:
+        """The measurements of the contenders that failed."""
         return tuple(item for item in self.measurements if item.failure)

@@ -1,4 +1,4 @@
-"""The stage: models in; figures, reports, a comparison and judged rules out."""
+"""Runs a whole bench: measures models, compares with an earlier run, checks rules and writes reports."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,11 @@ FORMATS: dict[str, Format] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a bench: its figures, their change, the rules that hold, and why others cannot be judged."""
+    """The outcome of a bench.
+
+    `summary` has its figures and `comparison` their changes since an earlier run. `held` are the rules that hold, and
+    `unjudged` says which rules cannot be checked, and why.
+    """
 
     summary: Summary
     comparison: Comparison | None
@@ -39,7 +43,7 @@ class Outcome:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was asked for was measured."""
+        """Whether everything was measured and every rule was checked."""
         return not (self.summary.bench.failures or self.summary.bench.partial or self.unjudged)
 
 
@@ -55,11 +59,12 @@ def bench(
     reports: Sequence[Path] = (),
     progress: OnProgress = ignore,
 ) -> Outcome:
-    """Measure `models`, compare with an `earlier` run's JSON, and judge the rules of `fail_if`.
+    """Measure `models`, compare with an `earlier` run's JSON file, and check the rules of `fail_if`.
 
-    Whatever can be found wrong beforehand, among it `reports` that cannot be written, is raised before anything is
-    measured: BenchError, ModelError, DataError, OutputError, MissingDependencyError; UsageError for a rule on what is
-    not there.
+    `data` and `runtimes` are those of `measure`. `force` compares with a run of another host or other settings too.
+    `reports` are the files that will be written later. Errors that can be found in advance are raised before anything
+    is measured: BenchError, ModelError, DataError, MissingDependencyError, OutputError for a report that cannot be
+    written, and UsageError for a rule about an unknown contender or an unknown runtime.
     """
     rules = [gate.parse(text) for text in fail_if]
     entries = start_list(models, threads=plan.threads, batch=plan.batch, runtimes=runtimes)
@@ -74,11 +79,11 @@ def bench(
 
 
 def report(outcome: Outcome, kind: str) -> str:
-    """The outcome as text: json, csv, markdown or html."""
+    """The outcome as text. `kind` is json, csv, markdown or html."""
     return FORMATS[kind](outcome.summary, outcome.comparison)
 
 
 def write_report(outcome: Outcome, kind: str, path: Path) -> None:
-    """The same in a file, whole or not at all. Raises OutputError."""
+    """Write the report to a file, completely or not at all. Raises OutputError."""
     with atomic(path) as temporary:
         temporary.write_text(report(outcome, kind), encoding="utf-8")

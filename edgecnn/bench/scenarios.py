@@ -1,4 +1,4 @@
-"""What a contender is asked for in a round: one query after another, large batches, or random arrivals."""
+"""Defines what a contender does in a round: one query after another, large batches, or random arrivals."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -7,20 +7,20 @@ from typing import Any, Protocol
 from edgecnn.bench.results import CAP, OFFLINE_BATCHES, Plan, Round
 from edgecnn.bench.stats import percentile
 
-REWARM_SECONDS, REWARM_QUERIES = 0.02, 2  # before each round: the others have used the caches meanwhile
-SEARCHING, CONFIRMING = 8, 8  # rounds of the search for the highest rate
-STEP_DOWN = 0.95  # of a rate that did not hold when tried again
-TRIAL_QUERIES = 125  # at least, of the search: so that the rounds that confirm a rate together have 1,000, for a p99
+REWARM_SECONDS, REWARM_QUERIES = 0.02, 2  # before each round, because other contenders have filled the caches since
+SEARCHING, CONFIRMING = 8, 8  # rounds that search for the highest rate, and rounds that confirm it
+STEP_DOWN = 0.95  # a rate that fails its confirmation is multiplied by this
+TRIAL_QUERIES = 125  # at least, in each round of the search: 8 confirming rounds then have 1,000, enough for a p99
 
 
 class Ask(Protocol):
-    """Have a worker do a command that should take about `expected` seconds."""
+    """Sends a worker one command that should take about `expected` seconds, and returns its answer."""
 
     def __call__(self, command: str, expected: float, **arguments: Any) -> dict[str, Any]: ...
 
 
 class Rounds(Protocol):
-    """One contender's rounds in a scenario: how many there are, and what one of them asks of it."""
+    """One contender's rounds in a scenario: `count` is their number, and `take` runs round `number` (from 0)."""
 
     count: int
 
@@ -28,7 +28,7 @@ class Rounds(Protocol):
 
 
 class SingleStream:
-    """One query after another; p90 is the headline."""
+    """One query after another, as MLPerf's SingleStream; the p90 latency is the main figure."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.count = plan, plan.rounds
@@ -39,7 +39,7 @@ class SingleStream:
 
 
 class Offline:
-    """Throughput over a range of batch sizes; `largest` is the number of images there are."""
+    """Throughput at each batch size of OFFLINE_BATCHES that does not exceed `largest`, the number of images."""
 
     def __init__(self, plan: Plan, largest: int) -> None:
         self.plan, self.count = plan, plan.rounds
@@ -51,7 +51,11 @@ class Offline:
 
 
 class Server:
-    """Queries that arrive at random: at given rates, or at those by which the highest is searched that holds."""
+    """Queries that arrive at random, as a Poisson process.
+
+    They arrive at the plan's rates. If the plan has none, the rounds search for the highest rate within its latency
+    bound.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -67,14 +71,14 @@ class Server:
             return
         bound_ns = 1000 * self.plan.latency_bound_us
         search = self._search = self._search or Search(1e9 / service, bound_ns)
-        if service < bound_ns:  # else there is no rate at which queries are answered in time
+        if service < bound_ns:  # otherwise no rate can meet the bound
             found = self._arrivals(ask, number, search.rate, TRIAL_QUERIES)
             search.tell(percentile(sorted(found.ns), 0.99))
             yield found
 
     def _arrivals(self, ask: Ask, number: int, rate: float, least: int) -> Round:
         seconds = self.plan.duration / self.plan.rounds
-        # At low rates, as many as come in CAP times the whole duration.
+        # At low rates the number of queries is limited by time: CAP times the whole duration.
         count = max(ceil(rate * seconds), min(least, ceil(rate * CAP * self.plan.duration)))
         patience = 2 * count / rate + 1
         batch = self.plan.batch
@@ -83,18 +87,22 @@ class Server:
 
 
 class Search:
-    """Finds the highest rate whose p99 stays within a bound: halves the interval that holds it, then confirms."""
+    """Finds the highest rate of arrivals whose p99 latency stays within a bound.
+
+    It bisects the rates between 0 and `capacity` (queries/s) in SEARCHING rounds, and tries the rate that it found
+    again in the rounds that follow. `bound_ns` is in nanoseconds.
+    """
 
     def __init__(self, capacity: float, bound_ns: float) -> None:
         self._low, self._high, self._bound, self._told = 0.0, capacity, bound_ns, 0
 
     @property
     def rate(self) -> float:
-        """The rate to try next, in queries a second."""
+        """The rate to try next, in queries per second."""
         return (self._low + self._high) / 2 if self._told < SEARCHING else self._low
 
     def tell(self, p99_ns: float) -> None:
-        """What came of trying `rate`."""
+        """Record the p99 latency that was measured at `rate`, in nanoseconds."""
         holds, rate = p99_ns <= self._bound, self.rate
         self._told += 1
         if self._told > SEARCHING:
@@ -104,11 +112,11 @@ class Search:
         else:
             self._high = rate
         if self._told == SEARCHING and not self._low:
-            self._low = self._high  # nothing held: try the lowest once more
+            self._low = self._high  # no rate met the bound: try the lowest one again
 
 
 def rounds_of(plan: Plan, images: int) -> Rounds:
-    """The rounds of the plan's scenario, for a data set of so many images."""
+    """The rounds of the plan's scenario; `images` is the number of test images."""
     match plan.scenario:
         case "single-stream":
             return SingleStream(plan)
@@ -125,7 +133,7 @@ def _streamed(ask: Ask, number: int, batch: int, seconds: float, queries: int) -
 
 
 def _rewarm(ask: Ask, batch: int) -> int:
-    """Returns the nanoseconds of the median query."""
+    """Warm up and return the median query's latency in nanoseconds."""
     service: int = ask("warm_up", REWARM_SECONDS, batch=batch, seconds=REWARM_SECONDS, queries=REWARM_QUERIES)["ns"]
     return service
 

@@ -1,4 +1,4 @@
-"""The process that holds one contender: it does what it is told, a line of JSON at a time, and sleeps between."""
+"""The worker process that runs one contender: it answers commands, one line of JSON each, and sleeps in between."""
 
 import gc
 import json
@@ -18,18 +18,21 @@ from edgecnn.bench.runtimes.runner import Infer, Runner, import_runtime, open_ru
 from edgecnn.errors import BenchError, EdgecnnError
 from edgecnn.host.machine import peak_rss, resident
 
-PATIENCE = 10  # times the seconds of a warm-up, for so slow a contender that they do not hold its queries
-POOL = 64  # images that timed queries cycle through, where a query takes one: all different, all in the cache
-FLOOR_SECONDS, FLOOR_QUERIES, FLOOR_WARM_UP = 0.1, 100, 0.1  # of an empty model
-KEPT = 1000  # samples a round: ten rounds have enough for p99.9, and the report stays small
+PATIENCE = 10  # a warm-up ends after this many times its seconds, if a slow contender has not run its queries
+POOL = 64  # images that timed queries use in turn: different ones, and few enough to stay in the cache
+FLOOR_SECONDS, FLOOR_QUERIES, FLOOR_WARM_UP = 0.1, 100, 0.1  # for timing an empty model
+KEPT = 1000  # samples kept per round: ten rounds have enough for a p99.9, and the report stays small
 NANOSECONDS = 1_000_000_000
-SPIN_NS = 200_000  # before an arrival: sleeping any longer would oversleep it
+SPIN_NS = 200_000  # the last nanoseconds before an arrival are spent in a loop: a sleep may end too late
 
 Queries = list[NDArray[Any]]
 
 
 class Worker:
-    """Holds the contender and answers commands; every answer is a JSON object."""
+    """Holds one contender. Each public method is a command; it returns a JSON object.
+
+    `images` is a .npy file of the test images, uint8 [n, height, width] or [n, height, width, 3].
+    """
 
     runner: Runner
 
@@ -38,7 +41,7 @@ class Worker:
         self.queries: dict[int, Queries] = {}
 
     def load(self) -> dict[str, Any]:
-        """Nanoseconds of import, init (file to ready session) and first inference."""
+        """Load the model. Returns the nanoseconds of import, init (from file to ready session) and first inference."""
         started = time.perf_counter_ns()
         import_runtime(self.contender)
         imported = time.perf_counter_ns()
@@ -49,23 +52,23 @@ class Worker:
         scores = self.runner.infer(query)
         first = time.perf_counter_ns() - before
         _require_numbers(scores)
-        gc.freeze()  # what TensorFlow holds takes 0.15 s to look through, each time that garbage is collected
+        gc.freeze()  # the collector would scan TensorFlow's objects each time, which takes 0.15 s
         return {"import_ns": imported - started, "init_ns": ready - imported, "first_ns": first}
 
     def warm_up(self, batch: int, seconds: float, queries: int) -> dict[str, Any]:
-        """Nanoseconds of the median query, after at least so many seconds and queries."""
+        """Run queries for at least `seconds` and `queries`. Returns the median latency in nanoseconds."""
         return {"ns": int(np.median(self._stream(batch, seconds, queries, PATIENCE * seconds)))}
 
     def stream(self, batch: int, seconds: float, queries: int, cap: float) -> dict[str, Any]:
-        """One query after another for at least so many seconds and queries, but no longer than `cap` seconds."""
+        """Run one query after another: at least `seconds` and `queries`, but no longer than `cap` seconds."""
         samples = self._stream(batch, seconds, queries, cap)
         return _round(samples, sum(samples))
 
     def arrivals(self, batch: int, rate: float, count: int, patience: float, seed: int) -> dict[str, Any]:
-        """`count` queries that arrive at random, `rate` a second on average: a Poisson process.
+        """Run `count` queries that arrive as a Poisson process, `rate` per second on average.
 
-        A query's latency counts from its arrival, so that it includes waiting for those before it. Where they come
-        faster than they are answered, it ends after `patience` seconds.
+        A query's latency counts from its arrival, so it includes the wait for earlier queries. If queries arrive faster
+        than they are answered, the round ends after `patience` seconds.
         """
         gaps = np.random.default_rng(seed).exponential(NANOSECONDS / rate, count)
         due: list[int] = np.cumsum(gaps).astype(np.int64).tolist()
@@ -83,18 +86,18 @@ class Worker:
         return _round(samples, answered)
 
     def memory(self) -> dict[str, Any]:
-        """Resident bytes: asked for before `answers` reads the whole test split."""
+        """The process's resident bytes. Ask before `answers`, which reads the whole test split."""
         steady = resident()
         return {"peak": max(peak_rss(), steady), "steady": steady}
 
     def floor(self) -> dict[str, Any]:
-        """Nanoseconds of running an empty model in the same runtime and way."""
+        """Time an empty model, run the same way in the same runtime. Returns nanoseconds per query."""
         infer, nothing = self.runner.empty(), np.zeros((self.contender.batch, 1), np.uint8)
         _time(infer, [nothing], FLOOR_WARM_UP, 1, PATIENCE * FLOOR_WARM_UP)
         return {"ns": _kept(_time(infer, [nothing], FLOOR_SECONDS, FLOOR_QUERIES, PATIENCE * FLOOR_SECONDS))}
 
     def answers(self) -> dict[str, Any]:
-        """The label given to every image, by its index."""
+        """Classify every test image. Returns the class index of each."""
         images = np.load(self.images, mmap_mode="r")
         labels: list[int] = []
         size = self.runner.answered
@@ -107,7 +110,7 @@ class Worker:
         return {"labels": labels}
 
     def _queries(self, batch: int) -> Queries:
-        """Batches of different images to time with, from the first of the test split."""
+        """Batches of different images to time with, taken from the start of the test split."""
         if batch not in self.queries:
             images = np.load(self.images, mmap_mode="r")
             count = max(1, min(POOL, len(images)) // batch)
@@ -120,12 +123,12 @@ class Worker:
 
 
 def _filled(chunk: NDArray[np.uint8], batch: int) -> NDArray[np.uint8]:
-    """Noise for images is 64 of it, however large the batch."""
+    """Repeat the images of a chunk that is too short: there are only 64 noise images, whatever the batch size."""
     return chunk if len(chunk) == batch else np.resize(chunk, (batch, *chunk.shape[1:]))
 
 
 def _time(infer: Infer, queries: Queries, seconds: float, least: int, cap: float) -> list[int]:
-    """Nanoseconds a query: at least one; until `seconds` and `least` queries are reached, or `cap` seconds."""
+    """Nanoseconds of each query. Runs until both `seconds` and `least` queries are reached, or for `cap` seconds."""
     clock, size = time.perf_counter_ns, len(queries)
     samples: list[int] = []
     with _undisturbed():
@@ -142,7 +145,7 @@ def _time(infer: Infer, queries: Queries, seconds: float, least: int, cap: float
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Keep the garbage collector from running while something is timed."""
+    """Stop the garbage collector while something is timed."""
     gc.collect()
     gc.disable()
     try:
@@ -152,7 +155,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _wait_until(due: int) -> None:
-    """Sleep as long as that is safe, then watch the clock."""
+    """Sleep until shortly before `due`, then read the clock in a loop."""
     while (left := due - time.perf_counter_ns()) > 0:
         if left > SPIN_NS:
             time.sleep((left - SPIN_NS) / NANOSECONDS)
@@ -163,7 +166,7 @@ def _round(samples: list[int], elapsed: int) -> dict[str, Any]:
 
 
 def _kept(samples: list[int]) -> list[int]:
-    """Evenly picked, so that every percentile of theirs is one of all samples' too."""
+    """At most KEPT samples, evenly picked in time order, so that they estimate the same percentiles."""
     if len(samples) <= KEPT:
         return samples
     return [samples[at] for at in np.linspace(0, len(samples) - 1, KEPT).astype(int).tolist()]
@@ -171,11 +174,11 @@ def _kept(samples: list[int]) -> list[int]:
 
 def _require_numbers(scores: NDArray[Any]) -> None:
     if not np.isfinite(scores).all():
-        raise BenchError("it returned values that are not finite: look for NaN in its weights, or export it again")
+        raise BenchError("the model returned values that are not finite: check its weights for NaN, or export it again")
 
 
 def serve(worker: Worker, commands: Any, answers: Any) -> None:
-    """Answer commands until they end. An EdgecnnError is an answer too; anything else ends the process."""
+    """Answer commands until the input ends. An EdgecnnError is sent as an answer; any other error ends the process."""
     for line in commands:
         command = json.loads(line)
         try:
@@ -188,7 +191,7 @@ def serve(worker: Worker, commands: Any, answers: Any) -> None:
 def main() -> None:
     """Run a worker on the contender and images that the first argument describes."""
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints must not reach the pipe
+    os.dup2(2, 1)  # what a library prints must not reach the pipe
     task = json.loads(sys.argv[1])
     contender = Contender(**{**task["contender"], "file": Path(task["contender"]["file"])})
     serve(Worker(contender, Path(task["images"])), sys.stdin, pipe)

@@ -1,4 +1,4 @@
-"""The coordinator's end of a worker process: starting it, having a command done within a time, ending it."""
+"""The coordinator's side of a worker process: it starts it, sends commands with a time limit, and ends it."""
 
 import json
 import subprocess
@@ -18,9 +18,9 @@ from edgecnn.errors import BenchError
 
 
 class WorkerProcess:
-    """A worker: a command goes in, an answer comes out, and nothing runs in between on either side.
+    """A worker process: it takes a command, returns an answer, and sleeps in between.
 
-    It has a session of its own, so that Ctrl-C reaches the coordinator alone, which then ends it.
+    It runs in its own session, so Ctrl-C reaches only the coordinator, which then ends it.
     """
 
     def __init__(self, contender: Contender, images: Path) -> None:
@@ -38,8 +38,10 @@ class WorkerProcess:
         )
 
     def ask(self, command: str, limit: float, **arguments: Any) -> dict[str, Any]:
-        """Have one command done within `limit` seconds. Raises BenchError if the worker reports an error, has died or
-        does not answer in time; then it is ended.
+        """Send one command and return its answer.
+
+        Raises BenchError if the worker reports an error, has ended, or does not answer within `limit` seconds; in the
+        last case it is killed.
         """
         assert self.child.stdin is not None
         assert self.child.stdout is not None
@@ -49,11 +51,11 @@ class WorkerProcess:
             late.set()
             self.child.kill()
 
-        # A timer that ends the child also ends the wait for its answer, without looking at the clock meanwhile.
+        # Killing the child also ends the wait for its answer, so the coordinator need not poll the clock.
         timer = threading.Timer(limit, give_up)
         timer.start()
         try:
-            with suppress(BrokenPipeError):  # it has ended: so says the empty answer
+            with suppress(BrokenPipeError):  # it has ended: the empty answer below says so
                 self.child.stdin.write(json.dumps({"do": command, **arguments}) + "\n")
                 self.child.stdin.flush()
             line = self.child.stdout.readline()
@@ -62,8 +64,8 @@ class WorkerProcess:
         finally:
             timer.cancel()
         if late.is_set():
-            raise BenchError(f"it did not answer within the time limit ({command}): raise --timeout if it is only slow")
-        if not line.endswith("\n"):  # maybe in the middle of its answer
+            raise BenchError(f"its process did not answer in time ({command}): raise --timeout if it is only slow")
+        if not line.endswith("\n"):  # it may have ended in the middle of its answer
             raise BenchError(f"its process ended ({command}): {self._last_words()}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
@@ -71,7 +73,7 @@ class WorkerProcess:
         return answer
 
     def _last_words(self) -> str:
-        """How the process ended: by which signal, or with which last line on stderr."""
+        """How the process ended: the signal, the last line on stderr, or the exit code."""
         code = self.child.wait()
         if code < 0:
             return f"signal {-code}"
@@ -80,6 +82,7 @@ class WorkerProcess:
         return lines[-1] if lines else f"exit code {code}"
 
     def close(self) -> None:
+        """Kill the process and release its pipes and log."""
         self.child.kill()
         self.child.communicate()
         self.log.close()

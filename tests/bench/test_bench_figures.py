@@ -17,7 +17,8 @@ from made_up import (
     streams,
 )
 
-from edgecnn.bench.figures import RateFigures, Row, drifts, paces, reference_of, summarize
+from edgecnn.bench.figures import RateFigures, Row, summarize
+from edgecnn.bench.pace import drifts, paces, reference_of
 from edgecnn.bench.results import Bench, Data, Load, Measurement, Memory, Plan, Round
 
 

@@ -1,1 +1,1 @@
-"""One adapter a runtime: how it is imported and limited, loads a file, and answers a batch."""
+"""One adapter per runtime: it imports the runtime, limits its threads, loads a file and runs a batch."""

@@ -1,4 +1,4 @@
-"""LiteRT, by its interpreter."""
+"""Runs converted models with LiteRT's interpreter."""
 
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,7 @@ from edgecnn.bench.contenders import Contender
 from edgecnn.bench.runtimes.runner import Infer, Runner, input_spec
 from edgecnn.runtime.input_spec import InputSpec
 
-EMPTY_LITERT = "empty.tflite"  # a model of one identity, beside a converted file
+EMPTY_LITERT = "empty.tflite"  # a model with one Identity, written beside each converted file
 
 
 def import_modules(_: Contender) -> None:

@@ -1,4 +1,4 @@
-"""[TensorFlow] Converts an original for LiteRT, in a process of its own.
+"""[TensorFlow] Converts an original model for LiteRT, in its own process.
 
 python -m edgecnn.bench.runtimes.litert_conversion TASK
 """
@@ -19,8 +19,9 @@ from edgecnn.training.backend import tensorflow
 def convert(original: Path, scale: float, calibration: Path | None, folder: Path) -> None:
     """Write `float32.tflite`, `int8.tflite` and an empty model to `folder`, all for any batch size.
 
-    `calibration` is a .npy of uint8 images for full int8; without it there is none. The conversion is TensorFlow's own;
-    what goes wrong in it is raised as it comes.
+    `scale` is what a float model's pixels, 0 to 255, are multiplied by. `calibration` is a .npy file of uint8 images
+    [n, height, width] or [n, height, width, 3]; without it, `int8.tflite` is not written. TensorFlow does the
+    conversion, and its errors are raised unchanged.
     """
     tf = tensorflow("converting for LiteRT")
     loaded = keras_to_onnx.load(original)
@@ -47,12 +48,12 @@ def _write(tf: Any, call: Any, signature: Any, path: Path, calibration: Any = No
 
 
 def main() -> None:
-    """Convert what the first argument describes; a failure's first line is all that goes to stderr at the end."""
+    """Convert the model that the first argument describes. The last line on stderr is the first line of the error."""
     task = json.loads(sys.argv[1])
     calibration = task["calibration"] and Path(task["calibration"])
     try:
         convert(Path(task["original"]), task["scale"], calibration, Path(task["folder"]))
-    except Exception as error:  # TensorFlow's last lines are of its intermediate code
+    except Exception as error:  # the last lines of TensorFlow's message show its intermediate code
         raise SystemExit(str(error).strip().partition("\n")[0] or type(error).__name__) from error
 
 

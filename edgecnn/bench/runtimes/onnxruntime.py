@@ -1,4 +1,4 @@
-"""onnxruntime, by the classifier that users have."""
+"""Runs ONNX files with onnxruntime, through the same Classifier that users call."""
 
 from importlib import import_module
 
@@ -16,7 +16,7 @@ def open_contender(contender: Contender) -> Runner:
 
     classifier = Classifier(contender.file, threads=contender.threads)
     if classifier.batch not in (None, contender.batch):
-        raise BenchError(f"{contender.file} takes batches of {classifier.batch}: give --batch {classifier.batch}")
+        raise BenchError(f"{contender.file} only takes batches of {classifier.batch}: give --batch {classifier.batch}")
     return Runner(
         classifier.input.prepare,
         classifier.run,

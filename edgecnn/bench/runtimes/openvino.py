@@ -1,4 +1,4 @@
-"""OpenVINO, compiled for each shape that is asked for."""
+"""Runs ONNX files with OpenVINO, compiled for each shape that occurs."""
 
 import sys
 from importlib import import_module
@@ -18,8 +18,8 @@ def import_modules(_: Contender) -> None:
 
 
 def quiet_openvino() -> Any:
-    """The openvino module without its telemetry, which would run a process beside what is timed, for seconds."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it then falls back to its own stub
+    """Import openvino without its telemetry, which would run a process for seconds while queries are timed."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # openvino then uses its own stub
     return import_module("openvino")
 
 
@@ -37,13 +37,13 @@ def _compiled(file: Path, contender: Contender) -> tuple[Infer, InputSpec]:
         "INFERENCE_NUM_THREADS": contender.threads,
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",  # its default on some processors is bfloat16
+        "INFERENCE_PRECISION_HINT": "f32",  # on some processors the default is bfloat16
     }
     requests: dict[tuple[int, ...], Any] = {}
 
     def infer(batch: NDArray[Any]) -> NDArray[Any]:
         request = requests.get(batch.shape)
-        if request is None:  # fixed shapes run faster than open ones
+        if request is None:  # fixed shapes run faster than dynamic ones
             model.reshape(list(batch.shape))
             request = requests[batch.shape] = core.compile_model(model, "CPU", settings).create_infer_request()
         request.infer([batch], share_inputs=True)

@@ -1,4 +1,4 @@
-"""Opens contenders: hands each to the adapter of its runtime, the module of that name beside this one."""
+"""Opens contenders: passes each to its runtime's adapter, the module of that name in this folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +14,18 @@ from edgecnn.bench.contenders import Contender
 from edgecnn.runtime.input_spec import InputSpec
 
 EMPTY = Path(__file__).with_name("empty.onnx")  # one Identity node; tests/make_empty.py makes it
-ANSWERED = 250  # images a run, where every image is answered
+ANSWERED = 250  # images per run when every test image is classified
 
 Infer = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Runner:
-    """A loaded contender: `prepare` brings uint8 images into its form, `infer` returns a batch's scores [n, classes].
+    """A loaded contender.
 
-    `empty` opens a model of one identity in the same runtime and way, and takes uint8 [n, 1]. `answered` is how many
-    images a run takes when every image is answered.
+    `prepare` turns uint8 images [n, height, width] or [n, height, width, 3] into the model's input. `infer` takes that
+    input and returns the batch's scores [n, classes]. `empty` opens a model with one Identity, run the same way in the
+    same runtime; it takes uint8 [n, 1]. `answered` is the number of images per run when every test image is classified.
     """
 
     prepare: Callable[[NDArray[np.uint8]], NDArray[Any]]
@@ -34,12 +35,12 @@ class Runner:
 
 
 def import_runtime(contender: Contender) -> None:
-    """Import all that `open_runner` needs, and limit TensorFlow's threads."""
+    """Import everything that `open_runner` needs, and limit TensorFlow's threads."""
     _adapter(contender).import_modules(contender)
 
 
 def open_runner(contender: Contender) -> Runner:
-    """Load the contender's file. Raises ModelError, BenchError."""
+    """Load the contender's file. Raises ModelError or BenchError if it cannot be run as the contender asks."""
     runner: Runner = _adapter(contender).open_contender(contender)
     return runner
 
@@ -49,6 +50,6 @@ def _adapter(contender: Contender) -> ModuleType:
 
 
 def input_spec(sizes: Any, dtype: str, contender: Contender) -> InputSpec:
-    """What a file takes, from its sizes without the batch; -1 is an open one."""
+    """What a file takes. `sizes` are its input's dimensions without the batch; -1 is a dynamic one."""
     shape = tuple(None if size < 0 else int(size) for size in sizes)
     return InputSpec(shape, dtype, 1.0 if dtype == "uint8" else contender.scale)

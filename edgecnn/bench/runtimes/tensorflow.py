@@ -1,4 +1,4 @@
-"""[TensorFlow] The original model, in the ways that users call it."""
+"""[TensorFlow] Runs the original model in each of the ways that users call it."""
 
 from collections.abc import Callable
 from importlib import import_module
