@@ -49,7 +49,7 @@ def photograph(page: str, picture: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "page.html"
         file.write_text(page, encoding="utf-8")
-        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,2650"]
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,2555"]
         subprocess.run(
             ["chromium", *options, f"--screenshot={picture}", file.as_uri()], check=True, capture_output=True
         )

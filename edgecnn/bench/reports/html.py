@@ -129,7 +129,7 @@ def _sections(summary: Summary, comparison: Comparison | None) -> Iterator[Secti
     if compared:
         yield (
             "Speed-up",
-            "Against each model's reference, with its 95 % interval. At the line in the middle there is no difference.",
+            "Against each model's reference, with its 95 % interval. On the dark line there is no difference.",
             _ratios(compared),
         )
     scored = [row for row in timed if row.accuracy is not None]
