@@ -1,1 +1,1 @@
-"""Chooses a smaller precision by trial: candidates are built, scored and timed, and one is kept, or float32 is."""
+"""Quantizes a model: builds, scores and times candidates, then chooses the best one or keeps float32."""

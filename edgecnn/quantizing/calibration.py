@@ -1,4 +1,4 @@
-"""Calibration images: where they come from, and what is wrong with them."""
+"""Draws and checks calibration images."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -13,15 +13,17 @@ from edgecnn.runtime.input_spec import InputSpec
 
 IMAGES = 512
 SEED = 0
-FEWEST = 32  # below it, ranges are a matter of luck
+FEWEST = 32  # with fewer images, the ranges depend too much on which images they are
 GIVEN = "given images"
 
 
 @dataclass(frozen=True)
 class CalibrationRecord:
-    """Which images: `sha256` is of their pixels, `indices_sha256` of their positions, int64, in the `split`.
+    """Identifies the calibration images, so that they can be drawn again.
 
-    Images that were given as an array have no split, seed or positions; their pixels are hashed as they were given.
+    `data` names the data set and `images` counts them. `sha256` is the hash of their pixels. `indices_sha256` is the
+    hash of their positions in the `split`, as int64. Images that the user gave as an array have no split, seed or
+    positions.
     """
 
     data: str
@@ -32,12 +34,13 @@ class CalibrationRecord:
     indices_sha256: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
+        """The fields that are set, for a file's metadata."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """`images` as a model takes them, [n, …], and what there is to say of them."""
+    """Calibration `images` in the form that the model takes, [n, …]; their record; and `notes` for the user."""
 
     images: NDArray[Any]
     record: CalibrationRecord
@@ -45,12 +48,13 @@ class Calibration:
 
 
 def draw(dataset: Dataset, spec: InputSpec, count: int = IMAGES, seed: int = SEED) -> Calibration:
-    """`count` of the data's training images, or all if there are fewer: never validation or test images.
+    """Draw `count` training images of the data set at random, or take all if there are fewer.
 
-    Raises DataError, InputError.
+    Validation and test images are never used. Raises DataError for a count below 1 or unsuitable images, and InputError
+    for images that the model does not take.
     """
     if count < 1:
-        raise DataError(f"{count} calibration images are none: use {IMAGES}, or at least {FEWEST}")
+        raise DataError(f"cannot calibrate with {count} images: use {IMAGES}, or at least {FEWEST}")
     indices = dataset.train.draw(count, seed)
     images = dataset.train.images[indices]
     record = CalibrationRecord(
@@ -60,22 +64,25 @@ def draw(dataset: Dataset, spec: InputSpec, count: int = IMAGES, seed: int = SEE
 
 
 def given(images: NDArray[Any], spec: InputSpec) -> Calibration:
-    """The user's own images. Raises DataError, InputError."""
+    """Take the user's own images, as an array. Raises DataError and InputError as `draw` does."""
     prepared = spec.prepare(images)
     return _checked(images, prepared, CalibrationRecord(GIVEN, len(images), _sha256(images)))
 
 
 def _checked(images: NDArray[Any], prepared: NDArray[Any], record: CalibrationRecord) -> Calibration:
-    """`prepared` are `images` as the model takes them."""
+    """Refuse unsuitable images, and note if they are few. `prepared` are `images` in the form that the model takes."""
     if not len(images):
         raise DataError(f"there are no calibration images: give {IMAGES}, or at least {FEWEST}")
     if images.min() == images.max():
-        raise DataError(f"all calibration images are one flat {images.min()}: give images like those to come")
+        raise DataError(
+            f"every pixel of the calibration images is {images.min()}: give images like those that the model will see"
+        )
     if images.dtype == np.uint8 and images.max() <= 1:
         raise DataError(
-            "calibration images hold pixels from 0 to 1: pixels go to 255, (255 * x).round().astype('uint8')"
+            "the calibration images hold pixels from 0 to 1, not from 0 to 255: "
+            "scale them with (255 * x).round().astype('uint8')"
         )
-    few = f"{len(images)} calibration images are few: ranges may be too narrow; {IMAGES} cost seconds"
+    few = f"{len(images)} calibration images are few, so ranges may be too narrow: {IMAGES} take only seconds more"
     return Calibration(prepared, record, (few,) if len(images) < FEWEST else ())
 
 

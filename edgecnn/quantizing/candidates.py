@@ -1,4 +1,4 @@
-"""What is tried: ways to make a float32 graph int8, each with a name and a reason. Pure data."""
+"""Candidates: the ways to quantize a float32 graph that are tried, each with a name and a reason. Pure data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,11 +13,11 @@ Nodes = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to quantize. `rewriting` is a name in REWRITINGS, or AS_EXPORTED; `kept_float` names nodes.
+    """One way to quantize a graph.
 
-    Of dynamic int8 and of float16 there is one way only.
-
-    `variant` says in a few words how it differs from the plain one of its rewriting; `why`, for what reason.
+    `rewriting` is a name in REWRITINGS, or AS_EXPORTED. `kept_float` names the nodes that stay in float32. `variant`
+    tells in a few words how the candidate differs from the plain one of the same rewriting, and `why` tells the reason
+    to try it. There is only one candidate for dynamic int8 and one for float16.
     """
 
     rewriting: str
@@ -35,30 +35,34 @@ class Candidate:
 
 
 WHY_REWRITTEN = {
-    AS_EXPORTED: "the graph as it is, all in int8",
-    "channels-last": "int8 kernels work channels-last: no Transpose is left",
-    "space-to-depth 1×4": "four columns as channels: the first convolution reaches the fast kernel, nothing moves",
-    "space-to-depth 2×2": "2×2 pixels as channels: the same, with a pool as the maximum of four groups",
+    AS_EXPORTED: "the graph as it was exported, in int8 wherever possible",
+    "channels-last": "int8 kernels are channels-last, so that no Transpose is left",
+    "space-to-depth 1×4": "four columns become channels: the first convolution reaches the fast kernel, no value moves",
+    "space-to-depth 2×2": "2×2 pixels become channels, and a following pool the maximum of four groups of channels",
 }
 
 
 def named(scheme: Literal["static", "dynamic", "float16"], form: Int8) -> Candidate:
-    """What a scheme means where it is asked for by name."""
+    """The candidate for a scheme that the user asked for by name."""
     return Candidate(AS_EXPORTED, form, "asked for by name", scheme=scheme)
 
 
 def plain(rewriting: str, form: Int8) -> Candidate:
-    return Candidate(rewriting, form, WHY_REWRITTEN.get(rewriting, "an exact rewriting"))
+    """The candidate that quantizes a rewritten graph with no further changes."""
+    return Candidate(rewriting, form, WHY_REWRITTEN.get(rewriting, "a rewriting that does not change the results"))
 
 
 def mixed(
     best: Candidate, first: tuple[str, ...], last: tuple[str, ...], by_cost: tuple[str, ...]
 ) -> Iterator[Candidate]:
-    """`best` with parts left in float32: the first convolution, the tail, and what the measured costs propose."""
+    """Variants of `best` with parts in float32: the first convolution, the last product, or what costs more in int8.
+
+    `first`, `last` and `by_cost` name the nodes of those parts. No variant appears twice.
+    """
     ways = {
-        "float32 by cost": (by_cost, "left in float32 where the profile says that int8 costs more"),
-        "float32 stem": (first, "one input channel suits int8 kernels badly"),
-        "float32 tail": (last, "a small matrix product may not pay for being quantized"),
+        "float32 by cost": (by_cost, "parts stay in float32 where the profile shows that int8 costs more"),
+        "float32 stem": (first, "the first convolution has few input channels, which int8 kernels run slowly"),
+        "float32 tail": (last, "the last matrix product may be too small to gain from int8"),
     }
     seen: set[frozenset[str]] = {frozenset(best.kept_float)}
     for variant, (nodes, why) in ways.items():
@@ -68,10 +72,18 @@ def mixed(
 
 
 def calibrated(best: Candidate) -> Iterator[Candidate]:
-    """`best` with other scales: they change what it answers, hardly how fast."""
+    """Variants of `best` with other scales, which change its answers but hardly its speed."""
     ways: tuple[tuple[str, dict[str, object], str], ...] = (
-        ("per tensor", {"form": replace(best.form, per_channel=False)}, "one scale a weight: smaller, less exact"),
-        ("percentile", {"method": "percentile"}, "ranges without the rarest 0.001 %: finer steps for the rest"),
+        (
+            "per tensor",
+            {"form": replace(best.form, per_channel=False)},
+            "one scale for each weight tensor: smaller, but less exact",
+        ),
+        (
+            "percentile",
+            {"method": "percentile"},
+            "ranges without the rarest 0.001 % of values: finer steps for the others",
+        ),
         ("entropy", {"method": "entropy"}, "ranges that lose the least information"),
     )
     for variant, changes, why in ways:
@@ -79,11 +91,12 @@ def calibrated(best: Candidate) -> Iterator[Candidate]:
 
 
 def full_range(best: Candidate) -> Candidate:
-    """`best` with weights of all 8 bits: more exact, but fast on processors with VNNI only."""
-    why = "8-bit weights: finer steps, for processors with VNNI"
+    """The variant of `best` with 8-bit weights, which are more exact but fast on processors with VNNI only."""
+    why = "finer steps than 7-bit weights, but fast on processors with VNNI only"
     return _varied(best, "8-bit weights", why, form=replace(best.form, reduce_range=False))
 
 
 def _varied(best: Candidate, variant: str, why: str, **changes: object) -> Candidate:
+    """`best` with these fields changed, and the variant added to its name."""
     name = ", ".join(part for part in (best.variant, variant) if part)
     return replace(best, variant=name, why=why, **changes)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""[onnx] What each part of a graph costs in float32 and in int8 on this machine, from onnxruntime's profile."""
+"""[onnx] Measures with onnxruntime's profiler what each part of a graph costs in float32 and int8 on this machine."""
 
 import re
 import tempfile
@@ -18,9 +18,9 @@ from edgecnn.quantizing.timing import turn
 from edgecnn.runtime.classifier import Classifier, profile
 
 PROFILED_SECONDS = 0.3
-PROFILED_RUNS = (30, 400)  # at least and at most: the profile's file grows with each
-BORDER_SIZES = (1_000, 50_000)  # values of a tensor that changes its precision: a small and a large one
-# How a unit is called while it is profiled, and found again in the names that onnxruntime makes of it.
+PROFILED_RUNS = (30, 400)  # at least and at most: every run makes the profile's file larger
+BORDER_SIZES = (1_000, 50_000)  # numbers of values for which a change of precision is timed: a small and a large tensor
+# The name of a unit while it is profiled. onnxruntime builds the names of fused nodes from it.
 UNIT = re.compile(r"\bunit(\d+)_")
 CONVERSIONS = ("QuantizeLinear", "DequantizeLinear")
 
@@ -28,16 +28,17 @@ Quantizer = Callable[[Any], Any]
 
 
 def measure(model: Any, quantize: Quantizer, image: NDArray[Any]) -> Costs:
-    """The costs of a float32 ModelProto's units, on one image [1, …], where `quantize` makes it int8 as a whole.
+    """Measure the costs of a float32 ModelProto's units, in microseconds, on one prepared image [1, …].
 
-    A unit is a node with the activation that follows it, by the node's name.
+    `quantize` converts the whole ModelProto to int8. A unit is a node and the activation after it, named after the
+    node.
     """
     units = units_of(Graph(model))
     numbered = renamed(model, units)
     names = list(dict.fromkeys(units.values()))
     float32 = _costs_of_units(numbered, names, image)
     int8 = _costs_of_units(quantize(numbered), names, image)
-    able = quantizable() | {"Cast"}  # which int8 has no need of: the image goes straight in
+    able = quantizable() | {"Cast"}  # int8 needs no Cast of a uint8 image, so its cost there is 0
     kinds = {node.name: node.op_type for node in model.graph.node}
     return Costs(
         {name: (float32[name], int8[name] if kinds[name] in able else NEVER) for name in names},
@@ -46,7 +47,7 @@ def measure(model: Any, quantize: Quantizer, image: NDArray[Any]) -> Costs:
 
 
 def _costs_of_units(model: Any, names: list[str], image: NDArray[Any]) -> dict[str, float]:
-    """Microseconds of each unit; what borders and layouts cost is no unit's."""
+    """The microseconds of each unit. Conversions and changes of layout between units are not counted."""
     costs = dict.fromkeys(names, 0.0)
     for node, (operator, time) in _costs_of_nodes(model, image).items():
         found = UNIT.search(node)
@@ -56,7 +57,7 @@ def _costs_of_units(model: Any, names: list[str], image: NDArray[Any]) -> dict[s
 
 
 def _costs_of_nodes(model: Any, image: NDArray[Any]) -> dict[str, tuple[str, float]]:
-    """Operator and microseconds of each node as it runs, without what the profiler adds."""
+    """The operator and microseconds of each node that runs, without the time that the profiler adds."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.onnx"
         onnx_module().save(model, path)
@@ -68,7 +69,7 @@ def _costs_of_nodes(model: Any, image: NDArray[Any]) -> dict[str, tuple[str, flo
 
 
 def _borders(model: Any, units: Mapping[str, str]) -> dict[tuple[str, str], float]:
-    """The cost of changing the precision between each two units, by the number of values that pass."""
+    """The microseconds to change the precision between connected units, estimated from the number of values passed."""
     graph = Graph(model)
     shapes = graph.shapes(1)
     fixed, each = _conversion()
@@ -84,21 +85,21 @@ def _borders(model: Any, units: Mapping[str, str]) -> dict[tuple[str, str], floa
 
 
 def _conversion() -> tuple[float, float]:
-    """Microseconds to change a tensor's precision and layout: for any tensor, and for each of its values."""
+    """The microseconds to change a tensor's precision and layout: a fixed part, and a part for each value."""
     small, large = (_conversion_of(size) for size in BORDER_SIZES)
     each = max(large - small, 0.0) / (BORDER_SIZES[1] - BORDER_SIZES[0])
     return max(small - each * BORDER_SIZES[0], 0.0), each
 
 
 def _conversion_of(size: int) -> float:
-    """Half of what a Quantize, a Dequantize and a change of layout cost for `size` values."""
+    """Half of the microseconds that a Quantize, a Dequantize and a change of layout take for `size` values."""
     shape = [1, 8, 5, size // 40]
     costs = _costs_of_nodes(_converter(shape), np.zeros(shape, np.float32))
     return sum(cost for _, cost in costs.values()) / 2
 
 
 def _converter(shape: list[int]) -> Any:
-    """A model that quantizes what it is given, puts it in another order, and dequantizes it."""
+    """A model that quantizes its input of `shape`, changes the layout, and dequantizes it."""
     onnx = onnx_module()
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     nodes = [

@@ -1,4 +1,4 @@
-"""Which of the candidates ships, or whether float32 does. Pure: trials in, a decision out."""
+"""Decides which candidate ships, or whether float32 does, from the candidates' results. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,101 +10,117 @@ from edgecnn.quantizing.evaluator import CandidateResult
 Verdict = Literal["passes", "not shown faster", "less accurate"]
 
 MAX_DROP = 0.1  # percentage points of validation accuracy
-MANY = 1000  # images, one of which is no more than MAX_DROP
+MANY = 1000  # images: with this many, one image is at most MAX_DROP
 NOT_TIMED = "not timed on its target"
-ABOUT_EQUAL = 0.01  # of a file's size: less is nobody's reason to choose
+ABOUT_EQUAL = 0.01  # share of a file's size: smaller differences do not matter
 
 
 @dataclass(frozen=True)
 class Decision:
-    """`chosen` is None where float32 ships. `reason` is a sentence for the user."""
+    """What ships: `chosen`, or float32 if that is None. `reason` explains it to the user."""
 
     chosen: CandidateResult | None
     reason: str
 
 
-def verdict(trial: CandidateResult, max_drop: float = MAX_DROP) -> Verdict:
-    """Whether a candidate may ship: shown faster than float32 where it was timed, and no less accurate than allowed."""
-    if is_less_accurate(trial, max_drop):
+def verdict(result: CandidateResult, max_drop: float = MAX_DROP) -> Verdict:
+    """Whether a candidate may ship.
+
+    It may if it loses at most `max_drop` percentage points and, where it was timed, is shown to be faster than float32.
+    """
+    if is_less_accurate(result, max_drop):
         return "less accurate"
-    if trial.timing is not None and speed_verdict(trial.timing.speedup) != "faster":
+    if result.timing is not None and speed_verdict(result.timing.speedup) != "faster":
         return "not shown faster"
     return "passes"
 
 
-def is_less_accurate(trial: CandidateResult, max_drop: float) -> bool:
-    """Whether more than `max_drop` points are lost on balance.
+def is_less_accurate(result: CandidateResult, max_drop: float) -> bool:
+    """Whether the net loss of accuracy is larger than `max_drop` percentage points.
 
-    Of fewer than MANY images, and so few that one is more than that, a loss counts only when McNemar's test shows it:
-    otherwise one unlucky image of 200 would decide. Of more, the test alone would let 0.2 points in 5,000 pass as
-    chance.
+    If there are fewer than MANY images and a single one is more than `max_drop`, the loss must also be shown by
+    McNemar's test. Otherwise one unlucky image of 200 would decide. With more images the test is not used, because it
+    would accept a loss of 0.2 points of 5,000 images as chance.
     """
-    images = trial.validation.images
+    images = result.validation.images
     if images >= MANY or images * max_drop / 100 >= 1:
-        return trial.drop > max_drop + 1e-9
-    return trial.drop > max_drop and trial.p_value < SIGNIFICANT
+        return result.drop > max_drop + 1e-9
+    return result.drop > max_drop and result.p_value < SIGNIFICANT
 
 
-def decide(trials: Sequence[CandidateResult], max_drop: float = MAX_DROP) -> Decision:
-    """The fastest that passes; of those not shown slower than it `_preferred` says which."""
-    passing = [trial for trial in trials if verdict(trial, max_drop) == "passes"]
+def decide(results: Sequence[CandidateResult], max_drop: float = MAX_DROP) -> Decision:
+    """Choose the fastest result that passes. `_preferred` chooses among results that are not shown to be slower."""
+    passing = [result for result in results if verdict(result, max_drop) == "passes"]
     if not passing:
-        return Decision(None, _why_none(trials, max_drop))
+        return Decision(None, _why_none(results, max_drop))
     chosen = _preferred(_as_fast_as_any(passing))
     return Decision(chosen, _why(chosen, max_drop))
 
 
-def _as_fast_as_any(trials: Sequence[CandidateResult]) -> Sequence[CandidateResult]:
-    """The fastest trial and those that are not shown slower, or all where none was timed."""
-    timed = [(trial, trial.timing) for trial in trials if trial.timing is not None]
-    if len(timed) < len(trials):
-        return trials
+def _as_fast_as_any(results: Sequence[CandidateResult]) -> Sequence[CandidateResult]:
+    """The fastest result and all that are not shown to be slower; every result if they were not timed."""
+    timed = [(result, result.timing) for result in results if result.timing is not None]
+    if len(timed) < len(results):
+        return results
     _, fastest = max(timed, key=lambda item: item[1].speedup.value)
     return [
-        trial
-        for trial, timing in timed
+        result
+        for result, timing in timed
         if timing is fastest or speed_verdict(ratio(fastest.relative, timing.relative, paired=False)) != "slower"
     ]
 
 
 def _preferred(equals: Sequence[CandidateResult]) -> CandidateResult:
-    """Of equally fast ones, what suits every processor, unless another is shown to be more accurate."""
-    everywhere = [trial for trial in equals if not trial.candidate.form.needs_exact_products]
+    """Of equally fast results, one that is fast on every processor, unless another is shown to be more accurate."""
+    everywhere = [result for result in equals if not result.candidate.form.needs_exact_products]
     if not everywhere:
         return _smallest(equals)
     preferred = _smallest(everywhere)
-    better = [trial for trial in equals if trial not in everywhere and trial.is_more_accurate(preferred)]
+    better = [result for result in equals if result not in everywhere and result.is_more_accurate(preferred)]
     return _smallest(better or everywhere)
 
 
 def _smallest(equals: Sequence[CandidateResult]) -> CandidateResult:
-    """The smallest, where sizes differ; then the most accurate; then the first."""
-    smallest = min(trial.bytes for trial in equals)
-    return min(equals, key=lambda trial: (int((trial.bytes / smallest - 1) / ABOUT_EQUAL), trial.drop))
+    """The smallest result; of results of about the same size, the most accurate; then the first."""
+    smallest = min(result.bytes for result in equals)
+    return min(equals, key=lambda result: (int((result.bytes / smallest - 1) / ABOUT_EQUAL), result.drop))
 
 
 def _why(chosen: CandidateResult, max_drop: float) -> str:
-    accuracy = f"{_change(chosen)} of {chosen.validation.images:,} validation images, allowed {max_drop:g} points"
+    change = f"it loses {chosen.lost} and gains {chosen.gained} of {chosen.validation.images:,} validation images"
+    accuracy = f"{change}, allowed {max_drop:g} points"
     if chosen.timing is None:
         return f"int8 by rule, {NOT_TIMED}; {accuracy}"
-    return f"int8 is {spoken(chosen.timing.speedup)} times as fast as float32 here; {accuracy}"
+    return f"int8 is {compared(chosen.timing.speedup)} here; {accuracy}"
 
 
-def _why_none(trials: Sequence[CandidateResult], max_drop: float) -> str:
-    """What the best candidate lacked: the fastest accurate one, or else the most accurate."""
-    accurate = [trial for trial in trials if not is_less_accurate(trial, max_drop)]
-    timed = [(trial, trial.timing) for trial in accurate if trial.timing is not None]
+def _why_none(results: Sequence[CandidateResult], max_drop: float) -> str:
+    """What the best candidate lacked: the fastest of the accurate ones or, if there is none, the most accurate."""
+    accurate = [result for result in results if not is_less_accurate(result, max_drop)]
+    timed = [(result, result.timing) for result in accurate if result.timing is not None]
     if timed:
-        trial, timing = max(timed, key=lambda item: item[1].speedup.value)
-        return f"no int8 is shown faster than float32 here: the best, {trial.candidate.name}, {spoken(timing.speedup)}"
-    trial = min(trials, key=lambda trial: trial.drop)
-    return f"every int8 loses accuracy: the best, {trial.candidate.name}, {_change(trial)}, allowed {max_drop:g} points"
+        result, timing = max(timed, key=lambda item: item[1].speedup.value)
+        best = f"the best, {result.candidate.name}, is {compared(timing.speedup)}"
+        return f"no int8 candidate is shown to be faster here: {best}"
+    result = min(results, key=lambda result: result.drop)
+    best = f"the best, {result.candidate.name}, loses {result.lost} and gains {result.gained}"
+    return f"every int8 candidate loses too much accuracy: {best}, allowed {max_drop:g} points"
 
 
-def _change(trial: CandidateResult) -> str:
-    return f"it loses {trial.lost} and gains {trial.gained}"
+def compared(speedup: Estimate) -> str:
+    """A speed-up in words, such as "1.73 (1.72 to 1.75) times as fast as float32" or "2.50× slower than float32"."""
+    if speedup.value >= 1:
+        return f"{spoken(speedup)} times as fast as float32"
+    return f"{1 / speedup.value:.2f}× slower{_interval(speedup, inverse=True)} than float32"
 
 
 def spoken(estimate: Estimate) -> str:
-    interval = "" if estimate.low is None else f" ({estimate.low:.2f} to {estimate.high:.2f})"
-    return f"{estimate.value:.2f}{interval}"
+    """An estimate with its interval, such as "1.73 (1.72 to 1.75)"."""
+    return f"{estimate.value:.2f}{_interval(estimate)}"
+
+
+def _interval(estimate: Estimate, *, inverse: bool = False) -> str:
+    if estimate.low is None or estimate.high is None:
+        return ""
+    low, high = (1 / estimate.high, 1 / estimate.low) if inverse else (estimate.low, estimate.high)
+    return f" ({low:.2f} to {high:.2f})"

@@ -1,4 +1,4 @@
-"""[onnx] Builds candidates, has them answer the validation images, and times them beside the float32 model."""
+"""[onnx] Builds candidates, scores them on the validation images, and times them against the float32 model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,37 +23,39 @@ from edgecnn.quantizing.schemes import Method
 from edgecnn.quantizing.timing import rounds
 from edgecnn.runtime.classifier import Classifier
 
-EQUAL_IMAGES = 256  # on which a rewritten float32 graph must answer like the original
+EQUAL_IMAGES = 256  # a rewritten float32 graph must give the same answers as the original for these
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians of each round in microseconds, of a candidate and of float32 beside it."""
+    """The median latency of each round in microseconds, for a candidate and for float32 timed in the same round."""
 
     medians_us: tuple[float, ...]
     float32_us: tuple[float, ...]
 
     @property
     def latency_us(self) -> float:
+        """The median of all rounds."""
         return float(np.median(self.medians_us))
 
     @property
     def relative(self) -> tuple[float, ...]:
-        """Each round's time in float32's: comparable between timings, whatever the machine did meanwhile."""
+        """Each round's time divided by float32's, so that timings from busy and idle moments can be compared."""
         return tuple(mine / its for mine, its in zip(self.medians_us, self.float32_us, strict=True))
 
     @property
     def speedup(self) -> Estimate:
-        """Float32's time over the candidate's, with its 95 % interval."""
+        """float32's time divided by the candidate's, with a 95 % interval."""
         return ratio(self.float32_us, self.medians_us)
 
 
 @dataclass(frozen=True)
 class CandidateResult:
-    """What came of a candidate.
+    """The measured size, accuracy and speed of a candidate.
 
-    `lost` and `gained` are the validation images that float32 alone, and the candidate alone, labels right; `wrong` are
-    those, by position, that the candidate labels wrong. `timing` is None where the target is another machine.
+    `lost` counts the validation images that only float32 labels correctly, `gained` those that only the candidate
+    labels correctly. `wrong` holds the positions of the images that the candidate labels wrongly. `timing` is None if
+    the target is another machine.
     """
 
     candidate: Candidate
@@ -66,22 +68,25 @@ class CandidateResult:
 
     @property
     def drop(self) -> float:
-        """Percentage points of accuracy lost on balance; negative for a gain."""
+        """The net loss of validation accuracy in percentage points; negative for a gain."""
         return 100 * (self.lost - self.gained) / self.validation.images
 
     @property
     def p_value(self) -> float:
-        """McNemar's, that the two are equally accurate."""
+        """The p-value of McNemar's test that the candidate and float32 are equally accurate."""
         return mcnemar(self.lost, self.gained)
 
     def is_more_accurate(self, other: "CandidateResult") -> bool:
-        """Whether McNemar's test shows it, on the images that one of the two alone labels right."""
+        """Whether McNemar's test shows that this candidate is more accurate than the other on the validation images."""
         mine, its = len(other.wrong - self.wrong), len(self.wrong - other.wrong)
         return mine > its and mcnemar(its, mine) < SIGNIFICANT
 
 
 class Evaluator:
-    """One float32 model, its calibration and validation images, and a scratch folder for candidates' files."""
+    """Builds, scores and times the candidates of one float32 model.
+
+    It holds the calibration and validation images, and writes the candidates' files into the folder `scratch`.
+    """
 
     def __init__(
         self, original: Classifier, model: Any, calibration: Calibration, validation: Split, scratch: Path
@@ -95,16 +100,16 @@ class Evaluator:
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
-        """Which validation images the float32 model labels right."""
+        """Which validation images the float32 model labels correctly, bool [n]."""
         return self._right(self.original)
 
     @property
     def image(self) -> NDArray[Any]:
-        """What is timed: one image, as many times as a model of a fixed batch takes."""
+        """The prepared batch that is timed: one image, repeated if the model has a fixed batch size."""
         return np.repeat(self.original.input.prepare(self.validation.images[:1]), self.original.batch or 1, axis=0)
 
     def graph(self, rewriting: str) -> Any | None:
-        """The float32 graph so rewritten, or None where that cannot be done exactly."""
+        """The float32 graph after a rewriting, or None if the rewriting does not apply or changes the answers."""
         if rewriting not in self._graphs:
             self._graphs[rewriting] = self.model if rewriting == AS_EXPORTED else self._rewritten(rewriting)
         return self._graphs[rewriting]
@@ -118,11 +123,11 @@ class Evaluator:
         try:
             require_equal(compare(Classifier(path).predict(images), self.original.predict(images)), rewriting)
         except VerificationError:
-            return None  # a large network may round too differently; it has other candidates
+            return None  # in a large network, rounding may differ too much; other candidates remain
         return model
 
     def quantized(self, candidate: Candidate) -> Any:
-        """The candidate as a ModelProto. Raises ExportError."""
+        """The candidate as a ModelProto. Raises ExportError if it cannot be quantized."""
         match candidate.scheme:
             case "dynamic":
                 return dynamic(self.model)
@@ -135,7 +140,7 @@ class Evaluator:
         return quantize_static(model, self._ranges[key], candidate.form, candidate.kept_float)
 
     def file(self, candidate: Candidate) -> Path:
-        """The candidate's file. Raises ExportError."""
+        """The candidate's file, which is written at the first call. Raises ExportError if it cannot be quantized."""
         if candidate not in self._files:
             self._files[candidate] = self._write(self.quantized(candidate), f"candidate {len(self._files)}")
         return self._files[candidate]
@@ -147,14 +152,15 @@ class Evaluator:
         return path
 
     def opened(self, candidate: Candidate) -> Classifier:
+        """The candidate, opened with one thread."""
         return Classifier(self.file(candidate), threads=1)
 
     def race(self, candidates: Sequence[Candidate], count: int) -> list[Timing]:
-        """Time candidates beside float32 in `count` rounds, each opened anew."""
+        """Time candidates against float32 in `count` rounds. Every model is opened anew."""
         return race([self.original.path, *map(self.file, candidates)], self.image, count)
 
     def judge(self, candidate: Candidate, timing: Timing | None) -> CandidateResult:
-        """Have the candidate answer the validation images."""
+        """Score the candidate on the validation images."""
         path = self.file(candidate)
         right = self._right(self.opened(candidate))
         score = Accuracy(self.validation.name, int(right.sum()), len(right))
@@ -168,12 +174,12 @@ class Evaluator:
 
     @property
     def baseline(self) -> Accuracy:
-        """Of the float32 model."""
+        """The float32 model's accuracy on the validation images."""
         return Accuracy(self.validation.name, int(self.right.sum()), len(self.right))
 
 
 def race(files: Sequence[Path], image: NDArray[Any], count: int) -> list[Timing]:
-    """Time every file beside the first, side by side in `count` rounds, each on one thread."""
+    """Time the other files against the first in `count` rounds, with one thread for each model."""
     sessions = [Classifier(path, threads=1) for path in files]
     calls = [partial(session.run, image) for session in sessions]
     first, *others = zip(*rounds(calls, count), strict=True)

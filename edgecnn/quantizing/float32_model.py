@@ -1,4 +1,4 @@
-"""[onnx] The float32 graph to quantize: refused with the reason, or brought into the form that quantizing needs."""
+"""[onnx] Loads the float32 model to quantize: prepares its graph, or refuses it with the reason."""
 
 import re
 from pathlib import Path
@@ -12,17 +12,18 @@ from edgecnn.graph.prepare import prepare
 from edgecnn.quantizing.quantizers import ALTERNATIVE, quantizable
 from edgecnn.runtime.metadata import ModelMetadata
 
-OLDEST_OPSET = 13  # the first in which weights have a scale for each channel
+OLDEST_OPSET = 13  # the first that allows a scale for each channel of a weight
 WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvTranspose")
 CONTROL_FLOW = ("If", "Loop", "Scan")
-SOURCE_LINE = re.compile(r"^/\S+:\d+: (\S+: )?")  # where in onnx's own code something was noticed
+SOURCE_LINE = re.compile(r"^/\S+:\d+: (\S+: )?")  # the place in onnx's own code where the problem was found
 
 
 def load_source(path: Path) -> Any:
-    """The ModelProto of a float32 file, its nodes named and its opset new enough.
+    """The ModelProto of a float32 file, with named nodes and an opset of at least OLDEST_OPSET.
 
-    Raises ExportError for a model that is quantized already, has weights that are no float32 numbers, branches, an
-    opset that cannot be raised, or nothing that int8 could run; MissingDependencyError.
+    Raises ExportError for a model that is already quantized, holds 16-bit, NaN or infinite weights, contains control
+    flow, has an opset that cannot be raised, or has nothing that int8 could run. Raises MissingDependencyError without
+    onnx.
     """
     model = onnx_module().load(path)
     graph = Graph(model)
@@ -38,10 +39,11 @@ def load_source(path: Path) -> Any:
 def _require_float32(graph: Graph, path: Path) -> None:
     quantized = any("QuantizeLinear" in op or "Integer" in op or op.startswith("QLinear") for op in _operators(graph))
     if quantized or ModelMetadata.of(metadata(graph.model), path).quantization:
-        raise ExportError(f"{path} is quantized already: give the float32 file it was made from")
+        raise ExportError(f"{path} is already quantized: give the float32 file it was made from")
     control = sorted(_operators(graph).intersection(CONTROL_FLOW))
     if control:
-        raise ExportError(f"{path} branches ({', '.join(control)}), which cannot be quantized: export it without")
+        names = ", ".join(control)
+        raise ExportError(f"{path} has control flow ({names}), which cannot be quantized: export it without")
 
 
 def _operators(graph: Graph) -> set[str]:
@@ -49,19 +51,20 @@ def _operators(graph: Graph) -> set[str]:
 
 
 def _require_numbers(graph: Graph, path: Path) -> None:
-    """All weights are float32 and finite; one number alone may be infinite, as the bound of a Clip."""
+    """Refuse weights that are not finite float32 numbers. A single number may be infinite, as a bound of a Clip is."""
     for tensor in graph.proto.initializer:
         if tensor.data_type in (graph.onnx.TensorProto.FLOAT16, graph.onnx.TensorProto.BFLOAT16):
             raise ExportError(f"{path} holds 16-bit weights, in {tensor.name}: give the float32 file it was made from")
         value = graph.onnx.numpy_helper.to_array(tensor)
         floating = np.issubdtype(value.dtype, np.floating)
         if floating and (np.isnan(value).any() or (value.size > 1 and not np.isfinite(value).all())):
-            raise ExportError(f"{path} has weights that are no numbers, in {tensor.name}: train and export it again")
+            raise ExportError(f"{path} has NaN or infinite weights, in {tensor.name}: train and export it again")
 
 
 def _require_work(graph: Graph, path: Path) -> None:
     if not _operators(graph) & quantizable() & set(WEIGHTED):
-        raise ExportError(f"{path} has no {', '.join(WEIGHTED)}, so nothing that int8 would speed up: keep float32")
+        names = ", ".join(WEIGHTED)
+        raise ExportError(f"{path} has none of {names}, so int8 would not speed it up: use the float32 file")
 
 
 def _with_opset(model: Any, path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""[onnx] The stage: a float32 ONNX file in, and out the smaller precision that pays, or the word that none does."""
+"""[onnx] `quantize`: makes a float32 ONNX file smaller and faster where that pays, and keeps float32 where not."""
 
 import tempfile
 from pathlib import Path
@@ -36,40 +36,42 @@ def quantize(
     out: Path | None = None,
     progress: OnProgress = ignore,
 ) -> QuantizationResult:
-    """Write a smaller precision of a float32 ONNX file beside it if one pays, and say what was tried and chosen.
+    """Quantize a float32 ONNX file and write the result next to it, if that pays. Return what was tried and chosen.
 
-    "auto" tries static int8 in several ways. Each is judged on the validation images and timed on this machine beside
-    float32; the fastest ships whose speed-up's interval lies above 1 and that loses at most `max_drop` percentage
-    points, or else float32 does. For another `target` nothing can be timed: the way is chosen by rule. A `scheme` by
-    name is written whether it is faster or not, and `notes` say if it is not.
+    The scheme "auto" tries several candidates of static int8. Each is scored on the validation images and timed against
+    float32 on this machine. A candidate may ship if the 95 % interval of its speed-up lies above 1 and it loses at most
+    `max_drop` percentage points of accuracy. The fastest of them ships; if there is none, float32 does. For a `target`
+    other than this machine nothing can be timed, so the candidate is chosen by rule. A `scheme` given by name is
+    written even if it is not faster; `notes` then say so.
 
-    `calibration` are images, uint8 [n, height, width(, 3)] or as the model takes them; without them
-    `calibration_images` are drawn from the training images of `data`, or of what the model was trained with. Test
-    images only score what was chosen. Raises ModelError, ExportError, VerificationError, DataError, InputError,
-    MissingDependencyError, OutputError; then nothing is written.
+    `calibration` holds images, uint8 [n, height, width] or [n, height, width, 3], or in the form that the model takes.
+    Without it, `calibration_images` training images are drawn from `data`, which defaults to the data set that the
+    model was trained with. Test images only score the result; they choose nothing. `out` is the model folder to write
+    into.
+
+    Raises ModelError, ExportError, VerificationError, DataError, InputError, MissingDependencyError and OutputError.
+    Nothing is written if it raises.
     """
     onnx_module()
     source = folders.find_onnx(model)
     original = Classifier(source, threads=1)
     proto = load_source(source)
     dataset = _dataset(source, original, data)
-    images = (
-        calibrations.draw(dataset, original.input, calibration_images)
-        if calibration is None
-        else calibrations.given(calibration, original.input)
-    )
+    if calibration is None:
+        images = calibrations.draw(dataset, original.input, calibration_images)
+    else:
+        images = calibrations.given(calibration, original.input)
+    request = Request(folder_for(model, source, out), dataset, scheme, target, max_drop)
     with tempfile.TemporaryDirectory() as scratch:
         evaluator = Evaluator(original, proto, images, dataset.validation, Path(scratch))
         search = Search(evaluator, target, max_drop, progress)
         found = search.run() if scheme == "auto" else search.run_named(scheme)
-        return ship(
-            Request(folder_for(model, source, out), dataset, scheme, target, max_drop), evaluator, found, progress
-        )
+        return ship(request, evaluator, found, progress)
 
 
 def _dataset(source: Path, original: Classifier, data: str | Path | None) -> Dataset:
     card = folders.ModelFolder(source.parent).card()
     dataset = find_dataset(origin_of(card, original.metadata.dataset), data, original.input, len(original.labels))
     if dataset is None:
-        raise ExportError(f"quantizing {source} needs images like those it was trained with: give --data PATH")
+        raise ExportError(f"quantizing {source} needs images like those that it was trained with: give --data PATH")
     return dataset

@@ -1,4 +1,4 @@
-"""[onnx] The quantizers: static int8 in QDQ form with its calibration, dynamic int8, and float16."""
+"""[onnx] Converts a float32 graph: to static int8 in QDQ form (with calibration), to dynamic int8, or to float16."""
 
 import logging
 import tempfile
@@ -18,24 +18,24 @@ from edgecnn.graph.graph import Graph, onnx_module
 from edgecnn.graph.quantized_cleanup import clean, pixel_tensors
 from edgecnn.quantizing.schemes import Int8, Method
 
-CALIBRATION_CHUNK = 64  # images a run: every activation of theirs is in memory at once
+CALIBRATION_CHUNK = 64  # images for each run: all of their activations are in memory at once
 ALTERNATIVE = "try --scheme dynamic or float16"
-# A softmax is cheaper in float32 than between a Quantize and a Dequantize, and its results are what users read.
+# A softmax is faster in float32 than between a Quantize and a Dequantize, and its results must stay exact for users.
 KEPT_FLOAT = ("Softmax",)
 
 
 def quantizable() -> frozenset[str]:
-    """The operators that onnxruntime's quantizer has an int8 form of, less those that never pay."""
+    """The operators that onnxruntime's quantizer can convert to int8, without those that never gain from it."""
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
     return frozenset({*QDQRegistry, *QLinearOpsRegistry}.difference(KEPT_FLOAT))
 
 
 def calibrate(model: Any, images: NDArray[Any], method: Method) -> Any:
-    """The range of every activation over `images`, as the model takes them: onnxruntime's TensorsData.
+    """The range of every activation over `images`, in the form that the model takes, as onnxruntime's TensorsData.
 
-    A tensor that still holds the pixels of a uint8 image ranges from 0 to 255, whatever the images hold. Raises
-    ExportError.
+    A tensor that holds unchanged pixels of a uint8 image ranges from 0 to 255, even if these images do not. Raises
+    ExportError if onnxruntime cannot calibrate the model.
     """
     from onnxruntime.quantization import calibrate as ort
 
@@ -55,7 +55,7 @@ def calibrate(model: Any, images: NDArray[Any], method: Method) -> Any:
             calibrator.collect_data(_Once({model.graph.input[0].name: batch}))
         ranges = calibrator.compute_data()
     pixels = pixel_tensors(Graph(model))
-    # Of a range from 0 to 0, onnxruntime would make one that reaches below 0, where a Relu is left to the range's end.
+    # onnxruntime would extend a range from 0 to 0 below 0. That is wrong where the range replaces a Relu.
     zeros = [name for name in ranges if not np.any(ranges[name].range_value)]
     for name, highest in [(name, 1) for name in zeros] + [(name, 255) for name in pixels if name in ranges]:
         ranges[name] = ort.TensorData(lowest=np.array(0, np.float32), highest=np.array(highest, np.float32))
@@ -63,21 +63,24 @@ def calibrate(model: Any, images: NDArray[Any], method: Method) -> Any:
 
 
 def _batches(images: NDArray[Any], model: Any) -> Iterator[NDArray[Any]]:
-    """The images in chunks, or in batches of the size that the model asks for: the last with some of them again."""
+    """The images in chunks, or in batches of the model's fixed size. The last batch repeats images to fill it."""
     size = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
     for chunk in chunks(images, size or CALIBRATION_CHUNK):
         yield np.resize(chunk, (size or len(chunk), *chunk.shape[1:]))
 
 
 def quantize_static(model: Any, ranges: Any, form: Int8, kept_float: Collection[str] = ()) -> Any:
-    """A ModelProto in int8, but for the nodes named in `kept_float`; clean. Raises ExportError."""
+    """The ModelProto in static int8, except the nodes named in `kept_float`, without needless conversions.
+
+    `ranges` come from `calibrate`. Raises ExportError if onnxruntime cannot quantize the model.
+    """
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
     from onnxruntime.transformers.onnx_model import OnnxModel
 
     types = {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8}
     copy = type(model)()
-    copy.CopyFrom(model)  # the quantizer changes what it is given
+    copy.CopyFrom(model)  # the quantizer changes its input
     with quiet(), telling("quantized"):
         quantizer = QDQQuantizer(
             onnx_module().shape_inference.infer_shapes(copy),
@@ -85,7 +88,7 @@ def quantize_static(model: Any, ranges: Any, form: Int8, kept_float: Collection[
             form.reduce_range,
             types[form.weights],
             types[form.activations],
-            deepcopy(ranges),  # likewise
+            deepcopy(ranges),  # the quantizer changes them too
             [],
             list(kept_float),
             sorted(quantizable()),
@@ -99,9 +102,9 @@ def quantize_static(model: Any, ranges: Any, form: Int8, kept_float: Collection[
 
 
 def dynamic(model: Any) -> Any:
-    """The ModelProto with int8 weights and activations quantized as they come: small, but slow for convolutions.
+    """The ModelProto with uint8 weights and with activations quantized at run time: small, but slow for convolutions.
 
-    Raises ExportError.
+    Raises ExportError if onnxruntime cannot quantize the model.
     """
     from onnxruntime import quantization as ort
 
@@ -114,17 +117,17 @@ def dynamic(model: Any) -> Any:
 
 
 def float16(model: Any) -> Any:
-    """The ModelProto with half the bytes a weight; input and output stay as they are. Raises ExportError."""
+    """The ModelProto with float16 weights. Its input and output keep their types. Raises ExportError if that fails."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     copy = type(model)()
-    copy.CopyFrom(model)  # it changes what it is given
+    copy.CopyFrom(model)  # the converter changes its input
     with telling("made float16"):
         return convert_float_to_float16(copy, keep_io_types=True)
 
 
 class _Once:
-    """A calibration data reader of one batch."""
+    """Hands one batch to onnxruntime's calibrator."""
 
     def __init__(self, feed: dict[str, NDArray[Any]]) -> None:
         self._feeds = iter([feed])
@@ -135,6 +138,7 @@ class _Once:
 
 @contextmanager
 def telling(done: str) -> Iterator[None]:
+    """Turn any exception into an ExportError that says what cannot be `done`, why, and what to try instead."""
     try:
         yield
     except Exception as error:  # onnxruntime raises a dozen unrelated types
@@ -144,7 +148,7 @@ def telling(done: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """onnxruntime's quantizer logs advice on the root logger, and its calibrators print."""
+    """Silence onnxruntime's quantizer, which logs advice on the root logger, and its calibrators, which print."""
     level = logging.root.level
     logging.root.setLevel(logging.ERROR)
     try:

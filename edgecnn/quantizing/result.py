@@ -1,4 +1,4 @@
-"""What quantizing came to: for Python, for the file's metadata and the card, and as the table that --explain prints."""
+"""The result of quantizing: for Python, for metadata and card, and as the table that `--explain` prints."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QuantizationResult:
-    """What was tried and what ships.
+    """What was tried, and what ships.
 
-    `path` is the file that ships: the quantized one, or the float32 one where `chosen` is None. `before` and `after`
-    are accuracies on the test split, which chose nothing; `baseline` is float32's on validation images, beside which
-    `trials` stand. `tuning` is None where the target is another machine. `removed` is an earlier quantized file that
-    float32 replaces.
+    `path` is the file that ships: the quantized file, or the float32 file if `chosen` is None. `reason` explains the
+    choice. `trials` are the results of all candidates on the validation images, and `baseline` is float32's accuracy on
+    them. `before` and `after` are the accuracies of float32 and of the shipped file on the test images, which chose
+    nothing. `bytes_before` is the size of the float32 file. `tuning` is None if the target is another machine.
+    `removed` is an earlier quantized file that was deleted because float32 ships now.
     """
 
     path: Path
@@ -44,76 +45,78 @@ class QuantizationResult:
 
     @property
     def timed(self) -> bool:
-        return all(trial.timing is not None for trial in self.trials)
+        """Whether every candidate was timed on this machine."""
+        return all(result.timing is not None for result in self.trials)
 
 
 def decision_entry(
-    trials: tuple[CandidateResult, ...], chosen: CandidateResult | None, reason: str, max_drop: float
+    results: tuple[CandidateResult, ...], chosen: CandidateResult | None, reason: str, max_drop: float
 ) -> dict[str, Any]:
-    """The decision and every candidate's figures, short enough for a small model's metadata."""
+    """The decision and the figures of every candidate, short enough for a small model's metadata."""
     return {
         "chosen": chosen.candidate.name if chosen else "float32",
         "reason": reason,
         "max_drop": max_drop,
-        "candidates": [_figures(trial, max_drop) for trial in trials],
+        "candidates": [_figures(result, max_drop) for result in results],
     }
 
 
-def with_rounds(entry: dict[str, Any], trials: tuple[CandidateResult, ...]) -> dict[str, Any]:
-    """The same for the card, where there is room for every round's medians, in µs, of the candidate and of float32."""
+def with_rounds(entry: dict[str, Any], results: tuple[CandidateResult, ...]) -> dict[str, Any]:
+    """The decision entry for the card, which also holds every round's median latencies in µs."""
     rows = [
-        row | ({"rounds_us": trial.timing.medians_us, "float32_us": trial.timing.float32_us} if trial.timing else {})
-        for row, trial in zip(entry["candidates"], trials, strict=True)
+        row | ({"rounds_us": result.timing.medians_us, "float32_us": result.timing.float32_us} if result.timing else {})
+        for row, result in zip(entry["candidates"], results, strict=True)
     ]
     return entry | {"candidates": rows}
 
 
-def _figures(trial: CandidateResult, max_drop: float) -> dict[str, Any]:
-    figures: dict[str, Any] = {"name": trial.candidate.name, "verdict": verdict(trial, max_drop), "bytes": trial.bytes}
-    if trial.timing is not None:
-        speedup = trial.timing.speedup
+def _figures(result: CandidateResult, max_drop: float) -> dict[str, Any]:
+    name, passed = result.candidate.name, verdict(result, max_drop)
+    figures: dict[str, Any] = {"name": name, "verdict": passed, "bytes": result.bytes}
+    if result.timing is not None:
+        speedup = result.timing.speedup
         ends = (speedup.value, speedup.low, speedup.high)
-        figures["latency_us"] = round(trial.timing.latency_us, 2)
+        figures["latency_us"] = round(result.timing.latency_us, 2)
         figures["speedup"] = [end and round(end, 3) for end in ends]
-    return figures | {"lost": trial.lost, "gained": trial.gained, "images": trial.validation.images}
+    return figures | {"lost": result.lost, "gained": result.gained, "images": result.validation.images}
 
 
-def table(report: QuantizationResult) -> "Table":
-    """Every candidate: how fast, how large, what it loses of the validation images, and what that came to."""
+def table(done: QuantizationResult) -> "Table":
+    """A table with each candidate's latency, speed-up, size, lost and gained validation images, and verdict."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    title = f"Candidates for {report.target}, judged on {report.baseline.images:,} validation images"
+    title = f"Candidates for {done.target}, judged on {done.baseline.images:,} validation images"
     drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     drawn.add_column("candidate", overflow="fold")
     for heading in ("µs", "speed-up", "bytes", "lost", "gained"):
         drawn.add_column(heading, justify="right", no_wrap=True)
     drawn.add_column("verdict", no_wrap=True)
-    drawn.add_row("float32", *_float32(report), "", "", "chosen" if report.chosen is None else "")
-    for trial in report.trials:
-        drawn.add_row(*_row(trial, report))
+    drawn.add_row("float32", *_float32(done), "", "", "chosen" if done.chosen is None else "")
+    for result in done.trials:
+        drawn.add_row(*_row(result, done))
     return drawn
 
 
-def reasons(report: QuantizationResult) -> list[str]:
-    """Why each candidate was tried, a line each."""
-    return [f"{trial.candidate.name}: {trial.candidate.why}" for trial in report.trials]
+def reasons(done: QuantizationResult) -> list[str]:
+    """A line for each candidate that tells why it was tried."""
+    return [f"{result.candidate.name}: {result.candidate.why}" for result in done.trials]
 
 
-def _float32(report: QuantizationResult) -> tuple[str, str, str]:
-    timing = next((trial.timing for trial in report.trials if trial.timing), None)
+def _float32(done: QuantizationResult) -> tuple[str, str, str]:
+    timing = next((result.timing for result in done.trials if result.timing), None)
     latency = f"{sorted(timing.float32_us)[len(timing.float32_us) // 2]:.1f}" if timing else "–"
-    return latency, "1", f"{report.bytes_before:,}"
+    return latency, "1", f"{done.bytes_before:,}"
 
 
-def _row(trial: CandidateResult, report: QuantizationResult) -> tuple[str, ...]:
-    timing = trial.timing
+def _row(result: CandidateResult, done: QuantizationResult) -> tuple[str, ...]:
+    timing = result.timing
     return (
-        trial.candidate.name,
+        result.candidate.name,
         f"{timing.latency_us:.1f}" if timing else "–",
         spoken(timing.speedup) if timing else NOT_TIMED,
-        f"{trial.bytes:,}",
-        str(trial.lost),
-        str(trial.gained),
-        "chosen" if trial is report.chosen else verdict(trial, report.max_drop),
+        f"{result.bytes:,}",
+        str(result.lost),
+        str(result.gained),
+        "chosen" if result is done.chosen else verdict(result, done.max_drop),
     )

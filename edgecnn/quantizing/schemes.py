@@ -1,4 +1,4 @@
-"""The ways to quantize, by the names users give them, and which forms of int8 suit which processor."""
+"""The names that users give to schemes and targets, and the form of int8 that suits each processor."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,11 +12,11 @@ Method = Literal["minmax", "percentile", "entropy"]
 
 @dataclass(frozen=True)
 class Int8:
-    """How static int8 is stored: the types of activations and weights, and how finely weights are scaled.
+    """A form of static int8: the types of activations and weights (U8S8 or S8S8), and how weights are scaled.
 
-    `per_channel` gives each output channel of a weight its own scale. `reduce_range` keeps weights to 7 bits: without
-    VNNI, x86-64 adds two products in 16 bits, where those of 8-bit weights saturate, and onnxruntime then has to take
-    a slower way.
+    `per_channel` gives each output channel of a weight its own scale. `reduce_range` limits weights to 7 bits. Without
+    VNNI, x86-64 adds two products in 16 bits. With 8-bit weights that sum can saturate, so onnxruntime has to use a
+    slower kernel there.
     """
 
     activations: Literal["uint8", "int8"]
@@ -26,7 +26,7 @@ class Int8:
 
     @property
     def needs_exact_products(self) -> bool:
-        """Whether x86-64 runs it fast only with VNNI."""
+        """Whether x86-64 needs VNNI to run this form fast."""
         return self.activations == "uint8" and not self.reduce_range
 
     def __str__(self) -> str:
@@ -39,14 +39,15 @@ U8S8_REDUCED = replace(U8S8, reduce_range=True)
 
 
 def is_here(target: Target) -> bool:
-    """Whether a file for `target` can be timed on this machine: "any" is more than this one."""
+    """Whether a file for `target` can be timed on this machine. A file for "any" cannot: it must suit others too."""
     return target in ("host", architecture())
 
 
 def int8_for(target: Target) -> Int8:
-    """The form of int8 that `target` runs fast and exactly, whichever processor of its kind it is.
+    """The form of int8 that every processor of the kind `target` runs fast and exactly.
 
-    ARM64's kernels are written for S8S8, x86-64's for U8S8 (onnxruntime's documentation, "Quantize ONNX models"). Of
-    x86-64 no VNNI is assumed, whatever this machine has: a file with 7-bit weights is right and fast wherever it goes.
+    onnxruntime's kernels for ARM64 are written for S8S8, those for x86-64 for U8S8 (onnxruntime's documentation,
+    "Quantize ONNX models"). VNNI is not assumed on x86-64, even if this machine has it, because a file with 7-bit
+    weights is exact and fast on every x86-64 processor.
     """
     return S8S8 if target == "arm64" or (target == "host" and architecture() == "arm64") else U8S8_REDUCED

@@ -1,4 +1,4 @@
-"""[onnx] Goes through the candidates: first the graph, then what stays float32, then the scales; all judged last."""
+"""[onnx] Searches the candidates: first the graph, then what stays in float32, then the scales; then judges all."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,25 +15,25 @@ from edgecnn.host.machine import multiplies_int8_exactly
 from edgecnn.progress import OnProgress, Progress
 from edgecnn.quantizing import costs
 from edgecnn.quantizing.candidates import AS_EXPORTED, Candidate, calibrated, full_range, mixed, named, plain
-from edgecnn.quantizing.decision import NOT_TIMED, Decision, decide, is_less_accurate, spoken
+from edgecnn.quantizing.decision import NOT_TIMED, Decision, compared, decide, is_less_accurate
 from edgecnn.quantizing.evaluator import CandidateResult, Evaluator, Timing
 from edgecnn.quantizing.float32_model import WEIGHTED
 from edgecnn.quantizing.min_cut import cheapest
 from edgecnn.quantizing.quantizers import calibrate, quantizable, quantize_static
 from edgecnn.quantizing.schemes import Target, int8_for, is_here
 
-GUIDE_ROUNDS = 11  # to choose what to build next
-JUDGE_ROUNDS = 21  # to decide
-COST_IMAGES = 32  # enough for ranges of a model whose answers nobody reads
+GUIDE_ROUNDS = 11  # of timing, to choose which candidates to build next
+JUDGE_ROUNDS = 21  # of timing, to decide
+COST_IMAGES = 32  # calibration images for the cost profile, which needs plausible ranges but no accurate answers
 SENSITIVITY_IMAGES = 256
-MOST_KEPT = 4  # doublings of the number of sensitive parts left in float32
-# What is chosen where nothing can be timed: a layout that no kernel minds.
+MOST_KEPT = 4  # candidates with sensitive parts in float32: with 1, 2, 4 and 8 of them
+# The layout that is chosen if nothing can be timed: no kernel is slower with it.
 UNTIMED = "channels-last"
 
 
 @dataclass(frozen=True)
 class Found:
-    """Every trial, and what they decide."""
+    """The result of a search: every candidate's result, the decision, and notes for the user."""
 
     trials: tuple[CandidateResult, ...]
     decision: Decision
@@ -41,7 +41,7 @@ class Found:
 
 
 class Search:
-    """One search in a workshop, for one target; `progress` is told how it goes."""
+    """One search for the best candidate for a target. `progress` receives what is being done."""
 
     def __init__(self, evaluator: Evaluator, target: Target, max_drop: float, progress: OnProgress) -> None:
         self.evaluator, self.target, self.max_drop = evaluator, target, max_drop
@@ -49,69 +49,73 @@ class Search:
         self.progress = progress
 
     def run(self) -> Found:
-        """Try every candidate and decide. Raises ExportError."""
-        trials = self._timed() if is_here(self.target) else self._untimed()
-        return self._settled(trials)
+        """Try all candidates and decide. Raises ExportError if one cannot be quantized."""
+        results = self._timed() if is_here(self.target) else self._untimed()
+        return self._settled(results)
 
     def run_named(self, scheme: Literal["static", "dynamic", "float16"]) -> Found:
-        """Make the one candidate that `scheme` names, and say how it does. Raises ExportError, VerificationError."""
+        """Build and judge the one candidate that `scheme` names.
+
+        Raises ExportError if it cannot be quantized, and VerificationError if it loses too much accuracy.
+        """
         candidate = named(scheme, self.form)
-        [trial] = self._judged([candidate]) if is_here(self.target) else [self.evaluator.judge(candidate, None)]
-        require_accuracy(trial.validation, self.evaluator.baseline, scheme)
-        if trial.timing is None:
-            return Found((trial,), Decision(trial, f"asked for by name, {NOT_TIMED}"))
-        speedup = trial.timing.speedup
-        reason = f"asked for by name; {spoken(speedup)} times as fast as float32 here"
-        slower = f"{scheme} is not shown faster than float32 here, {spoken(speedup)}: use it for its size only"
+        [result] = self._judged([candidate]) if is_here(self.target) else [self.evaluator.judge(candidate, None)]
+        require_accuracy(result.validation, self.evaluator.baseline, scheme)
+        if result.timing is None:
+            return Found((result,), Decision(result, f"asked for by name, {NOT_TIMED}"))
+        speedup = result.timing.speedup
+        reason = f"asked for by name; {compared(speedup)} here"
+        slower = f"{scheme} is not shown to be faster here: {compared(speedup)}, so it only saves space"
         notes = () if speed_verdict(speedup) == "faster" else (slower,)
-        return Found((trial,), Decision(trial, reason), notes)
+        return Found((result,), Decision(result, reason), notes)
 
     def _timed(self) -> list[CandidateResult]:
         graphs = self.graphs()
         best = self._fastest(graphs, "timing graphs")
         parts = list(self.mixtures(best))
         best = self._fastest([best, *parts], "timing what stays in float32")
-        trials = self._judged([*graphs, *parts, *calibrated(best), *self._full_range(best)])
-        if all(is_less_accurate(trial, self.max_drop) for trial in trials):
-            trials += self._judged(self.spared(best))
-        return trials
+        results = self._judged([*graphs, *parts, *calibrated(best), *self._full_range(best)])
+        if all(is_less_accurate(result, self.max_drop) for result in results):
+            results += self._judged(self.spared(best))
+        return results
 
     def _full_range(self, best: Candidate) -> list[Candidate]:
-        """8-bit weights are tried for this very processor alone, and only where they are as fast as 7-bit ones."""
+        """8-bit weights are tried for this machine only, and only if it runs them as fast as 7-bit weights."""
         suits = self.target == "host" and best.form.reduce_range and multiplies_int8_exactly()
         return [full_range(best)] if suits else []
 
     def _untimed(self) -> list[CandidateResult]:
         best = plain(UNTIMED if self.evaluator.graph(UNTIMED) is not None else AS_EXPORTED, self.form)
-        trials = self._answered([best, *calibrated(best)])
-        if all(is_less_accurate(trial, self.max_drop) for trial in trials):
-            trials += self._answered(self.spared(best))
-        return trials
+        results = self._answered([best, *calibrated(best)])
+        if all(is_less_accurate(result, self.max_drop) for result in results):
+            results += self._answered(self.spared(best))
+        return results
 
-    def _settled(self, trials: list[CandidateResult]) -> Found:
-        """Decide, and have the winner prove itself: of many candidates the luckiest is measured too fast.
+    def _settled(self, results: list[CandidateResult]) -> Found:
+        """Decide, then time the winner again, until a winner was timed twice.
 
-        It is opened anew and timed again beside float32 alone, and that time is taken instead of the first.
+        The winner of many candidates may have been lucky, so its time may be too short. It is opened anew and timed
+        against float32 alone; that timing replaces the first.
         """
         proven: set[Candidate] = set()
         while True:
-            decision = decide(trials, self.max_drop)
+            decision = decide(results, self.max_drop)
             chosen = decision.chosen
             if chosen is None or chosen.timing is None or chosen.candidate in proven:
-                return Found(tuple(trials), decision)
+                return Found(tuple(results), decision)
             self.progress(Progress("timing the fastest again"))
             [timing] = self.evaluator.race([chosen.candidate], JUDGE_ROUNDS)
-            trials[trials.index(chosen)] = replace(chosen, timing=timing)
+            results[results.index(chosen)] = replace(chosen, timing=timing)
             proven.add(chosen.candidate)
 
     def graphs(self) -> list[Candidate]:
-        """The plain candidate of each rewriting that the graph has a place for."""
+        """The plain candidate of each rewriting that applies to the graph."""
         self.progress(Progress("rewriting the graph"))
         names = [name for name in (AS_EXPORTED, *REWRITINGS) if self.evaluator.graph(name) is not None]
         return [plain(name, self.form) for name in names]
 
     def mixtures(self, best: Candidate) -> Iterator[Candidate]:
-        """`best` with parts left in float32."""
+        """Variants of `best` with parts in float32."""
         self.progress(Progress("measuring the cost of each part"))
         graph = Graph(self.evaluator.graph(best.rewriting))
         weighted = [node.name for node in graph.nodes if node.op_type in WEIGHTED]
@@ -124,7 +128,7 @@ class Search:
         return mixed(best, whole(units[weighted[0]]), tail, self.by_cost(best, units))
 
     def by_cost(self, best: Candidate, units: dict[str, str]) -> tuple[str, ...]:
-        """The nodes that the measured costs would leave in float32, of those that could run in int8."""
+        """The nodes that could run in int8 but should stay in float32 according to the measured costs."""
         model = self.evaluator.graph(best.rewriting)
         images = self.evaluator.calibration.images[:COST_IMAGES]
 
@@ -136,8 +140,8 @@ class Search:
         return tuple(name for name, unit in units.items() if unit not in in_int8 and name in able)
 
     def spared(self, best: Candidate) -> list[Candidate]:
-        """`best` with its 1, 2, 4, … most sensitive parts in float32, for when all of it loses too much."""
-        self.progress(Progress("looking for what int8 hurts"))
+        """Variants of `best` with the 1, 2, 4, … most sensitive parts in float32, to lose less accuracy."""
+        self.progress(Progress("finding the parts that int8 hurts most"))
         graph = Graph(self.evaluator.graph(best.rewriting))
         units = units_of(graph)
         ranked = sorted(self._sensitivities(best, graph, units).items(), key=lambda item: -item[1])
@@ -147,11 +151,11 @@ class Search:
     def _without(self, best: Candidate, units: dict[str, str], kept: set[str]) -> Candidate:
         nodes = tuple(name for name, unit in units.items() if unit in kept)
         variant = ", ".join(part for part in (best.variant, f"{len(kept)} sensitive parts float32") if part)
-        why = "the parts whose int8 alone changes the answers most stay in float32"
+        why = "the parts that change the answers most in int8 stay in float32"
         return replace(best, kept_float=(*best.kept_float, *nodes), variant=variant, why=why)
 
     def _sensitivities(self, best: Candidate, graph: Graph, units: dict[str, str]) -> dict[str, float]:
-        """How far the probabilities move, on average, when one weighted part alone runs in int8."""
+        """The mean change of the probabilities if only one unit with weights runs in int8, for each such unit."""
         images = self.evaluator.validation.images[:SENSITIVITY_IMAGES]
         reference = self.evaluator.original.predict(images)
         weighted = [node.name for node in graph.nodes if node.op_type in WEIGHTED and node.name not in best.kept_float]
@@ -163,7 +167,10 @@ class Search:
         return moved
 
     def _fastest(self, candidates: Sequence[Candidate], doing: str) -> Candidate:
-        """The first candidate, or the fastest of those shown to be faster than it: a guide to what to build next."""
+        """The fastest of the candidates that are shown to be faster than the first, or the first.
+
+        This only guides which candidates are built next.
+        """
         self.progress(Progress(doing))
         first, *others = self.evaluator.race(candidates, GUIDE_ROUNDS) if len(candidates) > 1 else [None]
         speedups = [(1.0, candidates[0])]
@@ -176,7 +183,7 @@ class Search:
         return max(speedups, key=lambda pair: pair[0])[1]
 
     def _judged(self, candidates: Sequence[Candidate]) -> list[CandidateResult]:
-        """All candidates timed in one run, and their answers."""
+        """Build all candidates, time them side by side, and score them."""
         for done, candidate in enumerate(candidates):
             self.progress(Progress("building candidates", done, len(candidates)))
             self.evaluator.file(candidate)
@@ -186,8 +193,8 @@ class Search:
     def _answered(
         self, candidates: Sequence[Candidate], timings: Sequence[Timing] | None = None
     ) -> list[CandidateResult]:
-        trials = []
+        results = []
         for done, candidate in enumerate(candidates):
             self.progress(Progress("answering validation images", done, len(candidates)))
-            trials.append(self.evaluator.judge(candidate, timings[done] if timings else None))
-        return trials
+            results.append(self.evaluator.judge(candidate, timings[done] if timings else None))
+        return results

@@ -1,4 +1,4 @@
-"""Finds the session settings that run a model fastest on this host, by trial."""
+"""Times session settings on this host, and finds the fastest for a model."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,12 +16,12 @@ from edgecnn.runtime.classifier import Classifier, kept_graph
 from edgecnn.runtime.settings import Settings
 
 ROUNDS = 25
-FINALISTS = 8  # sessions timed side by side, the defaults included: all there are on two cores
+FINALISTS = 8  # sessions timed side by side, including the defaults: all settings that two cores allow
 
 
 @dataclass(frozen=True)
 class SettingsResult:
-    """The median time of each round, in microseconds, and that of the first trial beside it over this one's."""
+    """The median latency of each round in microseconds, and the speed-up against the settings that were timed first."""
 
     settings: Settings
     medians_us: tuple[float, ...]
@@ -30,11 +30,11 @@ class SettingsResult:
 
 @dataclass(frozen=True)
 class Tuning:
-    """The settings to use, and why.
+    """The settings to use, and the measurements that led to them.
 
-    `latency` are trials of one query, the defaults first; `confirmation` again of the defaults and the fastest, where
-    that is another; `opening` of opening the model, first as it is and then, where its optimized graph can be kept,
-    from that.
+    `latency` holds the results for one query, with the default settings first. `confirmation` repeats them for the
+    defaults and the fastest settings, if those differ. `opening` holds the times to open the model: without a kept
+    optimized graph and, if one can be kept, with it.
     """
 
     settings: Settings
@@ -46,27 +46,28 @@ class Tuning:
 def tune(path: Path, image: NDArray[Any], progress: OnProgress = ignore, count: int = ROUNDS) -> Tuning:
     """Time the settings of `candidates` side by side on `image`, a prepared batch of one, in `count` rounds.
 
-    The defaults stay unless the whole interval of another's speed-up lies above 1, and does so again when the two are
-    opened anew and timed alone. `progress` is told how many rounds are over. Raises ModelError.
+    Other settings replace the defaults only if the whole interval of their speed-up lies above 1, and does so again
+    when the two are opened anew and timed alone. `progress` receives the number of finished rounds. Raises ModelError
+    if the model cannot be opened.
     """
 
-    def stage(number: int) -> Callable[[int], None]:
-        return lambda done: progress(Progress("tuning the session", number * count + done, 3 * count))
+    def rounds_of(part: int) -> Callable[[int], None]:
+        return lambda done: progress(Progress("tuning the session", part * count + done, 3 * count))
 
-    latency = _latency(path, image, _finalists(path, image), count, stage(0))
+    latency = _latency(path, image, _finalists(path, image), count, rounds_of(0))
     fastest = chosen(latency)
-    # The luckiest of several has an interval above 1 more often than one in forty times, and one session may lie
-    # better in memory than the next with the same settings.
+    # With several settings, chance alone puts one interval above 1 more often than 1 in 40 times. Besides, a session
+    # can be fast because of its place in memory, and not because of its settings.
     rivals = [Settings(), fastest] if fastest != Settings() else []
-    confirmation = _latency(path, image, rivals, count, stage(1))
-    opening = _opening(path, chosen(confirmation or latency), count, stage(2))
+    confirmation = _latency(path, image, rivals, count, rounds_of(1))
+    opening = _opening(path, chosen(confirmation or latency), count, rounds_of(2))
     return Tuning(chosen(opening), latency, confirmation, opening)
 
 
 def candidates(cores: int) -> list[Settings]:
-    """All settings that can change what a query takes on so many cores, the defaults first.
+    """All settings that can change the latency of a query on `cores` cores, with the defaults first.
 
-    One thread has none to wait for: it does not spin.
+    A single thread never waits for another, so spinning is tried with several threads only.
     """
     return [
         Settings(threads, spinning, arena)
@@ -77,23 +78,26 @@ def candidates(cores: int) -> list[Settings]:
 
 
 def usable_cores() -> int:
-    """How many threads can run at once; a container's limit in whole cores, for it stops threads that exceed it."""
+    """How many threads can run at once. A container's CPU limit is rounded down, because it pauses threads above it."""
     limit = machine.cpu_limit()
     cores = len(machine.usable_cpus())
     return max(1, min(cores, int(limit))) if limit else cores
 
 
-def chosen(trials: Sequence[SettingsResult]) -> Settings:
-    """The fastest of those shown to be faster than the first, or else the first."""
-    faster = [trial for trial in trials if speed_verdict(trial.speedup) == "faster"]
-    return max(faster, key=lambda trial: trial.speedup.value, default=trials[0]).settings
+def chosen(results: Sequence[SettingsResult]) -> Settings:
+    """The fastest settings of those that are shown to be faster than the first; the first if there are none."""
+    faster = [result for result in results if speed_verdict(result.speedup) == "faster"]
+    return max(faster, key=lambda result: result.speedup.value, default=results[0]).settings
 
 
 def _latency(
     path: Path, image: NDArray[Any], field: Sequence[Settings], count: int, progress: Callable[[int], None]
 ) -> tuple[SettingsResult, ...]:
-    """All are open at once: threads that spin do so during their own session's runs only, and disturb no other's."""
-    return _trials(field, [_query(path, image, settings) for settings in field], count, progress)
+    """Time one query with each of the settings.
+
+    All sessions are open at once. That is fair, because threads spin only while their own session runs.
+    """
+    return _results(field, [_query(path, image, settings) for settings in field], count, progress)
 
 
 def _query(path: Path, image: NDArray[Any], settings: Settings) -> Call:
@@ -102,7 +106,7 @@ def _query(path: Path, image: NDArray[Any], settings: Settings) -> Call:
 
 
 def _finalists(path: Path, image: NDArray[Any]) -> list[Settings]:
-    """Where many cores make for many settings, those that were quickest in one turn each, and the defaults."""
+    """The settings to time: all of them or, if many cores allow too many, the defaults and the fastest in one turn."""
     default, *others = candidates(usable_cores())
     if len(others) >= FINALISTS:
         others = sorted(others, key=lambda settings: turn(_query(path, image, settings)))[: FINALISTS - 1]
@@ -110,15 +114,16 @@ def _finalists(path: Path, image: NDArray[Any]) -> list[Settings]:
 
 
 def _opening(path: Path, settings: Settings, count: int, progress: Callable[[int], None]) -> tuple[SettingsResult, ...]:
+    """Time opening the model, without and with a kept optimized graph if one can be kept."""
     kept = kept_graph(path)
     field = [settings, replace(settings, cached=True)] if kept else [settings]
-    with _as_before(kept):  # for the file's content, which the graph is kept by, changes with its metadata
-        return _trials(field, [_opener(path, each) for each in field], count, progress)
+    with _as_before(kept):  # writing metadata changes the file, and with it the name of the kept graph
+        return _results(field, [_opener(path, each) for each in field], count, progress)
 
 
 @contextmanager
 def _as_before(kept: Path | None) -> Iterator[None]:
-    """Remove afterwards what was not there."""
+    """Remove the kept graph afterwards if it did not exist before."""
     new = kept is not None and not kept.exists()
     try:
         yield
@@ -132,9 +137,10 @@ def _opener(path: Path, settings: Settings) -> Call:
     return lambda: Classifier(path, settings=settings)
 
 
-def _trials(
+def _results(
     field: Sequence[Settings], calls: Sequence[Call], count: int, progress: Callable[[int], None]
 ) -> tuple[SettingsResult, ...]:
+    """Time `calls` side by side, one for each of the settings in `field`."""
     if not field:
         return ()
     table = []

@@ -1,4 +1,4 @@
-"""[onnx] Writes what was decided: the file that ships, described in its metadata and in the card, tuned and scored."""
+"""[onnx] Writes the chosen model: tunes and scores it, and describes it in its metadata and in the folder's card."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,13 +28,13 @@ from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.settings import with_settings
 
-# Where a file runs as fast as it can; it answers the same everywhere.
+# Where a file runs at full speed. Its answers are the same everywhere.
 ARITHMETIC = {"VNNI": "fast on x86-64 with VNNI", "uint8": "fast on every x86-64", "int8": "fast on arm64"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, and where it goes."""
+    """What the user asked for, and the folder to write into."""
 
     folder: ModelFolder
     dataset: Dataset
@@ -43,15 +43,57 @@ class Request:
     max_drop: float
 
 
+@dataclass(frozen=True)
+class Written:
+    """The model file that was written: its ModelProto, the test accuracies before and after, record and settings."""
+
+    path: Path
+    proto: Any
+    before: Accuracy
+    after: Accuracy
+    record: ExportRecord
+    tuning: Tuning | None
+
+
 def precision_of(scheme: Scheme, target: Target) -> str:
-    """The name by which a folder knows the file: int8 for another kind of processor has one of its own."""
+    """The precision in the file's name. A file for another kind of processor has that processor in its name."""
     if scheme in ("dynamic", "float16"):
         return scheme
     return "int8" if is_here(target) or target == "any" else f"int8-{target}"
 
 
 def ship(request: Request, evaluator: Evaluator, found: Found, progress: OnProgress) -> QuantizationResult:
-    """Write the file and the card. Raises OutputError; then nothing is written."""
+    """Write the model file and the card. Raises OutputError; nothing is written then."""
+    chosen, reason = found.decision.chosen, found.decision.reason
+    written = _write_file(request, evaluator, found, progress)
+    if chosen:
+        copy_source(evaluator.original.path, request.folder)
+    removed = _outdated(request) if chosen is None else None
+    card = _card(request, evaluator, written, removed)
+    request.folder.write_card(card)
+    if removed:
+        removed.unlink()
+    return QuantizationResult(
+        path=written.path,
+        target=request.target,
+        max_drop=request.max_drop,
+        chosen=chosen,
+        reason=reason,
+        trials=found.trials,
+        baseline=evaluator.baseline,
+        before=written.before,
+        after=written.after,
+        record=written.record,
+        bytes_before=evaluator.original.path.stat().st_size,
+        card=card,
+        tuning=written.tuning,
+        notes=(*evaluator.calibration.notes, *found.notes),
+        removed=removed,
+    )
+
+
+def _write_file(request: Request, evaluator: Evaluator, found: Found, progress: OnProgress) -> Written:
+    """Tune, score and write the model file that ships."""
     chosen = found.decision.chosen
     precision = precision_of(request.scheme, request.target) if chosen else "float32"
     path = request.folder.onnx(precision)
@@ -64,36 +106,16 @@ def ship(request: Request, evaluator: Evaluator, found: Found, progress: OnProgr
         before, after, record = _scored(temporary, precision, proto, request, evaluator)
         records.save(proto, temporary, replace(_with_tuning(metadata, tuning), accuracy=after))
         record = replace(record, bytes=temporary.stat().st_size, sha256=sha256(temporary))
-    if chosen:
-        copy_source(evaluator.original.path, request.folder)
-    record = replace(record, quantization=dict(metadata.quantization))
-    record = replace(record, decision=with_rounds(decision, found.trials))
-    removed = _outdated(request) if chosen is None else None
-    card = _card(request, evaluator, proto, path, record, removed)
-    request.folder.write_card(card)
-    if removed:
-        removed.unlink()
-    return QuantizationResult(
-        path=path,
-        target=request.target,
-        max_drop=request.max_drop,
-        chosen=chosen,
-        reason=found.decision.reason,
-        trials=found.trials,
-        baseline=evaluator.baseline,
-        before=before,
-        after=after,
-        record=record,
-        bytes_before=evaluator.original.path.stat().st_size,
-        card=card,
-        tuning=tuning,
-        notes=(*evaluator.calibration.notes, *found.notes),
-        removed=removed,
-    )
+    rounds = with_rounds(decision, found.trials)
+    record = replace(record, quantization=dict(metadata.quantization), decision=rounds)
+    return Written(path, proto, before, after, record, tuning)
 
 
 def _metadata(request: Request, evaluator: Evaluator, candidate: Candidate | None) -> ModelMetadata:
-    """The float32 file's and, of a quantized one, how it was made; settings were measured on another graph."""
+    """The float32 file's metadata, with the way of quantizing and without settings for a quantized file.
+
+    The float32 file's settings do not count for it, because they were measured on another graph.
+    """
     metadata = evaluator.original.metadata
     if candidate is None:
         return metadata
@@ -137,7 +159,7 @@ def _with_tuning(metadata: ModelMetadata, tuning: Tuning | None) -> ModelMetadat
 def _scored(
     path: Path, precision: str, proto: Any, request: Request, evaluator: Evaluator
 ) -> tuple[Accuracy, Accuracy, ExportRecord]:
-    """Accuracy on the test split of float32 and of the file, and the file's record."""
+    """The test accuracies of float32 and of the file, and the file's record."""
     test = request.dataset.test
     reference = evaluator.original.predict(test.images)
     answers = Classifier(path, threads=1).predict(test.images)
@@ -147,22 +169,19 @@ def _scored(
 
 
 def _outdated(request: Request) -> Path | None:
-    """The int8 file of an earlier time: float32 ships now, and the folder says so."""
+    """An int8 file from an earlier run, which must go if float32 ships now."""
     path = request.folder.onnx(precision_of(request.scheme, request.target))
     return path if path.exists() else None
 
 
-def _card(
-    request: Request, evaluator: Evaluator, proto: Any, path: Path, record: ExportRecord, removed: Path | None
-) -> Card:
-    """The folder's card with this record; what float32 was verified against stays known."""
-    source = evaluator.original.path
+def _card(request: Request, evaluator: Evaluator, written: Written, removed: Path | None) -> Card:
+    """The folder's card with the new record. A float32 record keeps the results of its verification at export."""
+    source, record, name = evaluator.original.path, written.record, written.path.name
     found = ModelFolder(source.parent).card()
-    card = records.card_in(
-        request.folder, source, found or records.card_of_onnx(request.folder.path.name, evaluator.original, proto)
-    )
-    earlier = card.exports.get(path.name)
+    made = found or records.card_of_onnx(request.folder.path.name, evaluator.original, written.proto)
+    card = records.card_in(request.folder, source, made)
+    earlier = card.exports.get(name)
     if earlier and record.precision == "float32":
         record = replace(record, max_difference=earlier.max_difference, agreement=earlier.agreement)
-    kept = {name: item for name, item in card.exports.items() if removed is None or name != removed.name}
-    return replace(card, exports=kept).with_export(path.name, record)
+    kept = {file: item for file, item in card.exports.items() if removed is None or file != removed.name}
+    return replace(card, exports=kept).with_export(name, record)

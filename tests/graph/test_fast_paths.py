@@ -97,10 +97,10 @@ def test_other_groups_have_no_fast_path(outputs: int) -> None:
     convolution = Convolution("conv", 64, outputs, (3, 3), group=64 if outputs == 128 else 2)
     for item in judge(convolution).verdicts:
         assert (item.fast, item.path, item.inputs, item.outputs) == (False, "im2col", None, None)
-    assert all("no channel count changes that" in line for line in explain(judge(convolution)))
+    assert all("no number of channels changes that" in line for line in explain(judge(convolution)))
 
 
-@pytest.mark.parametrize(("form", "word"), [("asymmetric", "zero point of 0"), ("dynamic", "static has")])
+@pytest.mark.parametrize(("form", "word"), [("asymmetric", "zero point of 0"), ("dynamic", "static quantization has one")])
 def test_only_symmetric_weights_are_fast(form: Form, word: str) -> None:
     lines = explain(judge(replace(DEEP, form=form)))
     assert len(lines) == 2

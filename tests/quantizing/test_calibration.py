@@ -88,7 +88,7 @@ def test_of_few_training_images_all_are_drawn(mnist: Dataset) -> None:
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_images_are_refused(count: int, mnist: Dataset) -> None:
-    with pytest.raises(DataError, match=rf"{count} calibration images are none: use {IMAGES}, or at least {FEWEST}"):
+    with pytest.raises(DataError, match=rf"cannot calibrate with {count} images: use {IMAGES}, or at least {FEWEST}"):
         draw(mnist, UINT8, count)
 
 
@@ -103,7 +103,7 @@ def test_an_empty_array_is_refused(dtype: type, spec: InputSpec) -> None:
 @EVERY_SPEC
 @pytest.mark.parametrize("count", [1, FEWEST - 1, FEWEST])
 def test_few_images_are_worth_a_note(count: int, spec: InputSpec, mnist: Dataset) -> None:
-    note = f"{count} calibration images are few: ranges may be too narrow; {IMAGES} cost seconds"
+    note = f"{count} calibration images are few, so ranges may be too narrow: {IMAGES} take only seconds more"
     expected = (note,) if count < FEWEST else ()
     assert draw(mnist, spec, count).notes == expected
     assert given(mnist.train.images[:count], spec).notes == expected
@@ -149,7 +149,7 @@ def test_floats_are_refused_for_a_model_that_takes_uint8(images: NDArray[np.uint
 @EVERY_SPEC
 def test_pixels_from_0_to_1_are_refused(spec: InputSpec, images: NDArray[np.uint8], mnist: Dataset) -> None:
     binary = (images > 127).astype(np.uint8)
-    words = r"calibration images hold pixels from 0 to 1: pixels go to 255, \(255 \* x\)\.round\(\)\.astype\('uint8'\)"
+    words = r"pixels from 0 to 1, not from 0 to 255: scale them with \(255 \* x\)\.round\(\)\.astype\('uint8'\)"
     with pytest.raises(DataError, match=words):
         given(binary, spec)
     dataset = replace(mnist, train=replace(mnist.train, images=binary, labels=mnist.train.labels[:64]))
@@ -165,13 +165,13 @@ def test_dark_images_are_taken(images: NDArray[np.uint8]) -> None:
 @pytest.mark.parametrize("pixel", [0, 1, 77, 255])
 def test_flat_images_are_refused(pixel: int, spec: InputSpec) -> None:
     with pytest.raises(
-        DataError, match=rf"all calibration images are one flat {pixel}: give images like those to come"
+        DataError, match=rf"every pixel of the calibration images is {pixel}: give images like those that the model"
     ):
         given(np.full((40, 28, 28), pixel, np.uint8), spec)
 
 
 def test_flat_floats_are_refused() -> None:
-    with pytest.raises(DataError, match=r"all calibration images are one flat 0\.5"):
+    with pytest.raises(DataError, match=r"every pixel of the calibration images is 0\.5"):
         given(np.full((40, 28, 28), 0.5, np.float32), FLOAT)
 
 

@@ -7,7 +7,7 @@ import pytest
 from edgecnn.bench.stats import mcnemar
 from edgecnn.metrics import Accuracy
 from edgecnn.quantizing.candidates import Candidate, plain
-from edgecnn.quantizing.decision import MAX_DROP, decide, is_less_accurate, spoken, verdict
+from edgecnn.quantizing.decision import MAX_DROP, compared, decide, is_less_accurate, spoken, verdict
 from edgecnn.quantizing.evaluator import CandidateResult, Timing
 from edgecnn.quantizing.schemes import U8S8
 
@@ -106,14 +106,14 @@ def test_float32_ships_where_none_is_shown_faster(speedup: float, noise: float, 
     assert decision.chosen is None
     assert found.timing is not None
     assert decision.reason == (
-        f"no int8 is shown faster than float32 here: the best, channels-last, {spoken(found.timing.speedup)}"
+        f"no int8 candidate is shown to be faster here: the best, channels-last, is {compared(found.timing.speedup)}"
     )
 
 
 def test_the_reason_against_int8_names_the_fastest_that_is_accurate() -> None:
     trials = [trial("a", 0.5), trial("b", 0.9), trial("c", 3.0, lost=60)]
     assert [verdict(each) for each in trials] == ["not shown faster", "not shown faster", "less accurate"]
-    assert decide(trials).reason.startswith("no int8 is shown faster than float32 here: the best, b, 0.90 (0.")
+    assert decide(trials).reason.startswith("no int8 candidate is shown to be faster here: the best, b, is 1.1")
 
 
 def test_a_less_accurate_one_does_not_ship() -> None:
@@ -126,7 +126,8 @@ def test_float32_ships_where_all_lose_accuracy() -> None:
     decision = decide([trial("a", 3.0, lost=90, gained=0), trial("space-to-depth 1×4", 2.0, lost=60, gained=2)])
     assert decision.chosen is None
     assert decision.reason == (
-        "every int8 loses accuracy: the best, space-to-depth 1×4, it loses 60 and gains 2, allowed 0.1 points"
+        "every int8 candidate loses too much accuracy: "
+        "the best, space-to-depth 1×4, loses 60 and gains 2, allowed 0.1 points"
     )
 
 
@@ -216,13 +217,19 @@ def test_where_nothing_is_timed_the_smallest_accurate_one_ships_by_rule() -> Non
 def test_where_nothing_is_timed_nor_accurate_float32_ships() -> None:
     decision = decide([trial("a", None, lost=90), trial("b", None, lost=60)])
     assert decision.chosen is None
-    assert decision.reason == "every int8 loses accuracy: the best, b, it loses 60 and gains 2, allowed 0.1 points"
+    best = "the best, b, loses 60 and gains 2, allowed 0.1 points"
+    assert decision.reason == f"every int8 candidate loses too much accuracy: {best}"
 
 
 def test_a_candidate_is_called_by_its_graph_and_what_is_special() -> None:
     best = Candidate("channels-last", U8S8, "a reason", variant="float32 tail, percentile")
     found = replace(trial(lost=90), candidate=best)
-    assert "the best, channels-last, float32 tail, percentile, it loses 90" in decide([found]).reason
+    assert "the best, channels-last, float32 tail, percentile, loses 90" in decide([found]).reason
+
+
+def test_a_slow_down_is_told_the_other_way_up() -> None:
+    assert compared(timing(2.0, 0).speedup) == "2.00 (2.00 to 2.00) times as fast as float32"
+    assert compared(timing(0.4, 0).speedup) == "2.50× slower (2.50 to 2.50) than float32"
 
 
 def test_a_figure_without_an_interval_is_spoken_alone() -> None:
