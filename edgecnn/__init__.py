@@ -1,7 +1,7 @@
 """Train a small CNN in TensorFlow, ship it as ONNX, and know what it costs on the device it runs on.
 
-The stages as functions; importing this package imports none of them, and no heavy package, until a name is used
-(PEP 562).
+The public names are the stages as functions, and their records. Importing this package imports no heavy package: each
+name is imported when it is first used (PEP 562).
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What a model is, how it was made and what it scored: the records of a folder's `card.json`."""
+"""The records of a model folder's `card.json`: what the model is, how it was made and its scores."""
 
 import json
 import platform
@@ -11,7 +11,11 @@ from edgecnn.metrics import Accuracy
 
 @dataclass(frozen=True)
 class DataRecord:
-    """Which data a model was made with. `name` is "mnist" or the path that was given; `sha256` is of its contents."""
+    """The data set that a model was trained with.
+
+    `name` is "mnist" or the path that the user gave; `sha256` is the hash of its contents. `train`, `validation` and
+    `test` are numbers of images.
+    """
 
     name: str
     sha256: str
@@ -24,7 +28,8 @@ class DataRecord:
 class TrainingRecord:
     """How a model was trained.
 
-    `seconds` is the time of the epochs, evaluation included; `temperature` is what its logits were divided by.
+    `limit` is the number of training images if the user limited it. `seconds` is the time of the epochs, evaluation
+    included. `temperature` is what the logits were divided by.
     """
 
     recipe: str
@@ -40,9 +45,10 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One complete epoch, a line of `history.csv`.
+    """One complete epoch, which is a line of `history.csv`.
 
-    Training figures are means over its (distorted) batches; `learning_rate` is its last.
+    `loss` and `accuracy` are means over the epoch's (augmented) training batches. `learning_rate` is that of its last
+    step.
     """
 
     number: int
@@ -56,15 +62,17 @@ class Epoch:
 
     @property
     def validation_accuracy(self) -> float:
+        """The share of validation images labeled correctly, 0 to 1."""
         return self.validation_correct / self.validation_images
 
 
 @dataclass(frozen=True)
 class ExportRecord:
-    """One ONNX file: what it is and what it scored.
+    """One ONNX file: what it is, and its scores.
 
-    `quantization` says how it was made, and is empty for float32. `decision` says what else was tried, with every
-    round's times, and is empty before anything was.
+    `max_difference` is the largest difference of its probabilities from the source model's, and `agreement` the share
+    of images (0 to 1) that both label the same. `quantization` says how the file was made; it is empty for float32.
+    `decision` says what else was tried, with the times of every round; it is empty if nothing was tried.
     """
 
     precision: str
@@ -80,9 +88,11 @@ class ExportRecord:
 
 @dataclass(frozen=True)
 class Card:
-    """What a model is, how it was made and what it scored: the folder's `card.json`.
+    """A model folder's `card.json`: what the model is, how it was made and its scores.
 
-    `input_scale` is what a float model's pixels, 0 to 255, are multiplied by; 1 for a uint8 model.
+    `labels` are the names of the classes. `input_shape` leaves out the batch; None is a dynamic dimension. A float
+    model's pixels, 0 to 255, are multiplied by `input_scale`; it is 1 for a uint8 model. `exports` maps a file's name
+    to its record.
     """
 
     name: str
@@ -103,7 +113,7 @@ class Card:
         return replace(self, exports={**self.exports, name: record})
 
     def to_json(self) -> str:
-        """The card as `card.json` holds it; every accuracy carries its share and interval as well as its counts."""
+        """The text of `card.json`. Every accuracy has its counts, its share and its interval."""
         return json.dumps(_with_shares(asdict(self)), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -129,7 +139,7 @@ class Card:
 
 
 def _data(raw: dict[str, Any]) -> DataRecord:
-    """A card of edgecnn 0.1 calls the name a source."""
+    """Read a data record. A card of edgecnn 0.1 has the name under "source"."""
     name = raw["name"] if "name" in raw else raw["source"]
     return DataRecord(name, **{key: value for key, value in raw.items() if key not in ("name", "source")})
 
@@ -139,7 +149,7 @@ def _accuracy(raw: dict[str, Any] | None) -> Accuracy | None:
 
 
 def _with_shares(value: Any) -> Any:
-    """Add share and interval to each accuracy in a tree of plain values."""
+    """Add the share and the interval to each accuracy in a tree of plain values."""
     if not isinstance(value, dict):
         return value
     tree = {key: _with_shares(item) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""How files are written, hashed and kept: atomic writes, digests, the cache folder. It knows nothing of models."""
+"""Writes and hashes files, and places the cache folder. It knows nothing about models."""
 
 import hashlib
 import os
@@ -12,10 +12,10 @@ from edgecnn.errors import OutputError
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it, whole and synced, if the body succeeds.
+    """Yield a temporary path that replaces `path`, complete and synced to disk, if the body succeeds.
 
-    The suffix is kept because Keras and matplotlib choose their format by it. Raises OutputError for what the operating
-    system refuses; whatever happens, an earlier file stays as it was.
+    It has the same suffix, because Keras and matplotlib choose their format by it. Raises OutputError if the operating
+    system refuses the write. If anything fails, an earlier file stays unchanged.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     with _telling_what_cannot_be_written(path):
@@ -26,13 +26,13 @@ def atomic(path: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
             temporary.replace(path)
         finally:
-            with suppress(OSError):  # tidying up after a failure that is already on its way to the user
+            with suppress(OSError):  # clean-up must not hide the error that caused it
                 temporary.unlink(missing_ok=True)
 
 
 def prepare_folder(path: Path) -> None:
-    """Make a folder and try a write, so that long work does not find out at its end. Raises OutputError."""
-    probe = path / ".edgecnn-probe"  # no name that a file of the user's has
+    """Make a folder and write to it once, so that long work does not fail at its end. Raises OutputError."""
+    probe = path / ".edgecnn-probe"  # a name that no user's file has
     with _telling_what_cannot_be_written(path):
         path.mkdir(parents=True, exist_ok=True)
         try:
@@ -43,14 +43,14 @@ def prepare_folder(path: Path) -> None:
 
 
 def require_writable(path: Path) -> None:
-    """Find out now whether a file can be written there later. Raises OutputError."""
+    """Check now that a file can be written there later. Raises OutputError if not."""
     if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder; choose another place")
+        raise OutputError(f"cannot write {path}: it is a folder; choose another path")
     prepare_folder(path.parent)
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file, or a folder with all that is in it, whole or not at all. Raises OutputError."""
+    """Copy a file, or a folder with all its contents, completely or not at all. Raises OutputError."""
     if source.is_file():
         with atomic(target) as temporary:
             shutil.copyfile(source, temporary)
@@ -71,30 +71,31 @@ def _telling_what_cannot_be_written(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error).partition("\n")[0] or type(error).__name__
-        raise OutputError(f"cannot write {path}: {reason}; free space or choose another place") from error
+        raise OutputError(f"cannot write {path}: {reason}; free some space or choose another path") from error
 
 
 def optimized_model(sha256: str, fingerprint: str, onnxruntime: str) -> Path:
-    """Where the graph of the model with that content is kept as that onnxruntime optimized it for that host.
+    """The cache file of a model's graph, as one version of onnxruntime optimized it for one kind of host.
 
-    The user's cache, as the XDG Base Directory Specification places it: a relative XDG_CACHE_HOME is to be ignored.
-    Raises OutputError for a user who has no home.
+    `sha256` is the model file's hash, `fingerprint` the host's, `onnxruntime` the version. The cache folder is the one
+    of the XDG Base Directory Specification, which says to ignore a relative XDG_CACHE_HOME. Raises OutputError if the
+    user has no home folder.
     """
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
         cache = given if given.is_absolute() else Path.home() / ".cache"
     except RuntimeError as error:
-        raise OutputError(f"there is no place for a cache ({error}): set XDG_CACHE_HOME") from None
+        raise OutputError(f"there is no folder for a cache ({error}): set XDG_CACHE_HOME") from None
     return cache / "edgecnn" / "optimized" / f"{sha256}.{fingerprint}.onnxruntime-{onnxruntime}.onnx"
 
 
 def size(path: Path) -> int:
-    """The bytes of a file, or of a folder's files."""
+    """The size in bytes of a file, or of all files in a folder."""
     return sum(part.stat().st_size for part in (path, *path.rglob("*")) if part.is_file())
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, or of a folder's files in name order."""
+    """The SHA-256 of a file, or of all files in a folder in the order of their names."""
     files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:

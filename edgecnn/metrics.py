@@ -1,4 +1,4 @@
-"""What a model's answers are worth: accuracy with its interval, agreement, calibration, confusion."""
+"""Scores a model's answers: accuracy with its interval, agreement, calibration error, confusion."""
 
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -6,13 +6,13 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-Z_95 = 1.959964  # the standard normal's 97.5 % point
-CONFIDENCE_BINS = 15  # of equal width, as Guo et al. count
+Z_95 = 1.959964  # the 97.5 % quantile of the standard normal distribution
+CONFIDENCE_BINS = 15  # of equal width, as in Guo et al.
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """`correct` of the `images` of one `split` were labeled right."""
+    """An accuracy: `correct` of the `images` of a `split` were labeled correctly."""
 
     split: str
     correct: int
@@ -20,12 +20,12 @@ class Accuracy:
 
     @property
     def value(self) -> float:
-        """The share labeled right, 0 to 1."""
+        """The share labeled correctly, 0 to 1."""
         return self.correct / self.images
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the share, by Wilson's score method (JASA 22, 1927): sound near 0 and 1, as here."""
+        """The share's 95 % interval, by Wilson's score method (JASA 22, 1927), which also holds near 0 and 1."""
         n, p = self.images, self.value
         center = (p + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
         half = Z_95 / (1 + Z_95**2 / n) * sqrt(p * (1 - p) / n + Z_95**2 / (4 * n**2))
@@ -37,35 +37,35 @@ class Accuracy:
 
 
 def accuracy(split: str, answers: NDArray[np.int64], labels: NDArray[np.int64]) -> Accuracy:
-    """Score `answers` against `labels`, both int64 [n] of class indices."""
+    """Score `answers` against `labels`; both are class indices, int64 [n]."""
     return Accuracy(split, int(np.sum(answers == labels)), len(labels))
 
 
 def agreement(answers: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
-    """The share of images (0 to 1) that two models give the same label; both int64 [n]."""
+    """The share of images (0 to 1) that two models label the same; both are class indices, int64 [n]."""
     return float(np.mean(answers == reference))
 
 
 def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
-    """By how much confidence and accuracy differ on average, 0 to 1: 0 if what is 90 % sure is right 9 times in 10.
+    """The average difference between confidence and accuracy, 0 to 1.
 
-    `probabilities` are [n, classes] and `labels` int64 [n], n at least 1. Images are put into CONFIDENCE_BINS by their
-    largest probability, a bin's upper end belonging to it; a bin's gap is between its mean probability and its share of
-    right answers. Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017,
-    equation 3.
+    It is 0 if, for example, answers with 90 % confidence are correct 9 times in 10. `probabilities` are [n, classes]
+    and `labels` int64 [n], with n at least 1. Images are sorted into CONFIDENCE_BINS by their largest probability; each
+    bin includes its upper end. A bin's gap is the difference between its mean probability and its share of correct
+    answers. Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     bins = np.ceil(confidence * CONFIDENCE_BINS).astype(np.int64)
-    # A bin's gap times its number of images: the sum over them of being right (1 or 0) less confidence.
+    # A bin's gap times its number of images is the sum over them of correctness (1 or 0) minus confidence.
     gaps = np.bincount(bins, weights=(probabilities.argmax(axis=1) == labels) - confidence)
     return float(np.abs(gaps).sum() / len(labels))
 
 
 def threshold_keeping(share: float, probabilities: NDArray[np.floating]) -> float:
-    """The highest probability that at least `share` (above 0, to 1) of the images reach by their likeliest class.
+    """The highest threshold that at least `share` (above 0, at most 1) of the images reach with their top probability.
 
-    `probabilities` are [n, classes], n at least 1. What falls below is to be rejected as none of the classes. Choose it
-    on validation images.
+    `probabilities` are [n, classes], with n at least 1. An image below the threshold should be rejected as belonging to
+    none of the classes. Choose the threshold on validation images.
     """
     confidence = np.sort(probabilities.max(axis=1))[::-1]
     return float(confidence[ceil(share * len(confidence)) - 1])
@@ -73,7 +73,7 @@ def threshold_keeping(share: float, probabilities: NDArray[np.floating]) -> floa
 
 @dataclass(frozen=True)
 class Mistake:
-    """`count` of the `of` images with the true label `label` were answered with `answer`."""
+    """A kind of mistake: `count` of the `of` images with the true label `label` got the label `answer`."""
 
     label: str
     answer: str
@@ -91,16 +91,20 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """`counts` int64 [classes, classes]: how many images of each true label (row) got each answer (column).
+    """A confusion matrix.
 
-    `labels` are the classes' names.
+    `counts` are int64 [classes, classes]: the number of images of each true label (row) that got each answer (column).
+    `labels` are the names of the classes.
     """
 
     counts: NDArray[np.int64]
     labels: tuple[str, ...]
 
     def worst(self, count: int = 5) -> tuple[Mistake, ...]:
-        """At most `count` kinds of mistake, the most frequent first; ties by their share, then in the labels' order."""
+        """The most frequent kinds of mistake, at most `count`.
+
+        Ties are sorted by share, then by the order of the labels.
+        """
         wrong = np.argwhere((self.counts > 0) & ~np.eye(len(self.labels), dtype=bool))
         mistakes = [self._mistake(label, answer) for label, answer in wrong]
         return tuple(sorted(mistakes, key=lambda mistake: (-mistake.count, -mistake.share))[:count])
@@ -111,6 +115,6 @@ class Confusion:
 
 
 def confusion(answers: NDArray[np.int64], labels: NDArray[np.int64], names: tuple[str, ...]) -> Confusion:
-    """Count `answers` against `labels`, both int64 [n] of class indices; `names` are the classes' names."""
+    """Count `answers` against `labels`, both class indices, int64 [n]. `names` are the names of the classes."""
     cells = np.bincount(labels * len(names) + answers, minlength=len(names) ** 2)
     return Confusion(cells.reshape(len(names), len(names)).astype(np.int64), names)

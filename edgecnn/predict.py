@@ -1,4 +1,4 @@
-"""From files and folders of pictures to labeled pictures, in bounded memory."""
+"""Classifies pictures from files and folders, in bounded memory."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -12,21 +12,27 @@ from edgecnn.runtime.classifier import PREDICT_CHUNK, Classifier, Prediction
 
 
 def expand(paths: Iterable[str | Path]) -> Iterator[Path]:
-    """Each path, a folder standing for the pictures in it by name. Raises ImageError for a folder without any."""
+    """Each path, where a folder is replaced by its pictures in the order of their names.
+
+    Raises ImageError for a folder without pictures.
+    """
     for path in map(Path, paths):
         if not path.is_dir():
             yield path
             continue
         found = sorted(item for item in path.iterdir() if item.suffix.lower() in SUFFIXES)
         if not found:
-            raise ImageError(f"{path} holds no pictures: give a folder with PNG or JPEG files")
+            raise ImageError(f"{path} has no pictures: give a folder with PNG or JPEG files")
         yield from found
 
 
 def classify_files(
     classifier: Classifier, paths: Iterable[str | Path], top: int = 1
 ) -> Iterator[tuple[Path, list[Prediction]]]:
-    """Each picture's `top` likeliest labels. Raises ImageError at the first file that is no picture, InputError."""
+    """Each picture's path and its `top` most likely labels.
+
+    Raises ImageError at the first file that is not a readable picture, InputError if the model does not take images.
+    """
     height, width, color = classifier.input.image_size
     files = expand(paths)
     while some := list(islice(files, PREDICT_CHUNK)):

@@ -1,4 +1,4 @@
-"""The one record of how far long work has come, and the callback that receives it."""
+"""Defines the record with which long work reports its progress, and the callback that receives it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `steps`, and what is being `doing`; `figures` are worth a look meanwhile, such as the loss so far."""
+    """How far long work has come: `done` of `steps` steps.
+
+    `doing` says what happens now, and `figures` holds interim figures as text, such as the loss so far.
+    """
 
     doing: str
     done: int = 0
@@ -18,4 +21,4 @@ OnProgress = Callable[[Progress], None]
 
 
 def ignore(_: Progress) -> None:
-    """For callers that do not ask how far the work has come."""
+    """Does nothing; for callers that do not want progress reports."""

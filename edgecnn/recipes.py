@@ -1,4 +1,4 @@
-"""What can be trained: networks and their training as plain data. Every number that training uses is here."""
+"""Lists what can be trained: networks and their training settings, as plain data."""
 
 import difflib
 import json
@@ -19,18 +19,18 @@ Activation = Literal["relu", "linear"]
 
 @dataclass(frozen=True)
 class Normal:
-    """An initializer: normal with mean 0; `truncated` draws again beyond two standard deviations."""
+    """A normal initializer with mean 0. If `truncated`, values beyond two standard deviations are drawn again."""
 
     stddev: float
     truncated: bool = False
 
 
-# Where an initializer is None, Keras's own holds: Glorot uniform weights, zero biases.
+# If an initializer is None, Keras's default applies: Glorot uniform weights, zero biases.
 
 
 @dataclass(frozen=True)
 class Conv:
-    """A square convolution. `batch_norm` normalizes before the activation and takes the bias's place."""
+    """A square convolution with ReLU. `batch_norm` normalizes before the activation and replaces the bias."""
 
     filters: int
     kernel: int
@@ -43,20 +43,22 @@ class Conv:
 
 @dataclass(frozen=True)
 class Pool:
-    """A 2×2 max pool with a stride of 2."""
+    """A 2×2 max pooling layer with stride 2."""
 
     padding: Padding = "valid"
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """`rate` is the share of values dropped."""
+    """A dropout layer. `rate` is the share of values that it drops, 0 to 1."""
 
     rate: float
 
 
 @dataclass(frozen=True)
 class Dense:
+    """A fully connected layer."""
+
     units: int
     activation: Activation = "relu"
     weights: Normal | None = None
@@ -65,7 +67,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Output:
-    """The last dense layer, one unit a class, and its softmax."""
+    """The last dense layer, with one unit per class, and its softmax."""
 
     weights: Normal | None = None
     biases: Normal | None = None
@@ -76,17 +78,18 @@ Layer = Conv | Pool | Dropout | Dense | Output
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of training images; nothing is mirrored.
+    """Random changes to training images. Images are never mirrored.
 
-    The first four are uniform within ± their bound; `blur`, `light` and `noise` are the share of the images that are
-    changed so, each by an amount of its own.
+    `rotation`, `scale`, `shift` and `shear` are bounds: each image gets a uniform value between minus and plus the
+    bound. `blur`, `light` and `noise` are the shares of images (0 to 1) that are blurred, changed in light or made
+    noisy, each by a random amount.
     """
 
     rotation: float = 0.0  # radians
-    scale: float = 0.0  # share of the size
-    shift: float = 0.0  # share of the size, along each axis
-    shear: float = 0.0  # columns that a row moves for each row above or below the middle
-    elastic: float = 0.0  # standard deviation of the shifts that bend it, as a share of the size
+    scale: float = 0.0  # as a share of the size
+    shift: float = 0.0  # as a share of the size, along each axis
+    shear: float = 0.0  # columns that a row moves, per row of distance from the middle
+    elastic: float = 0.0  # elastic distortion: standard deviation of its shifts, as a share of the size
     blur: float = 0.0
     light: float = 0.0
     noise: float = 0.0
@@ -94,7 +97,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Published:
-    """An accuracy on MNIST's test images as a source states it, and which."""
+    """An accuracy on MNIST's test images (0 to 1) that a source states, and which source."""
 
     accuracy: float
     citation: str
@@ -104,13 +107,13 @@ class Published:
 class Recipe:
     """A network and how to train it.
 
-    `learning_rate` is the constant rate, or the peak of the "one-cycle" schedule. `weight_decay` above 0 makes Adam
-    AdamW. With `recalibrate_batch_norm` training ends by taking batch norm's means and variances anew, from the
-    training images without augmentation: what is to be classified is not distorted either. `image_size` is the height
-    or width, whichever is less, that the layers are drawn for: other images get another stem (see `layers_for`);
-    without it the layers are what they are. `temperature_scaling` divides the logits by the temperature that suits the
-    validation images best.
-    `published` is empty where no source states an accuracy.
+    `learning_rate` is the constant rate, or the peak of the "one-cycle" schedule. A `weight_decay` above 0 uses AdamW
+    instead of Adam. With `recalibrate_batch_norm`, training ends by computing batch norm's means and variances again
+    from the training images without augmentation, because the images to classify are not augmented either.
+    `image_size` is the height or width, whichever is less, that the layers are designed for; other sizes get another
+    stem (see `layers_for`). Without it, the layers never change. With `temperature_scaling`, the logits are divided by
+    the temperature that gives the lowest loss on the validation images. `published` is empty if no source states an
+    accuracy.
 
     Source of `recalibrate_batch_norm`: Y. Wu and J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021.
     """
@@ -132,14 +135,15 @@ class Recipe:
 
     @property
     def ours(self) -> bool:
-        """Whether it was drawn for this project; the others are as their sources published them."""
+        """Whether this project designed the recipe; the reference recipes are as their sources published them."""
         return self.citation == OWN
 
     def layers_for(self, image_shape: tuple[int, ...]) -> tuple[Layer, ...]:
         """The layers for images [height, width] or [height, width, 3].
 
-        The first convolution's stride follows the size of the images, and its kernel the stride, so that the layers
-        behind it see maps of about the size they were drawn for: no slower, and with as many weights in the head.
+        The first convolution's stride grows with the size of the images, and its kernel with the stride. The layers
+        after it then get maps of about the size they were designed for, so latency and the number of weights hardly
+        grow.
         """
         stem = self.layers[0]
         if self.image_size is None or not isinstance(stem, Conv):
@@ -152,13 +156,13 @@ class Recipe:
 _SMALL, _ONE, _TINY = Normal(0.03, truncated=True), Normal(1.0, truncated=True), Normal(0.01, truncated=True)
 _WIDE = Normal(1.0)
 
-# Our own. A stem that leaves a quarter of the pixels, so that the rest costs a quarter of the time: strided or, where
-# time matters less, pooled; 3×3 convolutions in eights of channels (int8 kernels want no less than fours); and two
-# pools down to a map of 3×3 or 4×4 for one dense layer.
+# Our own recipes. The stem keeps a quarter of the pixels, so the rest takes a quarter of the time; it is strided or,
+# where time matters less, pooled. 3×3 convolutions follow, with multiples of 8 channels (int8 kernels need multiples
+# of 4). Two pools reduce the map to 3×3 or 4×4 for one dense layer.
 
 _EDGE = Recipe(
     name="edge",
-    summary="small and accurate: strided 5×5, three 3×3, batch norm, distorted images, one-cycle AdamW",
+    summary="small and accurate: one strided 5×5 and three 3×3 convolutions, augmentation, one-cycle AdamW",
     citation=OWN,
     layers=(
         Conv(16, 5, stride=2, batch_norm=True),
@@ -181,7 +185,7 @@ _EDGE = Recipe(
 _NANO = replace(
     _EDGE,
     name="nano",
-    summary="below 8,000 parameters: the same with 8 to 16 channels, trained longer",
+    summary="the smallest: the layers of edge with 8 to 16 channels, below 8,000 parameters, trained longer",
     layers=(
         Conv(8, 5, stride=2, batch_norm=True),
         Conv(16, 3, batch_norm=True),
@@ -192,12 +196,12 @@ _NANO = replace(
         Output(),
     ),
     epochs=40,
-    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.07),  # too small to learn other light besides
+    augmentation=Augmentation(rotation=0.2, scale=0.12, shift=0.07),  # too small to learn changes of light as well
 )
 _ACCURATE = replace(
     _EDGE,
     name="accurate",
-    summary="as right as it gets: a pooled 3×3 stem, 64 to 128 channels, dropout, bent images besides",
+    summary="the most accurate: five 3×3 convolutions with 32 to 128 channels, dropout, elastic distortion",
     layers=(
         Conv(32, 3, batch_norm=True),
         Pool(),
@@ -224,7 +228,7 @@ _TABLE = (
     _ACCURATE,
     Recipe(
         name="adventures",
-        summary="two 5×5 convolutions, dense 1000, small truncated normal weights",
+        summary="two 5×5 convolutions, dense 1000, truncated normal weights with small deviations",
         citation="adventuresinmachinelearning.com, convolutional neural networks tutorial in TensorFlow",
         layers=(
             Conv(32, 5, weights=_SMALL, biases=_ONE),
@@ -237,11 +241,11 @@ _TABLE = (
         learning_rate=1e-4,
         batch_size=50,
         epochs=10,
-        published=(Published(0.9897, "the tutorial"), Published(0.9885, "a notebook of it")),
+        published=(Published(0.9897, "the tutorial"), Published(0.9885, "a notebook of the tutorial")),
     ),
     Recipe(
         name="opengenus",
-        summary="two 5×5 convolutions, dense 1024, dropout, all weights normal with σ 1",
+        summary="two 5×5 convolutions, dense 1024, dropout, all weights normal with standard deviation 1",
         citation="OpenGenus, MNIST CNN article",
         layers=(
             Conv(32, 5, weights=_WIDE, biases=_WIDE),
@@ -302,7 +306,7 @@ _TABLE = (
         learning_rate=1e-4,
         batch_size=50,
         epochs=10,
-        published=(Published(0.97, "the notebook, about"),),
+        published=(Published(0.97, "the notebook, approximately"),),
     ),
 )
 
@@ -310,17 +314,19 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name. Raises RecipeError that suggests the nearest one."""
+    """The recipe of that name. Raises RecipeError, which suggests the most similar name."""
     if name in RECIPES:
         return RECIPES[name]
     near = difflib.get_close_matches(name, RECIPES, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(RECIPES)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(RECIPES)}"
     raise RecipeError(f"there is no recipe {name!r}: {hint}")
 
 
 def reproduced() -> dict[str, dict[str, Any]]:
-    """What was measured, by recipe name: of the reference recipes one training, of ours the mean accuracy and median
-    seconds of several seeds (benchmarks/models/reference_recipes.py and seeds.py). Without the ones not measured yet.
+    """The measured results of each recipe, by its name; recipes that were not measured are left out.
+
+    A reference recipe has the results of one training (benchmarks/models/reference_recipes.py). Our recipes have the
+    mean accuracy and the median seconds of several seeds (benchmarks/models/seeds.py).
     """
     reference = {row["recipe"]: row for row in _rows(REFERENCE_RESULTS, "recipes")}
     trainings = _rows(SEEDS_RESULTS, "trainings")

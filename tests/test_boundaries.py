@@ -92,7 +92,7 @@ def test_a_pi_predicts_describes_and_benches(pi: Run, picture: Path, exported: M
         ("onnx-int8", "onnx-float32", 10_000),
     ]
     assert document["bench"]["missing"] == [
-        "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]' adds it"
+        "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'"
     ]
     absent = {"tensorflow", "keras", "ai-edge-litert", "openvino"}
     assert {"edgecnn", "onnxruntime", "numpy"} <= set(document["bench"]["host"]["versions"])

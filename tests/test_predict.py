@@ -42,7 +42,7 @@ def test_files_and_folders_keep_the_order_they_are_given_in(tmp_path: Path) -> N
 
 def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ImageError, match=rf"{tmp_path} holds no pictures: give a folder with PNG or JPEG files"):
+    with pytest.raises(ImageError, match=rf"{tmp_path} has no pictures: give a folder with PNG or JPEG files"):
         list(expand([tmp_path]))
 
 

@@ -154,7 +154,7 @@ def test_a_misspelt_name_gets_the_nearest_one_suggested(typed: str, meant: str) 
 
 @pytest.mark.parametrize("typed", ["", "qqqq", "123"])
 def test_a_name_like_no_other_gets_all_of_them_listed(typed: str) -> None:
-    with pytest.raises(RecipeError, match=f"no recipe '{typed}': there are {', '.join(NAMES)}"):
+    with pytest.raises(RecipeError, match=f"no recipe '{typed}': choose one of {', '.join(NAMES)}"):
         find_recipe(typed)
 
 

@@ -1,4 +1,4 @@
-"""Data sets: what one is, and where it is read from."""
+"""Data sets: their form, and how they are read."""
 
 from edgecnn.data.dataset import Dataset, Split, chunks
 from edgecnn.data.load import MNIST, load

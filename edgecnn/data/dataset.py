@@ -1,4 +1,4 @@
-"""What a data set is, and the fixed rule that parts its training images from its validation images."""
+"""Defines a data set, and the fixed rule that splits off its validation images."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 
 from edgecnn.errors import DataError
 
-# Of the training images, in the order they are stored, number 0, 12, 24, … are for validation and the rest for
-# training: 5,000 and 55,000 of MNIST's 60,000. Taking every twelfth keeps the classes in proportion even where they
-# are stored one after another, as in image folders, and needs no random numbers.
+# Training images number 0, 12, 24, … in stored order become validation images: 5,000 of MNIST's 60,000. The other
+# 55,000 are for training. Taking every twelfth image keeps the classes in proportion even if they are stored one after
+# another, as in image folders, and needs no random numbers.
 VALIDATION_EVERY = 12
 MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """`images` uint8 [n, height, width] or [n, height, width, 3], and `labels` int64 [n], class indices."""
+    """Images and their labels.
+
+    `images` are uint8 [n, height, width] or [n, height, width, 3]; `labels` are int64 [n], class indices.
+    """
 
     name: str
     images: NDArray[np.uint8]
@@ -28,23 +31,26 @@ class Split:
         return len(self.labels)
 
     def draw(self, size: int, seed: int) -> NDArray[np.int64]:
-        """The positions of `size` images without replacement (all, if there are fewer), in order; one draw a seed."""
+        """The positions of `size` random images, int64 and sorted, drawn without replacement.
+
+        If there are fewer images, all are drawn. The same seed gives the same draw.
+        """
         size = min(size, len(self))
         return np.sort(np.random.default_rng(seed).choice(len(self), size, replace=False))
 
     def sample(self, size: int, seed: int) -> "Split":
-        """The images that `draw` picks."""
+        """A split of the images that `draw` picks."""
         chosen = self.draw(size, seed)
         return Split(self.name, self.images[chosen], self.labels[chosen])
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three splits of one form. `labels` are the classes' names, by index: where stored labels skip numbers, the map.
+    """Three splits with images of one shape.
 
-    `sha256` is of all pixels and labels as stored.
-
-    The test split is for reporting only: nothing is chosen by it.
+    `labels` are the names of the classes, by class index. If the stored labels skip numbers, they map an index to the
+    stored number. `sha256` is the hash of all pixels and labels as stored. The test split is for reporting only:
+    nothing is chosen by it.
     """
 
     name: str
@@ -67,16 +73,18 @@ def make_dataset(
     names: tuple[str, ...] | None = None,
     limit: int | None = None,
 ) -> Dataset:
-    """Check two (images, labels) pairs and part them into splits.
+    """Check two (images, labels) pairs and turn them into a data set.
 
-    `limit` keeps that many of the training images, evenly spaced. Raises DataError for lengths, shapes, types or class
-    counts that do not fit; `dataset_name` stands for the data in messages.
+    Images are uint8 [n, height, width] or [n, height, width, 1 or 3], labels integers [n] or [n, 1]. `names` are the
+    names of the classes; without them, each class is named by its number. `limit` keeps that many of the training
+    images, evenly spaced. Raises DataError for wrong lengths, shapes, types or class counts; its message calls the data
+    `dataset_name`.
     """
     train_split, test_split = _split(dataset_name, "train", *train), _split(dataset_name, "test", *test)
     if train_split.images.shape[1:] != test_split.images.shape[1:]:
         raise DataError(
             f"{dataset_name}: training images are {_shape(train_split)} and test images {_shape(test_split)}; "
-            "they must be of one shape"
+            "all must have the same shape"
         )
     digest = _digest(train_split, test_split)
     if names is None:
@@ -89,7 +97,7 @@ def _split(dataset_name: str, name: str, images: NDArray[np.uint8], labels: NDAr
     if images.dtype != np.uint8:
         raise DataError(
             f"{dataset_name}: {name} images are {images.dtype}; they must be uint8, 0 to 255 "
-            "(for values from 0 to 1: (255 * x).round().astype('uint8'))"
+            "(convert values from 0 to 1 with (255 * x).round().astype('uint8'))"
         )
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
@@ -102,22 +110,22 @@ def _split(dataset_name: str, name: str, images: NDArray[np.uint8], labels: NDAr
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
             f"{dataset_name}: {name} labels are {labels.dtype} of shape {labels.shape}; "
-            "they must be one integer an image"
+            "each image needs one integer label"
         )
     if len(images) != len(labels):
         raise DataError(
-            f"{dataset_name}: {len(images):,} {name} images but {len(labels):,} labels; each image needs exactly one"
+            f"{dataset_name}: {len(images):,} {name} images but {len(labels):,} labels; each image needs one label"
         )
     if not len(images) or 0 in images.shape:
-        raise DataError(f"{dataset_name}: there are no {name} images")
+        raise DataError(f"{dataset_name}: there are no {name} images; add some")
     return Split(name, images, labels.astype(np.int64))
 
 
 def _counted(dataset_name: str, train: Split, test: Split) -> tuple[tuple[str, ...], Split, Split]:
-    """Classes named by the numbers that label them, and the splits with class indices: 1, 3, 7 become 0, 1, 2."""
+    """Class names from the stored numbers, and the splits with class indices: 1, 3, 7 become 0, 1, 2."""
     numbers = np.unique(np.concatenate([train.labels, test.labels]))
     if numbers[0] < 0:
-        raise DataError(f"{dataset_name}: there is a label {numbers[0]}; labels are numbers from 0 up")
+        raise DataError(f"{dataset_name}: there is a label {numbers[0]}; labels must be 0 or more")
     if not 2 <= len(numbers) <= MOST_CLASSES:
         found = f"every image is labeled {numbers[0]}" if len(numbers) == 1 else f"there are {len(numbers):,} classes"
         raise DataError(f"{dataset_name}: {found}; there must be 2 to {MOST_CLASSES:,} classes")
@@ -126,10 +134,10 @@ def _counted(dataset_name: str, train: Split, test: Split) -> tuple[tuple[str, .
 
 
 def _part(dataset_name: str, split: Split, limit: int | None) -> tuple[Split, Split]:
-    """Apply the limit, then the rule of VALIDATION_EVERY."""
+    """Apply the limit, then split off the validation images by VALIDATION_EVERY."""
     size = len(split) if limit is None else min(limit, len(split))
     if size < 2:
-        raise DataError(f"{dataset_name}: {size} training images are too few; training and validation need one each")
+        raise DataError(f"{dataset_name}: {size} training images are too few; training and validation need 1 each")
     kept = np.linspace(0, len(split) - 1, size).astype(np.int64)
     held_out = np.arange(len(kept)) % VALIDATION_EVERY == 0
     train, validation = kept[~held_out], kept[held_out]
@@ -140,7 +148,7 @@ def _part(dataset_name: str, split: Split, limit: int | None) -> tuple[Split, Sp
 
 
 def _digest(*splits: Split) -> str:
-    """SHA-256 of shapes, pixels and labels: the same data gives the same digest whatever files it came in."""
+    """SHA-256 of shapes, pixels and labels. The same data gives the same digest, whatever its file format."""
     digest = hashlib.sha256()
     for split in splits:
         digest.update(repr((split.name, split.images.shape)).encode())
@@ -154,6 +162,6 @@ def _shape(split: Split) -> str:
 
 
 def chunks(images: NDArray[np.generic], size: int) -> Iterator[NDArray[np.generic]]:
-    """Consecutive pieces of at most `size` along the first axis: evaluation in bounded memory."""
+    """Consecutive pieces of at most `size` items along the first axis, so that evaluation needs bounded memory."""
     for start in range(0, len(images), size):
         yield images[start : start + size]

@@ -1,4 +1,4 @@
-"""The IDX format: a magic number naming type and rank, the dimensions, then the values, all big-endian.
+"""Reads the IDX format: a magic number with type and rank, the dimensions, then the values, all big-endian.
 
 Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section FILE FORMATS.
 """
@@ -31,30 +31,34 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parse(content: bytes, name: str) -> NDArray[Any]:
-    """The array that an IDX file holds, in its own type and shape, native byte order.
+    """The array in an IDX file, with its own type and shape, in native byte order.
 
-    `name` stands for the file in messages. Raises DataError unless header and length fit one another exactly.
+    `content` is the uncompressed file, and messages call it `name`. Raises DataError unless header and length agree.
     """
     if len(content) < 4:
-        raise DataError(f"{name} is truncated: {len(content)} bytes cannot hold an IDX header")
+        raise DataError(f"{name} is truncated: {len(content)} bytes cannot hold an IDX header; copy it again")
     zeros, code, rank = content[:2], content[2], content[3]
     if zeros != b"\0\0" or code not in DTYPES or not 1 <= rank <= MOST_DIMENSIONS:
         raise DataError(
-            f"{name} is not an IDX file: it starts with {content[:4].hex(' ')}, not with 00 00, a type and a rank"
+            f"{name} is not an IDX file: it starts with {content[:4].hex(' ')}, not with 00 00, a type and a rank; "
+            "check the path"
         )
     start = 4 + 4 * rank
     if len(content) < start:
-        raise DataError(f"{name} is truncated: its header ends before its {rank} dimensions")
+        raise DataError(f"{name} is truncated: its header ends before its {rank} dimensions; copy it again")
     shape = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4))
     dtype = np.dtype(DTYPES[code])
-    expected = start + math.prod(shape) * dtype.itemsize  # Python integers: a forged header cannot overflow
+    expected = start + math.prod(shape) * dtype.itemsize  # Python integers, which a forged header cannot overflow
     if len(content) != expected:
         fault = "truncated" if len(content) < expected else "too long"
-        raise DataError(f"{name} is {fault}: {len(content):,} bytes, where its header {shape} calls for {expected:,}")
+        raise DataError(
+            f"{name} is {fault}: it has {len(content):,} bytes, but its header {shape} asks for {expected:,}; "
+            "copy it again"
+        )
     try:
         array = np.frombuffer(content, dtype, offset=start).reshape(shape)
-    except ValueError:  # no values, and dimensions that multiply beyond an address
-        raise DataError(f"{name} is not an IDX file: no array has its header's dimensions {shape}") from None
+    except ValueError:  # no values, but dimensions whose product exceeds an address
+        raise DataError(f"{name} is not an IDX file: no array has its dimensions {shape}; check the path") from None
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 

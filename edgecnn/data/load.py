@@ -1,4 +1,4 @@
-"""One loader for every form a data set comes in: MNIST itself, IDX folders, `.npz` files and image folders."""
+"""Loads every kind of data set: the built-in MNIST, IDX folders, `.npz` files and image folders."""
 
 import hashlib
 import zipfile
@@ -16,7 +16,7 @@ from edgecnn.imaging.reading import SUFFIXES, is_gray, open_picture, pixels
 
 MNIST = "mnist"
 MNIST_FOLDER = Path(__file__).parent / "mnist"
-# Of the uncompressed files: those of the original distribution.
+# Hashes of the uncompressed files of the original distribution.
 MNIST_SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -29,14 +29,17 @@ FORMS = (
     "or a folder of train/<label>/*.png and test/<label>/*.png"
 )
 
-Array = NDArray[Any]  # what a file holds, before make_dataset has checked it
+Array = NDArray[Any]  # a file's content before make_dataset has checked it
 Pair = tuple[Array, Array]
 
 
 def load(path: str | Path = MNIST, limit: int | None = None) -> Dataset:
-    """Read a data set. `path` is "mnist" or the path of one of FORMS; `limit` keeps that many training images.
+    """Read a data set.
 
-    Raises DataError for anything missing, damaged or of another form, ImageError for a picture that cannot be read.
+    `path` is "mnist" or the path of a folder with the four IDX files (gzipped or not), an `.npz` file with `x_train`,
+    `y_train`, `x_test` and `y_test`, or a folder of `train/<label>/*.png` and `test/<label>/*.png`. `limit` keeps that
+    many training images. Raises DataError if the data is missing, damaged or of another form, ImageError if a picture
+    cannot be read.
     """
     if str(path) == MNIST:
         return _load_mnist(limit)
@@ -56,7 +59,7 @@ def _load_mnist(limit: int | None) -> Dataset:
     for name, expected in MNIST_SHA256.items():
         content = idx.read_bytes(MNIST_FOLDER / f"{name}.gz")
         if hashlib.sha256(content).hexdigest() != expected:
-            raise DataError(f"{MNIST_FOLDER / name}.gz is not the original MNIST file: install edgecnn again")
+            raise DataError(f"{MNIST_FOLDER / name}.gz is not the original MNIST file: reinstall edgecnn")
         arrays.append(idx.parse(content, name))
     train_images, train_labels, test_images, test_labels = arrays
     return make_dataset(MNIST, (train_images, train_labels), (test_images, test_labels), limit=limit)
@@ -66,7 +69,7 @@ def _read_idx_folder(folder: Path) -> tuple[Pair, Pair]:
     def read(*prefixes: str) -> Array:
         found = sorted(path for prefix in prefixes for path in folder.glob(f"{prefix}*") if path.is_file())
         if not found:
-            raise DataError(f"{folder} holds no file {prefixes[0]}-idx…: give {FORMS}")
+            raise DataError(f"{folder} has no file {prefixes[0]}-idx…: give {FORMS}")
         return idx.read(found[0])
 
     train = read("train-images"), read("train-labels")
@@ -75,17 +78,19 @@ def _read_idx_folder(folder: Path) -> tuple[Pair, Pair]:
 
 def _read_npz(path: Path) -> tuple[Pair, Pair]:
     if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is no whole .npz file: save it again with numpy.savez")
+        raise DataError(f"{path} is not a complete .npz file: save it again with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as archive:
             missing = [key for key in NPZ_KEYS if key not in archive]
             if missing:
-                raise DataError(f"{path} lacks {', '.join(missing)}: it must hold {', '.join(NPZ_KEYS)}")
+                raise DataError(f"{path} lacks {', '.join(missing)}: it must have {', '.join(NPZ_KEYS)}")
             x_train, y_train, x_test, y_test = (archive[key] for key in NPZ_KEYS)
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is truncated or corrupt ({error}): save it again") from None
     except ValueError as error:
-        raise DataError(f"{path} does not hold plain arrays ({error}): save it again without objects") from None
+        raise DataError(
+            f"{path} does not hold plain arrays of numbers ({error}): save it again with numpy.savez"
+        ) from None
     return (x_train, y_train), (x_test, y_test)
 
 
@@ -93,11 +98,11 @@ def _read_image_folder(folder: Path) -> tuple[tuple[str, ...], Pair, Pair]:
     names = sorted(_folders(folder / "train"), key=_label_order)
     if not 2 <= len(names) <= MOST_CLASSES:
         raise DataError(
-            f"{folder / 'train'} has {len(names)} folders of images; it needs one a class, for 2 to {MOST_CLASSES:,}"
+            f"{folder / 'train'} has {len(names)} folders; it needs one per class, for 2 to {MOST_CLASSES:,} classes"
         )
     stray = _folders(folder / "test") - set(names)
     if stray:
-        raise DataError(f"{folder / 'test'} has a class that train lacks: {min(stray)}")
+        raise DataError(f"{folder / 'test'} has a class that train lacks: {min(stray)}; add it to train or remove it")
     files = [_labeled_files(folder / split, names) for split in ("train", "test")]
     color = not all(is_gray(open_picture(path)) for path, _ in files[0] + files[1])
     train, test = (_read_pictures(chosen, color=color) for chosen in files)
@@ -105,12 +110,12 @@ def _read_image_folder(folder: Path) -> tuple[tuple[str, ...], Pair, Pair]:
 
 
 def _label_order(name: str) -> tuple[bool, int, str]:
-    """Numbers by value, before words by letter: 2 before 10."""
+    """Sorts numbers by value (2 before 10), then words alphabetically."""
     return (False, int(name), name) if name.isdecimal() else (True, 0, name)
 
 
 def _folders(path: Path) -> set[str]:
-    """The classes' names; tools leave hidden folders of their own beside them."""
+    """The names of the class folders. Hidden folders, which other tools create, are ignored."""
     found = path.iterdir() if path.is_dir() else ()
     return {item.name for item in found if item.is_dir() and not item.name.startswith(".")}
 
@@ -123,7 +128,7 @@ def _labeled_files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
         if path.suffix.lower() in SUFFIXES
     ]
     if not files:
-        raise DataError(f"{folder} holds no images: put them into {folder}/<label>/*.png")
+        raise DataError(f"{folder} has no images: put them into {folder}/<label>/*.png")
     return files
 
 
@@ -133,8 +138,8 @@ def _read_pictures(files: list[tuple[Path, int]], *, color: bool) -> Pair:
         image = pixels(open_picture(path), color=color)
         if images and image.shape != images[0].shape:
             raise DataError(
-                f"{path} is {image.shape[1]}×{image.shape[0]}, {files[0][0]} is "
-                f"{images[0].shape[1]}×{images[0].shape[0]}: bring all images to one size"
+                f"{path} has {image.shape[1]}×{image.shape[0]} pixels, but {files[0][0]} has "
+                f"{images[0].shape[1]}×{images[0].shape[0]}: resize all images to the same size"
             )
         images.append(image)
     return np.stack(images), np.array([label for _, label in files], np.int64)

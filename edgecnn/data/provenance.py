@@ -1,4 +1,4 @@
-"""Finds the data that a model was made with, so that later stages need not be told."""
+"""Finds the data that a model was trained with, so that the user need not name it again in later stages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Read = Callable[[str | Path], Dataset]
 
 
 class TakesImages(Protocol):
-    """What a model takes: runtime's InputSpec, which stands further along the pipeline."""
+    """What a model takes. runtime's InputSpec fits this protocol; data may not import it, as it comes later."""
 
     def matches(self, image_shape: tuple[int, ...]) -> bool: ...
 
@@ -24,24 +24,26 @@ class TakesImages(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """The data that a card or an ONNX file names, and the SHA-256 of its contents."""
+    """The data set that a card or an ONNX file names, and the SHA-256 of its contents."""
 
     name: str
     sha256: str
 
 
 def origin_of(card: Card | None, recorded: Origin | None = None) -> Origin | None:
-    """What the card says, else what the ONNX file itself has `recorded`, else None."""
+    """The data set that the card names; without one, what the ONNX file itself has `recorded`; otherwise None."""
     return Origin(card.data.name, card.data.sha256) if card and card.data else recorded
 
 
 def find_dataset(
     origin: Origin | None, data: str | Path | None, spec: TakesImages, classes: int, read: Read = load
 ) -> Dataset | None:
-    """The data to score a model with: `data` as told, else its origin, else MNIST if the model has its form, else None.
+    """The data set to score a model with.
 
-    `read` loads it; a caller who needs it several times may keep what it has read.
-    Raises DataError if the data cannot be read or has other classes, InputError if it has other images.
+    It is the first of these: the user's `data`, the model's `origin`, MNIST if the model takes 28×28 images and has 10
+    classes. Otherwise it is None. `spec` is what the model takes and `classes` its number of classes. `read` loads a
+    data set; a caller can pass a cached version. Raises DataError if the data cannot be read, has changed or has
+    another number of classes, InputError if its images do not fit the model.
     """
     if data is not None:
         dataset = read(data)
@@ -53,7 +55,9 @@ def find_dataset(
         return None
     spec.prepare(dataset.test.images[:1])
     if len(dataset.labels) != classes:
-        raise DataError(f"{dataset.name} has {len(dataset.labels)} classes, the model {classes}: give its own --data")
+        raise DataError(
+            f"{dataset.name} has {len(dataset.labels)} classes, but the model has {classes}: give the model's --data"
+        )
     return dataset
 
 
@@ -61,7 +65,7 @@ def _again(origin: Origin, read: Read) -> Dataset:
     try:
         dataset = read(origin.name)
     except DataError as error:
-        raise DataError(f"the data that the model was trained with cannot be read ({error}); give --data") from None
+        raise DataError(f"the data that the model was trained with cannot be read ({error}): give --data") from None
     if dataset.sha256 != origin.sha256:
         raise DataError(f"{origin.name} has changed since the model was trained: give the same data with --data")
     return dataset

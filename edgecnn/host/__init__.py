@@ -1,1 +1,1 @@
-"""What machine this is, and what else it does meanwhile: load, temperature, throttling."""
+"""What machine this is, and its state while it measures: load, temperature, throttling."""

@@ -1,4 +1,4 @@
-"""Knows the machine: what it is, and what a process has used of it."""
+"""Describes the machine, and says how much memory a process uses."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 PACKAGES = ("edgecnn", "onnxruntime", "numpy", "tensorflow", "keras", "ai-edge-litert", "openvino", "psutil")
-# What the kernel calls them in /proc/cpuinfo: "flags" on x86, "Features" on ARM.
+# The kernel's names in /proc/cpuinfo (entry "flags" on x86, "Features" on ARM), and the names that we show.
 INSTRUCTION_SETS = {
     "avx2": "AVX2",
     "avx512_vnni": "AVX-512 VNNI",
@@ -24,7 +24,7 @@ INSTRUCTION_SETS = {
     "i8mm": "i8mm",
     "sve": "SVE",
 }
-# ARM kernels give a part number where x86 ones give a name. Source: Main ID Register in Arm's reference manuals.
+# ARM kernels report a part number instead of a name. Source: Main ID Register in Arm's reference manuals.
 ARM_PARTS = {
     "0xd03": "Cortex-A53",
     "0xd08": "Cortex-A72",
@@ -33,19 +33,20 @@ ARM_PARTS = {
     "0xd40": "Neoverse-V1",
     "0xd49": "Neoverse-N2",
 }
-# What systems call the processors that int8 files are made for, and what users do.
+# The systems' names of the processors that int8 files are made for, and the names that users see.
 ARCHITECTURES = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "arm64", "arm64": "arm64"}
-VNNI = ("avx512_vnni", "avx_vnni")  # x86-64's instructions that add products of 8-bit values in 32 bits
+VNNI = ("avx512_vnni", "avx_vnni")  # x86-64 instructions that add products of 8-bit values in 32 bits
 ROOT = Path("/")
 GIBIBYTE = 2**30
 
 
 @dataclass(frozen=True)
 class Host:
-    """The conditions of a measurement: figures from two hosts are not comparable.
+    """The machine that a measurement was made on: figures from different hosts are not comparable.
 
-    `cpu` is empty and `instruction_sets` has no item where the system does not say. `cores` are those that this process
-    may run on; `cpu_limit`, in cores, and `memory_limit`, in bytes, are a container's.
+    `cpu` and `instruction_sets` are empty if the system does not report them. `board` is the name of a single-board
+    computer such as a Raspberry Pi. `cores` counts the cores that this process may use. `cpu_limit`, in cores, and
+    `memory_limit`, in bytes, are a container's limits. `versions` maps installed packages to their versions.
     """
 
     system: str
@@ -70,14 +71,20 @@ class Host:
 
     @property
     def identity(self) -> dict[str, object]:
-        """By what two measurements are of one host. Of the memory the GiB, for kernels keep more or less of it back."""
+        """What must be equal for two measurements to be of the same host.
+
+        The memory is rounded to GiB, because kernels reserve different amounts of it.
+        """
         names = ("system", "machine", "cpu", "board", "cores", "cpu_limit")
         return {name: getattr(self, name) for name in names} | {"memory_gib": round(self.memory_bytes / GIBIBYTE)}
 
 
 @dataclass(frozen=True)
 class Clock:
-    """What times queries: the resolution it claims, its smallest step seen, and what one reading costs, all in ns."""
+    """The clock that times queries.
+
+    In nanoseconds: the resolution that it claims, the smallest step that was seen, and the time that a reading takes.
+    """
 
     name: str
     resolution_ns: float
@@ -86,7 +93,8 @@ class Clock:
 
 
 def this_host(root: Path = ROOT) -> Host:
-    import psutil  # not above: a contender's process, which asks for its memory only, is spared 4 MB
+    """Describe this machine. `root` is the folder that holds the system's proc and sys."""
+    import psutil  # not at the top: a worker process, which only asks for its memory, would need 4 MB more
 
     memory = psutil.virtual_memory().total
     return Host(
@@ -105,22 +113,22 @@ def this_host(root: Path = ROOT) -> Host:
 
 
 def architecture() -> str:
-    """This machine's kind of processor: "x86-64", "arm64", or the system's own word for another."""
+    """This machine's kind of processor: "x86-64", "arm64", or the system's own name for any other."""
     machine = platform.machine().lower()
     return ARCHITECTURES.get(machine, machine)
 
 
 def fingerprint(root: Path = ROOT) -> str:
-    """Sixteen hexadecimal digits that two machines share only if their CPU, its features and its usable cores agree.
+    """16 hexadecimal digits that are equal only on machines with the same CPU, CPU features and usable cores.
 
-    What was chosen or compiled for one CPU is used where the fingerprint is the same, and nowhere else.
+    A file that was optimized for one CPU is used only where the fingerprint is the same.
     """
     facts = (platform.system(), platform.machine(), cpu_name(root), sorted(cpu_flags(root)), len(usable_cpus()))
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def this_clock() -> Clock:
-    """Read the clock some ten thousand times."""
+    """Describe this machine's clock, from 10,000 readings."""
     info = time.get_clock_info("perf_counter")
     readings = [time.perf_counter_ns() for _ in range(5000)]
     steps = [step for before, after in pairwise(readings) if (step := after - before) > 0]
@@ -134,7 +142,7 @@ def this_clock() -> Clock:
 
 
 def _cost_ns(readings: int = 50) -> float:
-    """The mean of a few readings: one alone may be shorter than the clock's step."""
+    """The mean time of a reading, over several, because one may be shorter than the clock's step."""
     started = time.perf_counter_ns()
     for _ in range(readings - 1):
         time.perf_counter_ns()
@@ -142,7 +150,7 @@ def _cost_ns(readings: int = 50) -> float:
 
 
 def contents(path: Path) -> str:
-    """The text of a file in which the system tells something; empty where it does not."""
+    """The text of one of the system's files; empty if it cannot be read."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:
@@ -157,7 +165,7 @@ def usable_cpus() -> list[int]:
 
 
 def cpu_name(root: Path = ROOT) -> str:
-    """What the processor calls itself; empty where the system does not say."""
+    """The processor's name; empty if the system does not report it."""
     if not (root / "proc/cpuinfo").exists():
         return platform.processor()
     part = _cpuinfo("CPU part", root)
@@ -165,35 +173,36 @@ def cpu_name(root: Path = ROOT) -> str:
 
 
 def cpu_flags(root: Path = ROOT) -> frozenset[str]:
-    """The CPU's features by the kernel's names; empty where the system does not say."""
+    """The CPU's features, by the kernel's names; empty if the system does not report them."""
     return frozenset((_cpuinfo("flags", root) or _cpuinfo("Features", root)).split())
 
 
 def multiplies_int8_exactly(root: Path = ROOT) -> bool:
     """Whether this CPU adds products of two full 8-bit values exactly.
 
-    x86-64 without VNNI adds two of them in 16 bits, where they saturate: onnxruntime's documentation, "Quantize ONNX
-    models". False for an x86-64 whose system does not tell the CPU's features.
+    An x86-64 without VNNI adds pairs of products in 16 bits, where they can saturate (source: onnxruntime's
+    documentation, "Quantize ONNX models"). False for an x86-64 whose system does not report the CPU's features.
     """
     return architecture() != "x86-64" or not cpu_flags(root).isdisjoint(VNNI)
 
 
 def instruction_sets(root: Path = ROOT) -> tuple[str, ...]:
-    """Those of INSTRUCTION_SETS that the CPU has, in that order."""
+    """The names from INSTRUCTION_SETS that this CPU has, in that order."""
     flags = cpu_flags(root)
     return tuple(dict.fromkeys(name for flag, name in INSTRUCTION_SETS.items() if flag in flags))
 
 
 def _cpuinfo(key: str, root: Path) -> str:
-    """The first CPU's entry; empty where it has none."""
+    """The first CPU's entry in /proc/cpuinfo; empty if it has none."""
     entries = (line.partition(":") for line in contents(root / "proc/cpuinfo").splitlines())
     return next((value.strip() for name, _, value in entries if name.strip() == key), "")
 
 
 def cgroups(controller: str, root: Path = ROOT) -> list[Path]:
-    """The folders of this process's control group and of those above it: the limits of all of them hold.
+    """The folders of this process's control group and of its parents, whose limits all apply.
 
-    Version 2 has one tree, version 1 one for each controller. A container often sees its own group as the tree's root.
+    Version 2 of control groups has one tree, version 1 has one per controller. A container often sees its own group as
+    the root of the tree.
     """
     mount = root / "sys/fs/cgroup"
     found = [mount, mount / controller]
@@ -208,13 +217,13 @@ def cgroups(controller: str, root: Path = ROOT) -> list[Path]:
 
 
 def cpu_limit(root: Path = ROOT) -> float | None:
-    """How many cores' time a container may use, or None."""
+    """How many cores' time a container may use; None without a limit."""
     limits = (_quota(folder) for folder in cgroups("cpu", root))
     return min((limit for limit in limits if limit), default=None)
 
 
 def _quota(folder: Path) -> float | None:
-    """Version 2 writes "max" and version 1 writes -1 where there is no limit."""
+    """The limit in cores; None without one, which version 2 writes as "max" and version 1 as -1."""
     v1 = [contents(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
     try:
         quota, period = map(int, contents(folder / "cpu.max").split() or v1)
@@ -224,14 +233,17 @@ def _quota(folder: Path) -> float | None:
 
 
 def memory_limit(total: int, root: Path = ROOT) -> int | None:
-    """How many bytes a container may use, or None. Where there is no limit, version 1 gives one beyond any `total`."""
+    """How many bytes a container may use; None without a limit.
+
+    Version 1 of control groups reports a missing limit as one above `total`, the machine's memory in bytes.
+    """
     files = (folder / name for folder in cgroups("memory", root) for name in ("memory.max", "memory.limit_in_bytes"))
     limits = [int(text) for file in files if (text := contents(file)).isdecimal()]
     return min((limit for limit in limits if limit < total), default=None)
 
 
 def installed(package: str) -> str | None:
-    """The version of an installed package, or None."""
+    """The version of a package; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -239,9 +251,9 @@ def installed(package: str) -> str | None:
 
 
 def peak_rss() -> int:
-    """The most memory this process has had resident, in bytes.
+    """The peak of this process's resident memory, in bytes.
 
-    Linux: VmHWM, which starts anew at exec; getrusage's figure would begin at the parent's size.
+    On Linux it is VmHWM, which restarts at exec; getrusage's figure would start at the parent's size.
     """
     if peak := _status_bytes("VmHWM"):
         return peak
@@ -252,7 +264,7 @@ def peak_rss() -> int:
 
 
 def resident() -> int:
-    """The memory that this process has resident now, in bytes."""
+    """This process's resident memory now, in bytes."""
     if now := _status_bytes("VmRSS"):
         return now
     import psutil
@@ -262,6 +274,6 @@ def resident() -> int:
 
 
 def _status_bytes(key: str) -> int | None:
-    """An entry of Linux's /proc/self/status; None elsewhere."""
+    """An entry of Linux's /proc/self/status in bytes; None on other systems."""
     lines = (line.split() for line in contents(Path("/proc/self/status")).splitlines())
     return next((int(words[1]) * 1024 for words in lines if words[:1] == [f"{key}:"]), None)

@@ -1,4 +1,4 @@
-"""What a Raspberry Pi's firmware says of its power and heat: bits for now, and for what has happened since its start.
+"""Reads what a Raspberry Pi reports about power and heat: bits for its state now, and for events since it started.
 
 Source of the bits: Raspberry Pi documentation, section "vcgencmd", get_throttled.
 """
@@ -13,14 +13,17 @@ from edgecnn.host.machine import ROOT, contents
 
 WORDS = {0x1: "under-voltage", 0x2: "a capped clock", 0x4: "throttling", 0x8: "the soft temperature limit"}
 UNDER_VOLTAGE, NOW = 0x1, 0xF
-SINCE_START = 16  # so many bits higher stands the same, as having happened
+SINCE_START = 16  # the same states, shifted by this many bits, say what has happened since the start
 TIMEOUT = 2.0  # seconds
 COOL = "fit a heat sink or a fan, and let the machine cool down first"
 SUPPLY = "use a power supply made for this board, with a short thick cable"
 
 
 def throttled(root: Path = ROOT) -> int | None:
-    """The bits: from the kernel, or from the firmware's own command, which not every user may run. None elsewhere."""
+    """The bits, from the kernel or else from vcgencmd, which not every user may run.
+
+    None on other machines.
+    """
     files = (root / "sys/devices/platform").glob("soc*/soc*:firmware/get_throttled")
     text = next(map(contents, files), "") or _vcgencmd().rpartition("=")[2]
     try:
@@ -30,7 +33,7 @@ def throttled(root: Path = ROOT) -> int | None:
 
 
 def _vcgencmd() -> str:
-    """What it prints, such as "throttled=0x50005"."""
+    """What `vcgencmd get_throttled` prints, such as "throttled=0x50005"; empty if it cannot be run."""
     command = shutil.which("vcgencmd")
     if not command:
         return ""
@@ -42,7 +45,10 @@ def _vcgencmd() -> str:
 
 
 def during(readings: Sequence[int]) -> int:
-    """What was so at any reading, and what happened between two; not what had happened before the first."""
+    """The states that were reported between the first reading and the last, as bits of the present state.
+
+    Events from before the first reading are left out.
+    """
     bits = 0
     for value in readings:
         bits |= value & NOW
@@ -52,10 +58,10 @@ def during(readings: Sequence[int]) -> int:
 
 
 def spell(bits: int) -> str:
-    """Bits of now in words."""
+    """The bits of the present state in words."""
     return ", ".join(word for bit, word in WORDS.items() if bits & bit)
 
 
 def remedy(bits: int) -> str:
-    """What helps: low voltage brings all the others with it."""
+    """What to do about it. A low voltage causes all the other states, so it comes first."""
     return SUPPLY if bits & UNDER_VOLTAGE else COOL

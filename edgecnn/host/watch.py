@@ -1,4 +1,4 @@
-"""Reads what changes on the machine while it is measured, and judges whether the figures may be believed."""
+"""Reads the machine's state during a measurement, and judges whether the figures can be trusted."""
 
 import os
 import re
@@ -15,25 +15,25 @@ from edgecnn.host import throttling
 from edgecnn.host.machine import ROOT, Host, cgroups, contents, usable_cpus
 from edgecnn.host.throttling import COOL
 
-OTHER_LOAD = 0.25  # of the host's cores: so much may other programs use
-STOLEN = 0.05  # of the CPU time
-LIMITED = 0.01  # of the elapsed time
-DRIFT = 0.10  # between the halves of a run
-HOT = 80.0  # °C: where a Raspberry Pi begins to slow down
-SHORTEST = 0.5  # seconds; in less, the kernel's ticks of 10 ms say little about shares
-FEWEST = 4  # readings of the frequency: two for each half
+OTHER_LOAD = 0.25  # share of the host's cores that other programs may use
+STOLEN = 0.05  # share of the CPU time that the hypervisor may give to others
+LIMITED = 0.01  # share of the time that a container's limit may stop it
+DRIFT = 0.10  # relative change allowed between the halves of a run
+HOT = 80.0  # °C, at which a Raspberry Pi starts to slow down
+SHORTEST = 0.5  # seconds; the kernel counts in 10 ms ticks, too coarse for shares of a shorter time
+FEWEST = 4  # readings of the frequency, two for each half of the run
 CPU_SENSORS = re.compile(r"cpu|core|k10temp|zenpower|soc|pkg", re.IGNORECASE)
 SET_GOVERNOR = "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The machine at one moment, `at_s` seconds after the first reading; None for what it does not say.
+    """The machine's state `at_s` seconds after the first reading. A value that the machine does not report is None.
 
-    `governor` is that of every CPU, or of several with commas between. `frequency_mhz` is the fastest CPU's, for idle
-    ones slow down by themselves. `throttled` are a Raspberry Pi's bits. Cumulative CPU seconds: `busy_s` and `steal_s`
-    of the CPUs that this process may use, `ours_s` of this process, its children and theirs. `cpu_limited_s` is how
-    long a container's limit has stopped it.
+    `governor` and `driver` are the CPUs' frequency governor and driver; different ones are separated by commas.
+    `frequency_mhz` is the fastest CPU's, because idle ones slow down by themselves. `throttled` holds a Raspberry Pi's
+    bits. `busy_s` and `steal_s` are cumulative seconds of the CPUs that this process may use, and `ours_s` those of
+    this process and all its descendants. `cpu_limited_s` is the time for which a container's limit has stopped it.
     """
 
     at_s: float
@@ -47,19 +47,19 @@ class Reading:
     ours_s: float
     cpu_limited_s: float | None
     load_1m: float | None
-    driver: str | None = None  # of the frequency: some give "powersave" a meaning of their own
+    driver: str | None = None  # recorded because "powersave" means different things with different drivers
 
 
 @dataclass(frozen=True)
 class StabilityIssue:
-    """Why figures may not be believed, and what to do about it."""
+    """A reason to doubt the figures, and what to do about it."""
 
     reason: str
     remedy: str
 
 
 class Watch:
-    """Takes readings; `readings` holds them in order. `root` is where the system's files are."""
+    """Takes readings and keeps them, in order, in `readings`. `root` is the folder that holds the system's files."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
@@ -67,7 +67,7 @@ class Watch:
         self._started = time.monotonic()
 
     def read(self) -> Reading:
-        """Take a reading: some hundredths of a second, so between measurements and not in one."""
+        """Take a reading. It takes some hundredths of a second, so do it between measurements."""
         if not self.readings:
             self._started = time.monotonic()
         at_s = time.monotonic() - self._started
@@ -91,7 +91,7 @@ class Watch:
 
 
 def _ask(name: str, *arguments: Any) -> Any:
-    """What psutil's function of that name returns; None where this system has no such thing."""
+    """Call the psutil function of that name; None if this system does not support it."""
     try:
         return getattr(psutil, name)(*arguments)
     except (AttributeError, NotImplementedError, OSError, RuntimeError, ValueError):
@@ -99,7 +99,7 @@ def _ask(name: str, *arguments: Any) -> Any:
 
 
 def _cpu_seconds() -> tuple[float, float]:
-    """Busy and stolen: of the CPUs this process is bound to, for what runs on others does not disturb it."""
+    """Busy and stolen seconds of the CPUs that this process may use; load on other CPUs does not disturb it."""
     every = psutil.cpu_times(percpu=True)
     ours = [every[number] for number in usable_cpus() if number < len(every)]
     kinds = ("user", "nice", "system", "irq", "softirq")
@@ -108,7 +108,7 @@ def _cpu_seconds() -> tuple[float, float]:
 
 
 def _our_seconds() -> float:
-    """Of this process, its children that have ended (the kernel adds them to their parent) and those that live."""
+    """CPU seconds of this process, its ended children (which the kernel adds to their parent) and its living ones."""
     children = psutil.Process().children(recursive=True)
     return sum(os.times()[:4]) + sum(map(_seconds, children))
 
@@ -121,7 +121,7 @@ def _seconds(process: psutil.Process) -> float:
 
 
 def _every(root: Path, name: str) -> str | None:
-    """What the CPUs' frequency settings say, each different value once."""
+    """A frequency setting of all CPUs: each different value once."""
     files = (root / "sys/devices/system/cpu").glob(f"cpu[0-9]*/cpufreq/{name}")
     return ",".join(sorted({text for file in files if (text := contents(file))})) or None
 
@@ -132,7 +132,7 @@ def _frequency() -> float | None:
 
 
 def _temperature(sensors: Mapping[str, Sequence[Any]]) -> float | None:
-    """The hottest of the CPU's sensors; one that is broken says 0, -273 or 255."""
+    """The hottest of the CPU's sensors in °C. Broken sensors, which report 0, -273 or 255, are ignored."""
     values = [
         sensor.current
         for chip, found in sensors.items()
@@ -149,7 +149,7 @@ def _on_battery() -> bool | None:
 
 
 def _limited_seconds(root: Path) -> float | None:
-    """Version 2 of control groups counts microseconds, version 1 nanoseconds."""
+    """Seconds that a container's CPU limit has taken. Version 2 of control groups counts µs, version 1 counts ns."""
     units = {"throttled_usec": 1e6, "throttled_time": 1e9}
     lines = [line.split() for folder in cgroups("cpu", root) for line in contents(folder / "cpu.stat").splitlines()]
     found = [int(words[1]) / units[words[0]] for words in lines if len(words) == 2 and words[0] in units]
@@ -157,10 +157,10 @@ def _limited_seconds(root: Path) -> float | None:
 
 
 def judge(host: Host, readings: Sequence[Reading], drifts: Mapping[str, float]) -> tuple[StabilityIssue, ...]:
-    """Every reason to issue what was measured between the first reading and the last; a run with any is unstable.
+    """Every reason to doubt what was measured between the first and last reading. A run with any is unstable.
 
-    `drifts` has for each contender its second half's median over its first half's. Loads are judged over the whole run
-    only: contenders take turns, so a short burst meets all alike, and one that tells shows up as drift.
+    `drifts` maps each contender to the median time of its second half divided by that of its first half. Load is
+    judged over the whole run: contenders take turns, so a short burst affects all of them, and a long one causes drift.
     """
     found = [*_states(readings), *_clock(readings), *_drift(drifts)]
     if readings and readings[-1].at_s - readings[0].at_s >= SHORTEST:
@@ -169,15 +169,15 @@ def judge(host: Host, readings: Sequence[Reading], drifts: Mapping[str, float]) 
 
 
 def _states(readings: Sequence[Reading]) -> Iterator[StabilityIssue]:
-    """What must not be so at any moment of the run."""
+    """Problems that count even if a single reading shows them."""
     if bits := throttling.during([reading.throttled for reading in readings if reading.throttled is not None]):
         yield StabilityIssue(f"the board reported {throttling.spell(bits)}", throttling.remedy(bits))
     hottest = max((reading.temperature_c or 0.0 for reading in readings), default=0.0)
     if hottest >= HOT:
         yield StabilityIssue(f"the CPU reached {hottest:.0f} °C", COOL)
     if slow := next((reading for reading in readings if is_slow(reading)), None):
-        # intel_pstate's powersave does raise the clock, but only under load: a short query meets a low one
-        driver = f" (of {slow.driver})" if slow.driver else ""
+        # intel_pstate's powersave raises the clock only under load, so a short query runs at a low clock
+        driver = f" (driver {slow.driver})" if slow.driver else ""
         yield StabilityIssue(f"the CPU frequency governor is powersave{driver}", SET_GOVERNOR)
     if any(reading.on_battery for reading in readings):
         yield StabilityIssue("the machine ran on its battery", "plug it in")
@@ -189,7 +189,7 @@ def is_slow(reading: Reading) -> bool:
 
 
 def _clock(readings: Sequence[Reading]) -> Iterator[StabilityIssue]:
-    """Compares the halves' higher medians: one low reading is a moment of idleness."""
+    """Compare the two halves of the run by their upper medians, because an idle moment gives a low reading."""
     known = [reading.frequency_mhz for reading in readings if reading.frequency_mhz]
     half = len(known) // 2
     if len(known) < FEWEST:
@@ -201,18 +201,18 @@ def _clock(readings: Sequence[Reading]) -> Iterator[StabilityIssue]:
 
 def _loads(host: Host, start: Reading, end: Reading) -> Iterator[StabilityIssue]:
     elapsed = end.at_s - start.at_s
-    foreign = (end.busy_s - start.busy_s - (end.ours_s - start.ours_s)) / elapsed
-    if foreign > OTHER_LOAD * host.cores:
+    other = (end.busy_s - start.busy_s - (end.ours_s - start.ours_s)) / elapsed
+    if other > OTHER_LOAD * host.cores:
         yield StabilityIssue(
-            f"other programs kept {foreign:.1f} of {host.cores} cores busy", "close them, or measure later"
+            f"other programs kept {other:.1f} of {host.cores} cores busy", "close them, or measure later"
         )
     stolen = (end.steal_s - start.steal_s) / (elapsed * host.cores)
     if stolen > STOLEN:
-        reason = f"the hypervisor gave {stolen:.0%} of this machine's CPU time to others"
-        yield StabilityIssue(reason, "measure when it is less busy, or on a machine that is not virtual")
+        reason = f"the hypervisor gave {stolen:.0%} of this machine's CPU time to other machines"
+        yield StabilityIssue(reason, "measure when it is less busy, or on a physical machine")
     limited = (end.cpu_limited_s or 0.0) - (start.cpu_limited_s or 0.0)
     if limited > LIMITED * elapsed:
-        reason = f"the container's CPU limit stopped it for {limited:.1f} s in {elapsed:.1f} s"
+        reason = f"the container's CPU limit stopped this process for {limited:.1f} s of {elapsed:.1f} s"
         yield StabilityIssue(reason, "raise the limit, or measure with fewer --threads")
 
 
@@ -220,5 +220,5 @@ def _drift(drifts: Mapping[str, float]) -> Iterator[StabilityIssue]:
     drifted = [name for name, ratio in drifts.items() if not 1 - DRIFT <= ratio <= 1 + DRIFT]
     if drifted:
         named = ", ".join(f"{name} by {drifts[name] - 1:+.0%}" for name in drifted)
-        reason = f"latency changed between the halves of the run: {named}"
+        reason = f"latency changed between the two halves of the run: {named}"
         yield StabilityIssue(reason, "close other programs, and measure longer with --duration")

@@ -1,1 +1,1 @@
-"""Any picture → what a model wants to see."""
+"""Turns pictures into the pixels that a model takes."""

@@ -1,4 +1,4 @@
-"""Any picture → the pixels a model takes; shared by predict and by image folders."""
+"""Reads pictures safely, and turns them into the pixels that a model takes; for predict and for image folders."""
 
 import io
 import struct
@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from edgecnn.errors import ImageError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-# A photograph of a 50-megapixel camera passes; a decompression bomb does not. Only the header is read before the check.
+# Allows photographs of 50 megapixels but not decompression bombs. Only the header is read before this check.
 MOST_PIXELS = 60_000_000
 GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "F"})
 LIGHT = 127
@@ -21,9 +21,9 @@ DAMAGED = (OSError, SyntaxError, ValueError, TypeError, struct.error)  # from Pi
 
 
 def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
-    """Open and decode one picture, its rotation tag applied. `name` stands for it in messages.
+    """Open and decode one picture, and apply its rotation tag. `name` is what messages call it.
 
-    Raises ImageError for a missing file, one that is no picture, a damaged one, and one of more than MOST_PIXELS.
+    Raises ImageError if the file is missing, damaged or not a picture, or has more than MOST_PIXELS pixels.
     """
     name = name or str(source)
     try:
@@ -39,21 +39,21 @@ def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
     except Image.DecompressionBombError:
         raise ImageError(f"{name} has more than {MOST_PIXELS:,} pixels: make it smaller first") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name} is no picture that can be read: give a PNG or JPEG file") from None
+        raise ImageError(f"{name} is not a picture that can be read: give a PNG or JPEG file") from None
     except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{name} cannot be read as a picture ({reason}): give a whole PNG or JPEG file") from None
+        raise ImageError(f"{name} cannot be read as a picture ({reason}): give a complete PNG or JPEG file") from None
     return picture
 
 
 def is_gray(picture: Image.Image) -> bool:
-    """Whether the picture's file stores one brightness per pixel."""
+    """Whether the picture has one brightness value per pixel, not a color."""
     return picture.mode in GRAY_MODES
 
 
 def pixels(picture: Image.Image, *, color: bool) -> NDArray[np.uint8]:
-    """The picture as uint8 [height, width], or [height, width, 3] with `color`; transparency shows white paper."""
-    if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow's own conversion clips instead of scaling
+    """The picture as uint8 [height, width] or, with `color`, [height, width, 3]. Transparent parts become white."""
+    if picture.mode.startswith("I"):  # 16 bits per pixel: Pillow's own conversion clips instead of scaling
         return _as_uint8(np.asarray(picture, np.float32) / 257, color=color)
     if picture.mode == "P" or "A" in picture.getbands() or "transparency" in picture.info:
         layer = picture.convert("RGBA")
@@ -74,10 +74,11 @@ def _as_uint8(gray: NDArray[np.floating], *, color: bool) -> NDArray[np.uint8]:
 
 
 def to_input(picture: Image.Image, height: int, width: int, *, color: bool) -> NDArray[np.uint8]:
-    """Bring a picture into a model's form: uint8 [height, width] or, with `color`, [height, width, 3].
+    """Turn a picture into a model's input: uint8 [height, width] or, with `color`, [height, width, 3].
 
-    A gray model is taken to want light ink on a dark ground, as MNIST is; a picture with a light border is inverted,
-    and its paper, which is never quite white, made 0. A white-on-black one of the right size keeps its very pixels.
+    A gray model is assumed to expect light ink on a dark background, as in MNIST. So a picture with a light border is
+    inverted, and its paper, which is never quite white, becomes 0. A picture of the right size with light ink on a dark
+    background keeps its pixels unchanged.
     """
     image = pixels(picture, color=color)
     if image.shape[:2] != (height, width):
@@ -87,6 +88,6 @@ def to_input(picture: Image.Image, height: int, width: int, *, color: bool) -> N
 
 
 def _ink_on_black(image: NDArray[np.uint8], paper: float) -> NDArray[np.uint8]:
-    """Invert dark ink on light paper, so that `paper`'s brightness becomes 0 and the darkest ink 255."""
+    """Invert dark ink on light paper: the brightness `paper` becomes 0, and the darkest ink becomes 255."""
     contrast = max(paper - float(image.min()), 1.0)
     return np.clip(np.round((paper - image) * (255 / contrast)), 0, 255).astype(np.uint8)

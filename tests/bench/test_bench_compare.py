@@ -340,7 +340,7 @@ def test_versions_that_differ_are_notes() -> None:
     assert compare(bench(item), bench(item, host=newer)).notes == (
         "Python was 3.11.2, is 3.12.1",
         "onnxruntime was 1.24.1, is 1.30.0",
-        "openvino was absent, is 2026.1",
+        "openvino was not installed, now 2026.1",
     )
 
 
@@ -349,7 +349,7 @@ def test_other_test_images_are_a_note() -> None:
     mail = bench(seen, data={MODEL: OTHER_SHA256}, datasets={OTHER_SHA256: replace(DIGITS, source="mail")})
     moved = bench(seen, datasets={DIGITS_SHA256: replace(DIGITS, source="elsewhere")})
     assert compare(bench(seen), mail).notes == ("the test images were mnist (dddddddd), are mail (00000000)",)
-    assert compare(mail, bench(unseen)).notes == ("the test images were mail (00000000), are noise",)
+    assert compare(mail, bench(unseen)).notes == ("the test images were mail (00000000), now noise",)
     assert compare(bench(seen), moved).notes == ()
 
 

@@ -168,7 +168,7 @@ def changed(pid: int, model: Path) -> None:
     ("accident", "reason"),
     [
         (killed, "its process ended (warm_up): signal 9"),
-        (stopped, "it did not answer within the time limit (warm_up): raise --timeout if it is only slow"),
+        (stopped, "its process did not answer in time (warm_up): raise --timeout if it is only slow"),
         (deleted, "{} was changed or removed while it was measured: measure again"),
         (changed, "{} was changed or removed while it was measured: measure again"),
     ],

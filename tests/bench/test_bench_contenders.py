@@ -100,7 +100,7 @@ def test_only_the_runtimes_asked_for_are_entered_in_the_lists_own_order(folder: 
 
 
 def test_an_unknown_runtime_is_wrong_usage_and_names_those_there_are(folder: ModelFolder) -> None:
-    choice = "choose of tensorflow, onnxruntime, litert, openvino"
+    choice = "choose one of tensorflow, onnxruntime, litert, openvino"
     with pytest.raises(UsageError, match=f"there is no runtime 'tflite': {choice}"):
         names(folder.path, runtimes=("onnxruntime", "tflite"))
 
@@ -135,7 +135,7 @@ def test_without_tensorflow_neither_the_original_nor_litert_is_entered_and_that_
     (entry,) = entered(folder.path)
     assert {item.runtime for item in entry.contenders} == {"onnxruntime", "openvino"}
     assert entry.missing == (
-        "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]' adds it",
+        "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'",
     )
 
 
@@ -216,7 +216,7 @@ def test_an_original_without_onnx_files_says_what_to_run(folder: ModelFolder) ->
     (entry,) = entered(folder.path)
     assert {item.runtime for item in entry.contenders} == {"tensorflow", "litert"}
     assert entry.missing == (
-        f"{folder.path} holds no ONNX file: run 'edgecnn export {folder.path} --quantize' to compare",
+        f"{folder.path} has no ONNX file to compare with: run 'edgecnn export {folder.path} --quantize'",
     )
 
 
@@ -228,7 +228,7 @@ def test_an_empty_folder_holds_nothing_to_measure(tmp_path: Path) -> None:
 def test_an_empty_folder_among_others_is_said_to_be_empty(tiny: Path, tmp_path: Path) -> None:
     full, empty = entered(tiny, tmp_path, runtimes=("onnxruntime",))
     assert (len(full.contenders), full.missing) == (1, ())
-    assert (empty.contenders, empty.missing) == ((), (f"{tmp_path} holds nothing to measure with onnxruntime",))
+    assert (empty.contenders, empty.missing) == ((), (f"{tmp_path} has no file that onnxruntime can run",))
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:

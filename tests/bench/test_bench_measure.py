@@ -268,8 +268,8 @@ def accidents(tiny: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize(
     ("name", "rounds", "reason"),
     [
-        ("nan", 0, "it returned values that are not finite: look for NaN in its weights, or export it again"),
-        ("classes", 0, "{digits} has 10 classes, the model 3: give its own --data"),
+        ("nan", 0, "the model returned values that are not finite: check its weights for NaN, or export it again"),
+        ("classes", 0, "{digits} has 10 classes, but the model has 3: give the model's --data"),
         ("half", 0, "{folder}/half.onnx cannot be opened by onnxruntime * truncated or no ONNX file; *"),
         ("removed", 1, "{folder}/removed.onnx was changed or removed while it was measured: measure again"),
         ("changed", 2, "{folder}/changed.onnx was changed or removed while it was measured: measure again"),
@@ -309,7 +309,7 @@ def test_a_contender_that_hangs_is_ended_at_the_time_limit_and_the_others_are_me
     hanging = odd.save(odd.endless(), tmp_path / "hanging.onnx")
     bench = measure([hanging, tiny], replace(PLAN, rounds=1, timeout=3.0), data=digits, runtimes=ONNX)
     assert {name: (len(item.rounds), item.failure) for name, item in by_name(bench).items()} == {
-        "onnx-hanging": (0, "it did not answer within the time limit (load): raise --timeout if it is only slow"),
+        "onnx-hanging": (0, "its process did not answer in time (load): raise --timeout if it is only slow"),
         "onnx-tiny": (1, None),
     }
     assert workers() == {}
@@ -326,13 +326,15 @@ def test_an_original_that_cannot_be_converted_fails_alone(tiny: Path, digits: Pa
     assert [item.contender.name for item in failed] == ["litert-float32", "litert-int8"]
     for item in failed:
         assert item.failure is not None
-        assert item.failure.startswith(f"it cannot be converted for LiteRT: {tmp_path}/model.keras is damaged or no ")
+        assert item.failure.startswith(
+            f"the model cannot be converted for LiteRT: {tmp_path}/model.keras is damaged or no "
+        )
         assert (item.file_bytes, item.loads) == (0, ())
 
 
 def test_a_conversion_has_a_time_limit(exported: ModelFolder, digits: Path) -> None:
     bench = measure([exported.path], replace(PLAN, timeout=0.05), data=digits, runtimes=("litert",))
-    reason = "converting it for LiteRT took longer than the time limit: raise --timeout"
+    reason = "the conversion for LiteRT took longer than the time limit: raise --timeout"
     assert [item.failure for item in bench.failures] == [reason, reason]
 
 
@@ -350,7 +352,7 @@ def test_a_model_without_data_is_timed_with_noise(tmp_path: Path) -> None:
     assert {name: (len(item.rounds), item.failure) for name, item in by_name(bench).items()} == {
         "onnx-float32": (3, None),
         "litert-float32": (3, None),
-        "litert-int8": (0, "full int8 needs images to calibrate with: give --data"),
+        "litert-int8": (0, "quantizing for LiteRT needs calibration images: give --data"),
     }
     assert {(item.answers, item.accuracy) for item in bench.measurements} == {(None, None)}
 
@@ -374,7 +376,7 @@ def test_a_model_of_a_fixed_batch_is_measured_with_that_batch_only(tmp_path: Pat
     (item,) = measure([path], replace(PLAN, batch=4, rounds=1), data=digits, runtimes=ONNX).measurements
     assert item.answers == labels_of(path, load(digits))
     (item,) = measure([path], PLAN, data=digits, runtimes=ONNX).measurements
-    assert item.failure == f"{path} takes batches of 4: give --batch 4"
+    assert item.failure == f"{path} only takes batches of 4: give --batch 4"
 
 
 def test_an_original_beside_an_onnx_file_needs_no_card_and_not_that_runtime(tiny: Path, tmp_path: Path) -> None:
@@ -384,18 +386,18 @@ def test_an_original_beside_an_onnx_file_needs_no_card_and_not_that_runtime(tiny
     bench = measure([tmp_path], replace(PLAN, timeout=0.05), runtimes=("litert",))
     assert list(bench.data) == [str(tmp_path)]
     assert {item.failure for item in bench.failures} == {
-        "converting it for LiteRT took longer than the time limit: raise --timeout"
+        "the conversion for LiteRT took longer than the time limit: raise --timeout"
     }
 
 
 def test_an_original_alone_says_that_it_has_to_be_exported(tmp_path: Path) -> None:
     (tmp_path / "model.keras").write_bytes(b"no model")
     (first, _) = measure([tmp_path], PLAN, runtimes=("litert",)).failures
-    assert first.failure == f"{tmp_path} has neither a card nor an ONNX file: run 'edgecnn export' on it first"
+    assert first.failure == f"{tmp_path} has neither a card nor an ONNX file: run 'edgecnn export {tmp_path}' first"
 
 
 def test_a_batch_larger_than_the_data_is_refused_before_anything_starts(tiny: Path, digits: Path) -> None:
-    with pytest.raises(BenchError, match="--batch 201 is more than the 200 test images there are: lower it"):
+    with pytest.raises(BenchError, match="--batch 201 is more than the 200 test images: give a smaller batch"):
         measure([tiny], replace(PLAN, batch=IMAGES + 1), data=digits, progress=never)
 
 
@@ -559,5 +561,5 @@ print(json.dumps([
     assert spec is None
     assert rounds == {"onnx-float32": 1, "onnx-int8": 1, "openvino-float32": 1, "openvino-int8": 1}
     assert missing == [
-        "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]' adds it"
+        "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'"
     ]

@@ -219,7 +219,7 @@ def test_a_saved_model_is_run_as_a_function_and_compiled(
 
 def test_a_model_of_a_fixed_batch_says_which_and_answers_in_it(tmp_path: Path) -> None:
     path = odd.save(odd.linear(batch=4), tmp_path / "odd.onnx")
-    with pytest.raises(BenchError, match=r"odd\.onnx takes batches of 4: give --batch 4"):
+    with pytest.raises(BenchError, match=r"odd\.onnx only takes batches of 4: give --batch 4"):
         open_runner(contender("onnxruntime", "odd", path))
     assert open_runner(contender("onnxruntime", "odd", path, batch=4)).answered == 4
 

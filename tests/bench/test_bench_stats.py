@@ -117,7 +117,7 @@ def test_the_interval_of_five_rounds_lies_within_their_range() -> None:
 
 
 def test_paired_rounds_must_be_equally_many() -> None:
-    with pytest.raises(ValueError, match="equally many, not 3 and 4"):
+    with pytest.raises(ValueError, match="equal in number, not 3 and 4"):
         stats.ratio([1, 2, 3], [1, 2, 3, 4])
 
 

@@ -272,7 +272,7 @@ def test_a_model_that_returns_nan_is_an_error_when_it_is_loaded(tmp_path: Path, 
     np.save(tmp_path / "images.npy", mnist.test.images[:10])
     answers = asked(Worker(contender("onnxruntime", "odd", file), tmp_path / "images.npy"), {"do": "load"})
     assert answers == [
-        {"error": "it returned values that are not finite: look for NaN in its weights, or export it again"}
+        {"error": "the model returned values that are not finite: check its weights for NaN, or export it again"}
     ]
 
 

@@ -143,7 +143,7 @@ def test_other_spellings_of_the_names_are_found(tmp_path: Path, arrays: Arrays, 
 def test_a_missing_idx_file_is_named(tmp_path: Path, arrays: Arrays, name: str) -> None:
     write_idx(tmp_path, arrays, {other: key for other, key in IDX_NAMES.items() if other != name})
     message = refusal(tmp_path)
-    assert f"holds no file {name.rsplit('-', 2)[0]}-idx…: give a folder with the four IDX files" in message
+    assert f"has no file {name.rsplit('-', 2)[0]}-idx…: give a folder with the four IDX files" in message
 
 
 @pytest.mark.parametrize("key", ["y_train", "y_test"])
@@ -184,7 +184,7 @@ def test_an_npz_may_hold_labels_in_one_column_and_color_images(tmp_path: Path, a
 @pytest.mark.parametrize("key", ["x_train", "y_train", "x_test", "y_test"])
 def test_a_missing_array_is_named(tmp_path: Path, arrays: Arrays, key: str) -> None:
     path = write_npz(tmp_path / "data.npz", {name: array for name, array in arrays.items() if name != key})
-    assert f"lacks {key}: it must hold x_train, y_train, x_test, y_test" in refusal(path)
+    assert f"lacks {key}: it must have x_train, y_train, x_test, y_test" in refusal(path)
 
 
 class Trap:
@@ -200,8 +200,8 @@ class Trap:
 def test_pickled_objects_are_refused_and_never_run(tmp_path: Path, arrays: Arrays) -> None:
     mark = tmp_path / "ran"
     path = write_npz(tmp_path / "data.npz", {**arrays, "y_test": np.array([Trap(mark)], object)})
-    assert "does not hold plain arrays" in refusal(path)
-    assert "save it again without objects" in refusal(path)
+    assert "does not hold plain arrays of numbers" in refusal(path)
+    assert "save it again with numpy.savez" in refusal(path)
     assert not mark.exists()
 
 
@@ -216,7 +216,7 @@ def test_what_is_no_zip_is_no_npz(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data.npz"
     path.write_bytes(content)
     message = refusal(path)
-    assert "is no whole .npz file: save it again with numpy.savez" in message
+    assert "is not a complete .npz file: save it again with numpy.savez" in message
     assert "pickle" not in message
 
 
@@ -224,7 +224,7 @@ def test_an_npy_named_npz_is_refused(tmp_path: Path, arrays: Arrays) -> None:
     path = tmp_path / "data.npz"
     with path.open("wb") as file:
         np.save(file, arrays["x_train"])
-    assert "is no whole .npz file" in refusal(path)
+    assert "is not a complete .npz file" in refusal(path)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -296,7 +296,7 @@ def test_pictures_of_two_sizes_are_refused(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["a", "b"])
     odd = tmp_path / "train" / "b" / "odd.png"
     Image.new("L", (30, 20)).save(odd)
-    assert f"{odd} is 30×20, {tmp_path / 'train' / 'a' / '0.png'} is 28×28: bring all images to one" in refusal(
+    assert f"{odd} has 30×20 pixels, but {tmp_path / 'train' / 'a' / '0.png'} has 28×28: resize all images" in refusal(
         tmp_path
     )
 
@@ -306,12 +306,12 @@ def test_a_split_without_pictures_is_refused(tmp_path: Path, split: str) -> None
     folder = write_pictures(tmp_path, ["a", "b"]) / split
     for path in folder.rglob("*.png"):
         path.unlink()
-    assert f"{folder} holds no images: put them into {folder}/<label>/*.png" in refusal(tmp_path)
+    assert f"{folder} has no images: put them into {folder}/<label>/*.png" in refusal(tmp_path)
 
 
 def test_a_folder_without_test_pictures_is_refused(tmp_path: Path) -> None:
     shutil.rmtree(write_pictures(tmp_path, ["a", "b"]) / "test")
-    assert f"{tmp_path / 'test'} holds no images" in refusal(tmp_path)
+    assert f"{tmp_path / 'test'} has no images" in refusal(tmp_path)
 
 
 def test_a_test_class_that_was_never_trained_is_refused(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_a_test_class_that_was_never_trained_is_refused(tmp_path: Path) -> None:
 def test_a_text_named_png_is_refused_by_name(tmp_path: Path) -> None:
     path = write_pictures(tmp_path, ["a", "b"]) / "test" / "b" / "9.png"
     path.write_text("a line of text")
-    assert f"{path} is no picture that can be read" in refusal(tmp_path, ImageError)
+    assert f"{path} is not a picture that can be read" in refusal(tmp_path, ImageError)
 
 
 @pytest.mark.parametrize("classes", [2, 1000])
@@ -337,7 +337,7 @@ def test_other_numbers_of_classes_are_refused(tmp_path: Path, classes: int) -> N
     (tmp_path / "train").mkdir()
     for number in range(classes):
         (tmp_path / "train" / str(number)).mkdir()
-    assert f"has {classes} folders of images; it needs one a class, for 2 to 1,000" in refusal(tmp_path)
+    assert f"has {classes} folders; it needs one per class, for 2 to 1,000" in refusal(tmp_path)
 
 
 # Anything else

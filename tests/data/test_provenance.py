@@ -52,7 +52,7 @@ def test_an_origin_that_has_changed_is_refused(few: Dataset) -> None:
 
 
 def test_an_origin_that_is_gone_says_to_give_the_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the data that the model was trained with cannot be read .*; give --data"):
+    with pytest.raises(DataError, match=r"the data that the model was trained with cannot be read .*: give --data"):
         find_dataset(Origin(str(tmp_path / "gone.npz"), "0" * 64), None, DIGIT, 10)
 
 
@@ -72,7 +72,7 @@ def test_a_model_of_another_form_has_no_data(shape: tuple[int | None, ...], clas
 
 
 def test_data_with_other_classes_is_refused(few: Dataset) -> None:
-    with pytest.raises(DataError, match=r"few\.npz has 10 classes, the model 7: give its own --data"):
+    with pytest.raises(DataError, match=r"few\.npz has 10 classes, but the model has 7: give the model's --data"):
         find_dataset(None, few.name, DIGIT, 7)
 
 

@@ -215,12 +215,12 @@ def test_a_machine_that_says_little_gives_no_doubt() -> None:
         ({"throttled": 0x5000C}, "the board reported throttling, the soft temperature limit"),
         ({"throttled": 0x70000}, "the board reported a capped clock"),
         ({"temperature_c": 83.2}, "the CPU reached 83 °C"),
-        ({"governor": "powersave"}, "the CPU frequency governor is powersave (of cpufreq-dt)"),
+        ({"governor": "powersave"}, "the CPU frequency governor is powersave (driver cpufreq-dt)"),
         ({"governor": "performance,powersave", "driver": None}, "the CPU frequency governor is powersave"),
         ({"on_battery": True}, "the machine ran on its battery"),
         ({"busy_s": 1021.0}, "other programs kept 1.1 of 4 cores busy"),
-        ({"steal_s": 3.0}, "the hypervisor gave 8% of this machine's CPU time to others"),
-        ({"cpu_limited_s": 3.5}, "the container's CPU limit stopped it for 0.5 s in 10.0 s"),
+        ({"steal_s": 3.0}, "the hypervisor gave 8% of this machine's CPU time to other machines"),
+        ({"cpu_limited_s": 3.5}, "the container's CPU limit stopped this process for 0.5 s of 10.0 s"),
     ],
 )
 def test_what_disturbs_a_run_is_told(ends: dict[str, Any], reason: str) -> None:
@@ -266,7 +266,7 @@ def test_a_run_too_short_for_the_kernels_ticks_is_not_judged_by_load() -> None:
 def test_drift_names_the_contenders() -> None:
     drifts = {"edge/onnx-int8": 1.25, "onnx-float32": 1.0, "tf-call": 0.8}
     assert reasons(judge(HOST, readings(3), drifts)) == [
-        "latency changed between the halves of the run: edge/onnx-int8 by +25%, tf-call by -20%"
+        "latency changed between the two halves of the run: edge/onnx-int8 by +25%, tf-call by -20%"
     ]
 
 

@@ -174,12 +174,12 @@ def refusal(path: Path) -> str:
 def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "digit.png"
     path.write_bytes(content)
-    assert "is no picture that can be read: give a PNG or JPEG file" in refusal(path)
+    assert "is not a picture that can be read: give a PNG or JPEG file" in refusal(path)
 
 
 @pytest.mark.parametrize(("name", "reason"), [("absent.png", "No such file or directory"), ("", "Is a directory")])
 def test_a_file_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path, name: str, reason: str) -> None:
-    assert f"cannot be read as a picture ({reason}): give a whole PNG or JPEG file" in refusal(tmp_path / name)
+    assert f"cannot be read as a picture ({reason}): give a complete PNG or JPEG file" in refusal(tmp_path / name)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "TIFF", "WEBP"])
@@ -190,7 +190,7 @@ def test_a_truncated_picture_is_refused(tmp_path: Path, digits: Pixels, form: st
 
 
 def test_a_stream_is_named_as_told() -> None:
-    with pytest.raises(ImageError, match=r"^the upload is no picture"):
+    with pytest.raises(ImageError, match=r"^the upload is not a picture"):
         open_picture(BytesIO(b"text"), "the upload")
 
 
