@@ -87,13 +87,15 @@ def progress_bar(quiet: bool, *, still: bool = False) -> Iterator["OnProgress"]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
+    from rich.table import Column
 
     console = Console(stderr=True)
     with RichProgress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=min(40, console.width // 4)),
+        TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=console,
         transient=True,
         auto_refresh=not still,
@@ -151,7 +153,8 @@ def print_trained(trained: "Trained") -> None:
 
     card, folder = trained.card, trained.folder
     assert card.training is not None
-    put(f"{card.name}: {card.parameters:,} parameters, {card.training.epochs} epochs in {card.training.seconds:.0f} s")
+    epochs = f"{card.training.epochs} epoch{'s' * (card.training.epochs != 1)}"
+    put(f"{card.name}: {card.parameters:,} parameters, {epochs} in {card.training.seconds:.0f} s")
     put(f"validation  {card.validation}")
     put(f"test        {card.test}")
     for number, mistake in enumerate(trained.confusion.worst()):

@@ -69,7 +69,7 @@ def examine() -> tuple[Check, ...]:
 
 
 def healthy(checks: Iterable[Check]) -> bool:
-    """Whether none is a problem; a warning tells of something that only some uses need."""
+    """Whether there is no problem; a warning concerns what only some uses need."""
     return all(check.status != "problem" for check in checks)
 
 
@@ -78,7 +78,7 @@ def check_installation() -> list[Check]:
     try:
         declared = metadata.metadata(PACKAGE)
     except metadata.PackageNotFoundError:
-        found = f"{PACKAGE} is not installed, so that nothing says what it needs"
+        found = f"{PACKAGE} is not installed: what it needs is not known"
         return [Check("packages", "warning", found, "pip install . in its folder")]
     python = check_python(platform.python_version(), declared["Requires-Python"] or "")
     return [python, *check_packages(declared.get_all("Requires-Dist") or (), installed)]
@@ -140,7 +140,7 @@ def _shortage(unmet: Iterable[Requirement], version: Version) -> str:
 
 def check_instruction_sets(host: Host, flags: frozenset[str]) -> Check:
     """What int8 gains from; and AVX, without which TensorFlow's packages stop with an illegal instruction."""
-    topic, found = "instruction sets", ", ".join(host.instruction_sets) or "none of those that int8 gains from"
+    topic, found = "instruction sets", ", ".join(host.instruction_sets) or "none that int8 gains from"
     if not flags:
         return Check(topic, "ok", "this system does not say")
     if host.machine in X86_64 and "avx" not in flags:
@@ -153,14 +153,14 @@ def check_instruction_sets(host: Host, flags: frozenset[str]) -> Check:
 
 
 def check_threads(host: Host, environment: Mapping[str, str]) -> Check:
-    """onnxruntime's packages have a thread pool of their own, no OpenMP; numpy's may heed the variable."""
+    """onnxruntime's packages have a thread pool of their own and not OpenMP; numpy's may use the variable."""
     omp, cores = environment.get("OMP_NUM_THREADS"), f"{host.cores} core{'s' * (host.cores > 1)}"
     if host.cpu_limit and host.cpu_limit < host.cores:
         found = f"{cores}, of which a container's limit allows {host.cpu_limit:g}"
         return Check("threads", "warning", found, f"give --threads no more than {max(1, int(host.cpu_limit))}")
     if omp:
         found = f"{cores}; OMP_NUM_THREADS={omp} does not bind onnxruntime"
-        return Check("threads", "warning", found, "say --threads where you mean it, and unset OMP_NUM_THREADS")
+        return Check("threads", "warning", found, "set the number of threads with --threads, and unset OMP_NUM_THREADS")
     return Check("threads", "ok", cores)
 
 
@@ -233,7 +233,7 @@ def check_running(model: Path, dataset: "Dataset | None") -> Check:
     """Opens `model` and has it classify the first test image."""
     topic, reinstall = "running", "pip install --force-reinstall edgecnn onnxruntime"
     if dataset is None:
-        return Check(topic, "problem", "not tried, for there is no image", "see to the data first")
+        return Check(topic, "problem", "not tried: there is no image", "repair the data first")
     try:
         from edgecnn.runtime.classifier import Classifier
 

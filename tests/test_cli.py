@@ -77,12 +77,14 @@ def test_predict_refuses_what_is_no_picture(edgecnn: Run, tmp_path: Path, tiny: 
     (tmp_path / "notes.png").write_text("not a picture")
     Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
     (tmp_path / "empty").mkdir()
-    assert_fails(edgecnn("predict", tmp_path / "notes.png", "--model", tiny), "notes.png is no picture", "PNG or JPEG")
+    assert_fails(
+        edgecnn("predict", tmp_path / "notes.png", "--model", tiny), "notes.png is not a picture", "PNG or JPEG"
+    )
     assert_fails(
         edgecnn("predict", tmp_path / "bomb.png", "--model", tiny), "bomb.png has 10000×10000 pixels", "smaller"
     )
     assert_fails(edgecnn("predict", tmp_path / "gone.png", "--model", tiny), "gone.png", "No such file")
-    assert_fails(edgecnn("predict", tmp_path / "empty", "--model", tiny), "empty holds no pictures")
+    assert_fails(edgecnn("predict", tmp_path / "empty", "--model", tiny), "empty has no pictures")
 
 
 def test_predict_refuses_models_that_are_none(edgecnn: Run, pictures: Path, tiny: Path, tmp_path: Path) -> None:
@@ -414,7 +416,7 @@ def test_a_full_or_read_only_folder_is_told_in_one_line(options: str, exported: 
     done = on_a_file_system(options, place, "export", str(exported.path), "--out", f"{place}/model")
     assert done.returncode == 1
     reason = "Read-only file system" if options == "ro" else "No space left on device"
-    assert re.search(rf"error: cannot write .*: {reason}; free space or choose another place", done.stderr)
+    assert re.search(rf"error: cannot write .*: {reason}; free some space or choose another path", done.stderr)
     assert len(done.stderr.splitlines()) == 1
     assert not re.search(r"/\.\w+", done.stdout.replace(str(place), ""))  # no half-written file
 
@@ -430,7 +432,7 @@ def test_a_disk_that_fills_up_while_training_leaves_the_last_whole_epoch(
     options = ("--limit", "240", "--epochs", "3", "--out", f"{place}/model")
     done = on_a_file_system(f"size={size}", place, "train", *options)
     assert done.returncode == 1
-    assert re.search(r"error: cannot write .*checkpoint.npz: No space left on device; free space", done.stderr)
+    assert re.search(r"error: cannot write .*checkpoint.npz: No space left on device; free some space", done.stderr)
     assert len(done.stderr.splitlines()) == 1
     assert [Path(line).name for line in done.stdout.splitlines()] == left
 

@@ -298,7 +298,7 @@ def test_what_the_system_refuses_is_told_in_one_line(tmp_path: Path, error: OSEr
         with atomic(tmp_path / "model.onnx"):
             raise error
 
-    expected = f"cannot write {tmp_path / 'model.onnx'}: {reason}; free space or choose another place"
+    expected = f"cannot write {tmp_path / 'model.onnx'}: {reason}; free some space or choose another path"
     assert refusal(OutputError, write) == expected
 
 
@@ -315,7 +315,7 @@ def test_a_file_in_the_folders_place_is_named(tmp_path: Path, attempt: Callable[
     (tmp_path / "models").write_text("a file")
     message = refusal(OutputError, lambda: attempt(ModelFolder(tmp_path / "models" / "edge")))
     assert message.startswith(f"cannot write {tmp_path / 'models' / 'edge'}")
-    assert "choose another place" in message
+    assert "choose another path" in message
 
 
 def test_preparing_makes_the_folder_and_leaves_it_empty(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def on_tmpfs(options: str, mount_point: Path, script: str) -> list[str]:
 def test_a_read_only_folder_is_named_with_the_reason(tmp_path: Path, attempt: str) -> None:
     lines = on_tmpfs("ro", tmp_path, f"try:\n    {attempt}\nexcept OutputError as error:\n    print(error)\n")
     assert lines[0].startswith(f"cannot write {tmp_path}")
-    assert "Read-only file system; free space or choose another place" in lines[0]
+    assert "Read-only file system; free some space or choose another path" in lines[0]
 
 
 def test_a_full_folder_is_told_before_long_work_begins(tmp_path: Path) -> None:

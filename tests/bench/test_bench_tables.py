@@ -39,7 +39,7 @@ from edgecnn.bench.stats import Estimate
 from edgecnn.console import print_bench, say_outcome
 from edgecnn.host.watch import StabilityIssue
 
-MISSING = "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]' adds it"
+MISSING = "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'"
 HEADINGS = ["contender", *(column.title for column in COLUMNS)]
 
 
@@ -534,7 +534,7 @@ def test_what_is_printed_ends_with_the_comparison_and_its_notes(capsys: pytest.C
     notes = [
         "compared with the run of 2026-03-01T12:00:00+00:00",
         "FORCED: the two runs are not comparable: threads was 1, now 2",
-        "differs: Python was 3.11.2, is 3.12.0",
+        "differs: Python was 3.11.2, now 3.12.0",
         "differs: the earlier run was unstable: the CPU reached 84 °C",
         "only in the earlier run: tf-call",
         "only in this run: onnx-float32",
