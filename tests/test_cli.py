@@ -90,7 +90,7 @@ def test_predict_refuses_what_is_no_picture(edgecnn: Run, tmp_path: Path, tiny: 
 def test_predict_refuses_models_that_are_none(edgecnn: Run, pictures: Path, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.onnx").write_bytes(tiny.read_bytes()[:1000])
     assert_fails(
-        edgecnn("predict", pictures, "--model", tmp_path / "cut.onnx"), "cut.onnx", "truncated or no ONNX file"
+        edgecnn("predict", pictures, "--model", tmp_path / "cut.onnx"), "cut.onnx", "truncated or not an ONNX file"
     )
     assert_fails(edgecnn("predict", pictures, "--model", "models/nosuch"), "models/nosuch does not exist")
 

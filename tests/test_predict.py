@@ -97,5 +97,5 @@ def test_a_color_model_sees_the_picture_in_color(tmp_path: Path) -> None:
 
 def test_a_model_that_takes_no_pictures_says_so(mnist: Dataset, tmp_path: Path) -> None:
     model = Classifier(odd.save(odd.linear((784,)), tmp_path / "flat.onnx"))
-    with pytest.raises(InputError, match="pictures fit only"):
+    with pytest.raises(InputError, match="pictures need"):
         list(classify_files(model, save_all(mnist.test.images[:1], tmp_path)))

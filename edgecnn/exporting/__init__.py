@@ -1,1 +1,1 @@
-"""From a TensorFlow model to ONNX files that are proved to do the same."""
+"""Converts TensorFlow models to ONNX, and verifies that the files give the same answers."""

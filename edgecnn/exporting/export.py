@@ -1,4 +1,4 @@
-"""[onnx; TensorFlow for `export` only] The stage: model folder in, verified ONNX files and an updated card out."""
+"""[onnx; TensorFlow for `export` only] `export`: converts a model to a verified ONNX file and updates the card."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +22,17 @@ from edgecnn.runtime.input_spec import InputSpec
 
 DEFAULT_OPSET = 17
 VERIFICATION_IMAGES = 1000
-SEED = 0  # of the draw of verification images
-SCALES = (1 / 255, 1.0)  # what a foreign float model's pixels may be multiplied by
+SEED = 0  # for drawing the verification images
+SCALES = (1 / 255, 1.0)  # the factors that are tried for the pixels of a third-party float model
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A verified float32 ONNX file. `verified_on` names the images; `notes` tell what had to be assumed."""
+    """A verified float32 ONNX file, with the folder's card and the file's record in it.
+
+    `comparison` compares its answers with the original's on the images that `verified_on` names. `notes` tell what had
+    to be assumed.
+    """
 
     path: Path
     card: Card
@@ -41,10 +45,11 @@ class Exported:
 def export(
     model: str | Path, *, out: Path | None = None, data: str | Path | None = None, opset: int = DEFAULT_OPSET
 ) -> Exported:
-    """Convert a TensorFlow model to `model.onnx`, compare the two on real images, write it and the card.
+    """Convert a TensorFlow model to `model.onnx`, compare the two on real images, and write the file and the card.
 
-    `data` defaults to what the model was trained with, or MNIST where the model has its form. Raises ModelError,
-    ExportError, VerificationError, DataError, MissingDependencyError, OutputError; then nothing is written.
+    `out` is the model folder to write into. `data` defaults to the data set that the model was trained with, or to
+    MNIST if the model takes such images; without a data set, random images are compared. Raises ModelError,
+    ExportError, VerificationError, DataError, MissingDependencyError and OutputError. Nothing is written if it raises.
     """
     source = _original_in(folders.find(model))
     folder = folder_for(model, source, out)
@@ -54,11 +59,22 @@ def export(
     original = _with_scale(original, dataset)
     card = card or records.third_party_card(folder.path.name, original, dataset)
     card = records.card_in(folder, source, card)
+    path = folder.onnx("float32")
+    record, comparison, verified_on = _write_verified(path, original, dataset, card, opset)
+    copy_source(source, folder)
+    card = card.with_export(path.name, record)
+    folder.write_card(card)
+    return Exported(path, card, record, comparison, verified_on, _notes(original, dataset))
+
+
+def _write_verified(
+    path: Path, original: Original, dataset: Dataset | None, card: Card, opset: int
+) -> tuple[ExportRecord, Comparison, str]:
+    """Write the ONNX file if its answers equal the original's. Returns its record, the comparison and the images."""
     images, verified_on = _verification_images(original.input, dataset)
     proto = convert(original, opset)
-    path = folder.onnx("float32")
     with files.atomic(path) as temporary:
-        metadata = records.metadata_of(card, original.input, files.sha256(source))
+        metadata = records.metadata_of(card, original.input, files.sha256(original.path))
         records.save(proto, temporary, metadata)
         candidate = Classifier(temporary)
         comparison = compare(candidate.predict(images), original.predict(images))
@@ -66,26 +82,23 @@ def export(
         score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
         records.save(proto, temporary, replace(metadata, accuracy=score))
         record = records.record_of(temporary, "float32", opset, score, comparison)
-    copy_source(source, folder)
-    card = card.with_export(path.name, record)
-    folder.write_card(card)
-    return Exported(path, card, record, comparison, verified_on, _notes(original, dataset))
+    return record, comparison, verified_on
 
 
 def _original_in(path: Path) -> Path:
-    """The TensorFlow model that a path stands for: itself, or the original in a model folder."""
+    """The TensorFlow model at a path: the file or SavedModel itself, or the original in a model folder."""
     if path.suffix == ".onnx":
-        raise ExportError(f"{path} is ONNX already: add --quantize to make it smaller")
+        raise ExportError(f"{path} is already an ONNX file: add --quantize to make it smaller")
     if not path.is_dir() or (path / "saved_model.pb").exists():
         return path
     original = ModelFolder(path).original()
     if original is None:
-        raise ExportError(f"{path} holds no {', '.join(folders.ORIGINAL_NAMES)}: run 'edgecnn train' first")
+        raise ExportError(f"{path} holds none of {', '.join(folders.ORIGINAL_NAMES)}: run 'edgecnn train' first")
     return original
 
 
 def folder_for(model: str | Path, source: Path, out: Path | None) -> ModelFolder:
-    """Where the result goes: `out`, the model's own folder, or for a foreign file `models/<its name>` here."""
+    """The folder to write into: `out`, the model's own folder or, for a third-party file, `models/<its name>` here."""
     if out is not None:
         return ModelFolder(out)
     own = source.name in (*folders.ORIGINAL_NAMES, *folders.ONNX_NAMES.values())
@@ -96,7 +109,10 @@ def folder_for(model: str | Path, source: Path, out: Path | None) -> ModelFolder
 
 
 def _with_scale(original: Original, dataset: Dataset | None) -> Original:
-    """A float model does not say whether it wants pixels to 255 or to 1: take what scores better in validation."""
+    """Set the factor for the pixels of a float model: of 1/255 and 1, the one that scores better in validation.
+
+    The model itself does not say which it was trained with.
+    """
     if original.input.dtype == "uint8" or dataset is None:
         return original
     sample = dataset.validation.sample(VERIFICATION_IMAGES, SEED)
@@ -120,23 +136,24 @@ def _verification_images(spec: InputSpec, dataset: Dataset | None) -> tuple[NDAr
 def _notes(original: Original, dataset: Dataset | None) -> tuple[str, ...]:
     notes = []
     if original.softmax_added:
-        notes.append("the model returns logits; a Softmax was added, so that the ONNX file returns probabilities")
+        notes.append("the model returns logits; a Softmax was added so that the ONNX file returns probabilities")
     if original.input.dtype != "uint8":
-        how = "which scored best on validation images" if dataset else "assumed; --data would tell"
+        how = "which scored best on validation images" if dataset else "which is assumed; give --data to find out"
         notes.append(
             f"the model takes {original.input.dtype}; pixels are multiplied by {original.input.scale:.6g} ({how})"
         )
     if dataset is None:
-        notes.append("no images suit the model; give --data to verify and score it on real ones")
+        notes.append("the model was compared on random images only; give --data to verify and score it on real images")
     return tuple(notes)
 
 
 def score_of(probabilities: NDArray[np.float32], split: Split) -> Accuracy:
+    """The accuracy of probabilities, float32 [n, classes], for the images of a split."""
     return accuracy(split.name, probabilities.argmax(axis=1), split.labels)
 
 
 def copy_source(source: Path, folder: ModelFolder) -> None:
-    """Keep the source beside what was made from it, so that the folder can be compared with it."""
+    """Copy the source into the folder, so that the converted model can be compared with it later."""
     if folder.path.resolve() == source.parent.resolve():
         return
     files.copy(source, folder.path / (f"model{source.suffix}" if source.is_file() else "saved_model"))

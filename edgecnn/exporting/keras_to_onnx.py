@@ -1,4 +1,4 @@
-"""[TensorFlow] Loads a `.keras`, `.h5` or SavedModel and converts it to a clean ONNX graph by tf2onnx."""
+"""[TensorFlow] Loads a `.keras`, `.h5` or SavedModel and converts it to a clean ONNX graph with tf2onnx."""
 
 import logging
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from edgecnn.training.backend import in_chunks, keras, tensorflow
 
 PURPOSE = "loading a TensorFlow model"
 INPUT_NAME, OUTPUT_NAME = "image", "probabilities"
-SCALING = ("Rescaling", "Normalization")  # Keras layers
-FREE_SIZE = 64  # pixels, where a model leaves its height or width open and something has to be tried
+SCALING = ("Rescaling", "Normalization")  # the Keras layers that scale pixels
+FREE_SIZE = 64  # pixels: the height and width of trial images for a model that allows any size
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A TensorFlow model as its file has it, not run yet. `keras` is the Keras model, None for a SavedModel."""
+    """A TensorFlow model that was loaded but not run yet. `keras` is the Keras model, or None for a SavedModel."""
 
     keras: Any | None
     call: Callable[[Any], Any]
@@ -31,7 +31,7 @@ class Loaded:
     parameters: int
 
     def input(self, scale: float) -> InputSpec:
-        """What it takes; `scale` is what a float model's pixels are multiplied by."""
+        """The model's input. The pixels of a float model are multiplied by `scale`."""
         dtype = self.signature.dtype.name
         return InputSpec(tuple(self.signature.shape[1:]), dtype, 1.0 if dtype == "uint8" else scale)
 
@@ -42,10 +42,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Original:
-    """A TensorFlow model of one image input and one output of class probabilities.
+    """A TensorFlow model with one image input and one output of class probabilities.
 
-    `forward` is a tf.function from a prepared batch to probabilities; `keras` is the Keras model, None for a
-    SavedModel. `softmax_added` tells that the file's own output are logits.
+    `forward` is a tf.function from a prepared batch to probabilities. `keras` is the Keras model, or None for a
+    SavedModel. `softmax_added` is True if the file's own output is logits.
     """
 
     path: Path
@@ -57,16 +57,16 @@ class Original:
     softmax_added: bool
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Probabilities, float32 [n, classes], in chunks of bounded memory. Raises InputError."""
+        """Probabilities, float32 [n, classes], computed in chunks to bound the memory. Raises InputError."""
         return in_chunks(self.forward, self.input.prepare(images))
 
 
 def load_original(path: Path, scale: float | None = None) -> Original:
-    """Load a model; `scale` is what a float model's pixels are multiplied by.
+    """Load a model. The pixels of a float model are multiplied by `scale`.
 
-    By default pixels stay as they are where the model has a layer that scales them, and go to 1 where it has none.
-
-    Raises MissingDependencyError, ModelError for a damaged or unsafe file, ExportError for a model of another form.
+    By default the scale is 1 if the model has a layer that scales pixels, and 1/255 if it has none. Raises
+    MissingDependencyError, ModelError for a damaged or unsafe file, and ExportError for a model that is not an image
+    classifier.
     """
     loaded = load(path)
     if scale is None:
@@ -82,7 +82,7 @@ def load(path: Path) -> Loaded:
 
 
 def convert(original: Original, opset: int) -> Any:
-    """The original as a clean ModelProto, float32, any batch size. Raises ExportError, MissingDependencyError."""
+    """The original as a clean float32 ModelProto of any batch size. Raises ExportError and MissingDependencyError."""
     onnx_module()
     try:
         import tf2onnx
@@ -92,7 +92,7 @@ def convert(original: Original, opset: int) -> Any:
     signature = list(original.forward.input_signature)  # type: ignore[attr-defined]
     try:
         model, _ = tf2onnx.convert.from_function(original.forward, input_signature=signature, opset=opset)
-    except Exception as error:  # tf2onnx raises whatever its handlers raise
+    except Exception as error:  # tf2onnx lets exceptions of any type through
         raise ExportError(f"{original.path} cannot be converted by tf2onnx: {_first_line(error)}") from error
     _refuse_unknown_operators(original.path, model, opset)
     clean(model, INPUT_NAME, OUTPUT_NAME)
@@ -101,13 +101,13 @@ def convert(original: Original, opset: int) -> Any:
 
 
 def _refuse_unknown_operators(path: Path, model: Any, opset: int) -> None:
-    """tf2onnx passes operators it does not know through, as nodes that no runtime can run."""
+    """Refuse operators that tf2onnx does not know: it copies them into the graph, where no runtime can run them."""
     defs = onnx_module().defs
     unknown = sorted({node.op_type for node in model.graph.node if not defs.has(node.op_type)})
     if unknown:
         raise ExportError(
             f"{path} uses {', '.join(unknown)}, which tf2onnx cannot express in opset {opset}: "
-            "replace the layer (gelu by relu or swish, for instance) and train again"
+            "replace the layer (such as gelu by relu or swish) and train again"
         )
 
 
@@ -118,9 +118,10 @@ def _load_keras(path: Path) -> Loaded:
     except Exception as error:  # a damaged file can raise anything
         if "lambda" in str(error).lower():
             raise ModelError(
-                f"{path} holds a Lambda layer, that is, code, which is not run: rebuild the model with Keras layers"
+                f"{path} holds a Lambda layer, and code in model files is never run: "
+                "rebuild the model with Keras layers only"
             ) from error
-        raise ModelError(f"{path} is damaged or no Keras model ({_first_line(error)}): save it again") from error
+        raise ModelError(f"{path} is damaged or not a Keras model ({_first_line(error)}): save it again") from error
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ExportError(
             f"{path} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; an image classifier has one each"
@@ -134,8 +135,8 @@ def _load_saved(path: Path) -> Loaded:
     try:
         loaded = tf.saved_model.load(str(path))
         signature = loaded.signatures["serving_default"]
-    except Exception as error:  # likewise
-        raise ModelError(f"{path} is damaged or no SavedModel ({_first_line(error)}): save it again") from error
+    except Exception as error:  # a damaged file can raise anything here too
+        raise ModelError(f"{path} is damaged or not a SavedModel ({_first_line(error)}): save it again") from error
     inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
     if len(inputs) != 1 or len(outputs) != 1:
         raise ExportError(
@@ -146,13 +147,13 @@ def _load_saved(path: Path) -> Loaded:
     def call(image: Any) -> Any:
         return signature(**{name: image})[output]
 
-    call.keep_alive = loaded  # type: ignore[attr-defined]  # the signature holds its variables only weakly
+    call.keep_alive = loaded  # type: ignore[attr-defined]  # a signature does not keep its variables alive
     parameters = sum(int(np.prod(variable.shape)) for variable in signature.variables)
     return Loaded(None, call, tf.TensorSpec((None, *spec.shape[1:]), spec.dtype, name=INPUT_NAME), parameters)
 
 
 def _tried(path: Path, loaded: Loaded, scale: float) -> Original:
-    """Run the model on four images of noise, to see what it returns."""
+    """Run the model on four images of noise, and check that it returns probabilities or logits."""
     tf = tensorflow(PURPOSE)
     spec = loaded.input(scale)
     if spec.dtype not in DTYPES or loaded.signature.shape.rank not in (3, 4):
@@ -160,12 +161,14 @@ def _tried(path: Path, loaded: Loaded, scale: float) -> Original:
             f"{path} takes {spec.dtype} {loaded.signature.shape}: an image classifier takes [batch, height, width, …]"
         )
     noise = np.random.default_rng(0).integers(0, 256, (4, *(size or FREE_SIZE for size in spec.shape)), np.uint8)
-    trial = np.asarray(loaded.call(tf.constant(spec.prepare(noise))))
-    if trial.ndim != 2 or trial.shape[1] < 2:
-        raise ExportError(f"{path} returns {list(trial.shape)} for 4 images: an image classifier returns [4, classes]")
-    logits = not _are_probabilities(trial)
+    returned = np.asarray(loaded.call(tf.constant(spec.prepare(noise))))
+    if returned.ndim != 2 or returned.shape[1] < 2:
+        raise ExportError(
+            f"{path} returns {list(returned.shape)} for 4 images: an image classifier returns [4, classes]"
+        )
+    logits = not _are_probabilities(returned)
     whole = replace(loaded, call=lambda image: tf.nn.softmax(loaded.call(image))) if logits else loaded
-    return Original(path, spec, trial.shape[1], loaded.parameters, whole.compiled(), loaded.keras, logits)
+    return Original(path, spec, returned.shape[1], loaded.parameters, whole.compiled(), loaded.keras, logits)
 
 
 def _are_probabilities(rows: NDArray[Any]) -> bool:

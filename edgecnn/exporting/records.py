@@ -1,4 +1,4 @@
-"""[onnx] What an ONNX file and its folder's card say about the model: written once, here."""
+"""[onnx] Builds the metadata of ONNX files and the records in a folder's card."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from edgecnn.runtime.metadata import ModelMetadata
 
 
 def third_party_card(name: str, original: Original, dataset: Dataset | None) -> Card:
-    """The card of a model that edgecnn did not train."""
+    """The card of a third-party TensorFlow model."""
     return Card(
         name=name,
         labels=dataset.labels if dataset else tuple(map(str, range(original.classes))),
@@ -33,7 +33,7 @@ def third_party_card(name: str, original: Original, dataset: Dataset | None) -> 
 
 
 def card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
-    """The card of an ONNX file that came without one."""
+    """The card of an ONNX file that has none."""
     return Card(
         name=name,
         labels=classifier.labels,
@@ -46,12 +46,12 @@ def card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
 
 
 def card_in(folder: ModelFolder, source: Path, card: Card) -> Card:
-    """The card as it starts in `folder`: exports that lie beside the source do not come along to another folder."""
+    """The card for `folder`. In another folder than the source's it lists no exports, because those stay behind."""
     return card if folder.path.resolve() == source.parent.resolve() else replace(card, exports={})
 
 
 def metadata_of(card: Card, spec: InputSpec, original_sha256: str) -> ModelMetadata:
-    """What an ONNX file made from the original with that SHA-256 says about itself."""
+    """The metadata of an ONNX file that is made from an original with that SHA-256."""
     return ModelMetadata(
         name=card.name,
         labels=card.labels,
@@ -64,7 +64,7 @@ def metadata_of(card: Card, spec: InputSpec, original_sha256: str) -> ModelMetad
 
 
 def save(proto: Any, path: Path, metadata: ModelMetadata) -> None:
-    """Write a model with `metadata` and, so that it can be described without the onnx package, its graph's summary."""
+    """Write a model with its metadata and a summary of its graph, which can then be read without the onnx package."""
     described = replace(metadata, graph=describe.describe(proto))
     del proto.metadata_props[:]
     onnx_module().helper.set_model_props(proto, described.entries())

@@ -1,1 +1,1 @@
-"""Runs ONNX models: the classifier and its session, what a model takes, how it is run, and what its file says."""
+"""Runs ONNX models: the classifier and its session, the model's input, session settings and file metadata."""

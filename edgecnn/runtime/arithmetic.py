@@ -1,4 +1,4 @@
-"""Which arithmetic an int8 file needs to run fast: read off its graph, without the onnx package."""
+"""Tells which arithmetic an int8 file needs to run fast, by reading its graph without the onnx package."""
 
 from collections.abc import Iterator
 from os import fstat
@@ -12,7 +12,7 @@ from edgecnn.host.machine import architecture, multiplies_int8_exactly
 from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.protobuf import Field, fields
 
-# The fields' numbers: ModelProto, GraphProto, NodeProto, AttributeProto and TensorProto in
+# The numbers of the fields of ModelProto, GraphProto, NodeProto, AttributeProto and TensorProto in
 # https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 GRAPH = 7
 NODE, INITIALIZER = 1, 5
@@ -20,31 +20,32 @@ OP_TYPE, ATTRIBUTE = 4, 5
 TENSOR = 5
 DIMS, DATA_TYPE, INT32_DATA, RAW_DATA = 1, 2, 5, 9
 INT8 = 3  # TensorProto.DataType
-SEVEN_BITS = 64  # a pair of products with larger weights can exceed 16 bits: 2 × 255 × 64 = 32,640
-NAMED_TARGETS = ("x86-64", "arm64")  # others suit many processors, or the one that they were made on
-QUANTIZED = ("Quantize", "Integer", "QLinear", "QGemm")  # in the names of operators that make or read 8-bit activations
+SEVEN_BITS = 64  # the sum of two products with larger weights can exceed 16 bits: 2 × 255 × 64 = 32,640
+NAMED_TARGETS = ("x86-64", "arm64")  # other targets suit many processors, or the machine that the file was made on
+# Parts of the names of operators that make or read 8-bit activations.
+QUANTIZED = ("Quantize", "Integer", "QLinear", "QGemm")
 
 
 def notes(path: Path, metadata: ModelMetadata) -> tuple[str, ...]:
-    """Why an ONNX file is not the best one for this processor, in a line each; empty where nothing is wrong."""
+    """The reasons why an ONNX file is not the best one for this processor, one line each; empty if there are none."""
     target = metadata.quantization.get("target")
     if target in NAMED_TARGETS and target != architecture():
         return (
-            f"{path} is made for {target}, and runs slower than it could on {architecture()}: quantize the float32 "
-            "file on this machine",
+            f"{path} is made for {target}, so it runs slower than necessary on {architecture()}: "
+            "quantize the float32 file on this machine",
         )
     if not multiplies_int8_exactly() and needs_exact_products(path):
         return (
-            f"{path} has 8-bit weights, which a processor without VNNI multiplies exactly but slowly: quantize the "
-            "float32 file on this machine, or with --target any",
+            f"{path} has 8-bit weights, which run slowly (but correctly) on this processor without VNNI: "
+            "quantize the float32 file on this machine, or with --target any",
         )
     return ()
 
 
 def needs_exact_products(path: Path) -> bool:
-    """Whether a file multiplies 8-bit activations by int8 weights beyond 7 bits.
+    """Whether a file multiplies 8-bit activations by int8 weights that do not fit into 7 bits.
 
-    False for a file that cannot be read or is not an ONNX file: what is wrong with it, whoever opens it says.
+    False for a file that cannot be read or is not an ONNX file. Opening the file then raises the error.
     """
     try:
         with path.open("rb") as file:
@@ -71,7 +72,7 @@ def _texts(file: BinaryIO, message: Field, number: int) -> Iterator[str]:
 
 
 def _tensors(file: BinaryIO, graph: list[Field]) -> Iterator[Field]:
-    """The constants of a graph: its initializers, and what its Constant nodes hold."""
+    """The constants of a graph: its initializers and the tensors of its Constant nodes."""
     for part in graph:
         if part.number == INITIALIZER:
             yield part
@@ -85,9 +86,10 @@ def _inner(file: BinaryIO, message: Field, number: int) -> Iterator[Field]:
 
 
 def _is_wide(file: BinaryIO, tensor: Field) -> bool:
-    """Whether a constant holds int8 weights beyond 7 bits; a single row of numbers is a scale's zero points."""
+    """Whether a constant holds int8 weights that do not fit into 7 bits. With one dimension it holds zero points."""
     parts = list(fields(file, tensor.start, tensor.end))
-    rank = sum(part.end - part.start or 1 for part in parts if part.number == DIMS)  # packed or one by one
+    # The dimensions are in one packed field or in one field each.
+    rank = sum(part.end - part.start or 1 for part in parts if part.number == DIMS)
     if rank < 2 or not any(part.number == DATA_TYPE and part.value == INT8 for part in parts):
         return False
     values = [_int8(part.number, part.read(file)) for part in parts if part.number in (INT32_DATA, RAW_DATA)]
@@ -95,7 +97,7 @@ def _is_wide(file: BinaryIO, tensor: Field) -> bool:
 
 
 def _int8(number: int, content: bytes) -> NDArray[np.int8]:
-    """The values in a tensor's bytes, or in packed varints: of a negative one, ten bytes."""
+    """The int8 values of a tensor, from raw bytes or packed varints. A negative varint takes ten bytes."""
     stored = np.frombuffer(content, np.uint8)
     if number == RAW_DATA:
         return stored.view(np.int8)

@@ -1,4 +1,4 @@
-"""Classifier: the one place that opens an onnxruntime.InferenceSession."""
+"""Classifier: the only place that opens an onnxruntime.InferenceSession."""
 
 import hashlib
 import json
@@ -24,14 +24,14 @@ from edgecnn.runtime.input_spec import PIXEL_SCALE, InputSpec
 from edgecnn.runtime.metadata import ModelMetadata, read_metadata
 from edgecnn.runtime.settings import Settings, stored
 
-PREDICT_CHUNK = 256  # images a run: activations stay in the cache and memory bounded, whatever the number of images
+PREDICT_CHUNK = 256  # images for each run, so that activations fit into the cache and memory is bounded
 DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
-# What onnxruntime puts before its own words: a code, the file's path and the C++ function that noticed.
+# What onnxruntime's messages begin with: a code, the file's path, and the C++ function that found the error.
 CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*?\) )?")
-KERNEL_TIME = "_kernel_time"  # what ends the name of a node's event in onnxruntime's profile
-# The key without which a tensor in another file is not found: https://onnx.ai/onnx/repo-docs/ExternalData.html
+KERNEL_TIME = "_kernel_time"  # the end of the name of a node's event in onnxruntime's profile
+# The key that every tensor stored in another file has: https://onnx.ai/onnx/repo-docs/ExternalData.html
 EXTERNAL = b"location"
-# Where products of int8 weights beyond 7 bits could saturate, onnxruntime then runs them as uint8, slower and exactly:
+# With this option, onnxruntime uses slower but exact uint8 kernels where products of 8-bit weights could saturate:
 # https://github.com/microsoft/onnxruntime/blob/main/include/onnxruntime/core/session/onnxruntime_session_options_config_keys.h
 EXACT_INT8 = "session.x64quantprecision"
 ALL, NONE = ort.GraphOptimizationLevel.ORT_ENABLE_ALL, ort.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -46,14 +46,15 @@ class Prediction:
 
 
 class Classifier:
-    """An ONNX model ready to run: `Classifier("edge")`, `Classifier("models/edge/model.int8.onnx")`.
+    """An ONNX model that is ready to run: `Classifier("edge")`, `Classifier("models/edge/model.int8.onnx")`.
 
-    `model` is a file, a model folder (its `model.onnx`) or a published model's name. One session, run by `settings`;
-    without them by those that the file holds for this host and this onnxruntime, or the safe defaults. `threads=n` is
-    short for `settings=Settings(threads=n)`. An idle classifier burns no core. Raises ModelError, and TypeError if
-    both are given.
+    `model` is a file, a model folder (its `model.onnx` is opened) or the name of a shipped model. Without `settings`,
+    the session uses those that the file holds for this host and this version of onnxruntime, or else the safe defaults.
+    `threads=n` is short for `settings=Settings(threads=n)`. An idle classifier uses no CPU time. Raises ModelError if
+    the file is missing, damaged or not an image classifier, and TypeError if both threads and settings are given.
 
-    `notes` say, in a line each, why this file is not the best one for this processor; its answers are right even so.
+    `notes` hold the reasons, one line each, why another file would suit this processor better. The answers are correct
+    anyway.
     """
 
     def __init__(self, model: str | Path, *, threads: int | None = None, settings: Settings | None = None) -> None:
@@ -65,7 +66,7 @@ class Classifier:
         self._session = _open(self.path, self.settings)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1:
-            raise ModelError(f"{self.path} has {len(inputs)} inputs: an image classifier has one")
+            raise ModelError(f"{self.path} has {len(inputs)} inputs: an image classifier has one input")
         if inputs[0].type not in DTYPES or len(inputs[0].shape) < 2:
             raise ModelError(f"{self.path} takes {inputs[0].type} {inputs[0].shape}: an image classifier takes images")
         if len(outputs[0].shape) != 2 or not isinstance(outputs[0].shape[1], int):
@@ -78,9 +79,10 @@ class Classifier:
         self.notes = arithmetic.notes(self.path, self.metadata)
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """One run of the session on a batch that `input.prepare` returned: what is timed. [n, classes].
+        """Run the session once on a batch that `input.prepare` returned. This call is what a bench times.
 
-        Raises ModelError if the model cannot run it: where `batch` is a number, the model takes so many images only.
+        Returns float32 [n, classes]. Raises ModelError if the model cannot run the batch. If the attribute `batch` is a
+        number, the model takes batches of that size only.
         """
         try:
             probabilities: NDArray[np.float32] = self._session.run([self.output_name], {self.input_name: batch})[0]
@@ -89,7 +91,10 @@ class Classifier:
         return probabilities
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Probabilities, float32 [n, classes], of `images` as `input` describes them. Raises InputError."""
+        """Probabilities, float32 [n, classes], for `images` in the form that the attribute `input` describes.
+
+        Raises InputError for other images.
+        """
         prepared = self.input.prepare(images)
         if not len(prepared):
             return np.zeros((0, len(self.labels)), np.float32)
@@ -98,7 +103,7 @@ class Classifier:
         return np.concatenate(rows)[: len(prepared)].astype(np.float32, copy=False)
 
     def classify(self, images: NDArray[Any], top: int = 1) -> list[list[Prediction]]:
-        """For each image its `top` likeliest labels, likeliest first. Raises InputError."""
+        """For each image, the `top` most probable labels, the most probable first. Raises InputError."""
         probabilities = self.predict(images)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
@@ -108,12 +113,12 @@ class Classifier:
 
 
 def _filled(chunk: NDArray[Any], batch: int | None) -> NDArray[Any]:
-    """The last chunk may be too short for a model of a fixed batch: repeat its images."""
+    """Repeat the images of a chunk that is too short for a model with a fixed batch size."""
     return chunk if batch in (None, len(chunk)) else np.resize(chunk, (batch, *chunk.shape[1:]))
 
 
 def _stored(path: Path) -> Settings:
-    """What the file says of this host; the fingerprint takes time, and most files say nothing of any."""
+    """The settings that the file holds for this host. If it holds none, no time is spent on the fingerprint."""
     hosts = read_metadata(path).settings
     return stored(hosts, machine.fingerprint(), ort.__version__) if hosts else Settings()
 
@@ -124,15 +129,15 @@ def _open(path: Path, settings: Settings) -> ort.InferenceSession:
 
 
 def save_optimized(path: Path, output: Path) -> None:
-    """Write the graph of `path` as onnxruntime optimizes it for this machine, all it can. Raises ModelError.
+    """Write the graph of `path` after all of onnxruntime's optimizations for this machine. Raises ModelError.
 
-    It holds onnxruntime's own operators: onnx.load reads it, the checker of onnx does not know them.
+    The graph holds onnxruntime's own operators. onnx.load reads them, but the onnx checker does not know them.
     """
     _session(path, session_options(Settings(), output=output))
 
 
 def _open_kept(kept: Path, path: Path, settings: Settings) -> ort.InferenceSession:
-    """Open the graph that was kept; where there is none, or a damaged one, open the model and keep its graph."""
+    """Open the kept graph. If there is none or it is damaged, open the model and keep its optimized graph."""
     with suppress(ModelError):
         return _session(kept, session_options(settings, NONE))
     with suppress(ModelError, OutputError), files.atomic(kept) as temporary:
@@ -141,11 +146,11 @@ def _open_kept(kept: Path, path: Path, settings: Settings) -> ort.InferenceSessi
 
 
 def kept_graph(path: Path) -> Path | None:
-    """Where the optimized graph of a model is kept for this host, its onnxruntime and the file's very content.
+    """The path where a model's optimized graph is kept. It depends on the file's content, the host and onnxruntime.
 
-    None where nothing is kept: for a file that cannot be read, a user without a home, a model with weights in other
-    files, which its own content says nothing of, and a host that does not tell its CPU's features, whose fingerprint
-    other CPUs may share.
+    None if the graph cannot be kept: if the file cannot be read, if the user has no home folder, if the weights are in
+    other files (which can change without the model file), or if the host does not tell its CPU's features (other CPUs
+    could then have the same fingerprint).
     """
     if not machine.cpu_flags():
         return None
@@ -160,15 +165,15 @@ def kept_graph(path: Path) -> Path | None:
 def session_options(
     settings: Settings, level: ort.GraphOptimizationLevel = ALL, output: Path | None = None
 ) -> ort.SessionOptions:
-    """All that is set of a session. `output` is where it writes its graph as it optimized it."""
+    """The options of a session. If `output` is given, the session writes its optimized graph there."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = settings.threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised, and said once
+    options.log_severity_level = 4  # do not log errors that are raised anyway
     options.enable_cpu_mem_arena = settings.arena
     options.graph_optimization_level = level
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
-    # Otherwise threads spin for a second after each run.
+    # Without this, spinning threads go on for a second after each run.
     options.add_session_config_entry("session.force_spinning_stop", str(int(settings.spinning)))
     if not machine.multiplies_int8_exactly():
         options.add_session_config_entry(EXACT_INT8, "1")
@@ -185,12 +190,12 @@ def _session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
 
 
 def _reason(error: Exception) -> str:
-    """onnxruntime's message without its codes, and what to do about the commonest."""
+    """onnxruntime's message without its codes, and what to do about it."""
     message = CODES.sub("", " ".join(str(error).split())).rstrip(".")
     if "external data" in message.lower():
-        return "it refers to weights that are not in its folder; put them beside it, or get it from whoever made it"
+        return "its weights are in another file that is not in its folder; put that file there, or export it again"
     if "Protobuf parsing failed" in message or "No graph was found" in message:
-        return "it is truncated or no ONNX file; copy or export it again"
+        return "it is truncated or not an ONNX file; copy or export it again"
     if "opset" in message or "IR version" in message:
         return f"{message}; install a newer onnxruntime or export with a lower --opset"
     return f"{message}; export it again"
@@ -203,7 +208,7 @@ def _input_spec(node: Any, metadata: ModelMetadata) -> InputSpec:
 
 
 def _labels(metadata: ModelMetadata, classes: int, path: Path) -> tuple[str, ...]:
-    """The labels the file carries, or the classes' numbers where it carries none."""
+    """The labels that the file holds, or the numbers of the classes if it holds none."""
     labels = metadata.labels or tuple(map(str, range(classes)))
     if len(labels) != classes:
         raise ModelError(f"{path} has {len(labels)} labels for {classes} classes: export it again")
@@ -211,10 +216,11 @@ def _labels(metadata: ModelMetadata, classes: int, path: Path) -> tuple[str, ...
 
 
 def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, float]]:
-    """Operator and microseconds of each node, by its name after onnxruntime's own optimization, on one thread.
+    """The operator and the microseconds of each node of the optimized graph, by the node's name, with one thread.
 
-    The times, in order of running, are means of `runs` runs without the slowest and fastest quarter: onnxruntime writes
-    whole microseconds. They include what profiling costs, some 2 µs a node. Raises ModelError.
+    The nodes are in the order in which they run. A time is the mean of `runs` runs without the slowest and the fastest
+    quarter (a mean, because onnxruntime reports whole microseconds). It includes about 2 µs for the profiling itself.
+    Raises ModelError if the model cannot be opened.
     """
     with tempfile.TemporaryDirectory() as scratch:
         options = session_options(Settings())
@@ -236,5 +242,6 @@ def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, 
 
 
 def _middle_mean(values: list[float]) -> float:
+    """The mean without the lowest and the highest quarter."""
     quarter = len(values) // 4
     return mean(sorted(values)[quarter : len(values) - quarter])

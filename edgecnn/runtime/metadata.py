@@ -1,4 +1,4 @@
-"""What an ONNX file says about itself: the one place that reads and writes its `edgecnn.` entries."""
+"""ModelMetadata: the only place that reads and writes the `edgecnn.` entries of an ONNX file."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from edgecnn.runtime.protobuf import Field
 from edgecnn.runtime.protobuf import fields as protobuf_fields
 
 PREFIX = "edgecnn."
-# The fields' numbers: ModelProto.metadata_props and StringStringEntryProto in
+# The numbers of the fields ModelProto.metadata_props and StringStringEntryProto in
 # https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 METADATA_PROPS = 14
 KEY, VALUE = 1, 2
@@ -23,7 +23,11 @@ KEY, VALUE = 1, 2
 
 @dataclass(frozen=True)
 class GraphSummary:
-    """`operators` counts nodes by type; `macs` are multiply-accumulates for one image, None where shapes are open."""
+    """A summary of a graph.
+
+    `operators` counts the nodes of each type. `macs` are the multiply-accumulates for one image, or None if shapes are
+    open.
+    """
 
     opset: int
     ir_version: int
@@ -34,11 +38,11 @@ class GraphSummary:
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """What a file says; a field is empty or None where it says nothing.
+    """The metadata of a file. A field is empty or None if the file does not hold it.
 
-    `input_scale` is what a float model's pixels, 0 to 255, are multiplied by. `quantization` says how an int8 file was
-    made, `decision` what else was tried, and `settings` by the host's fingerprint how to run it there. `others` are the
-    entries of other tools, which are kept as they are.
+    `input_scale` is the factor for a float model's pixels of 0 to 255. `quantization` tells how a quantized file was
+    made, and `decision` which other candidates were tried. `settings` map the fingerprint of a host to the session
+    settings for it. `others` are the entries of other tools, which are kept unchanged.
     """
 
     name: str = ""
@@ -57,10 +61,10 @@ class ModelMetadata:
 
     @classmethod
     def of(cls, entries: Mapping[str, str], path: Path) -> "ModelMetadata":
-        """Read a file's metadata_props.
+        """Read the metadata_props of the file at `path`.
 
-        Files of edgecnn 0.1 have the same entries without the prefix: these are read where they have our form, for
-        other tools may use the same words. Raises ModelError for a damaged entry with the prefix.
+        Files of edgecnn 0.1 have the same entries without the prefix. Such an entry is read only if it has the right
+        form, because another tool may use the same key. Raises ModelError for a damaged entry with the prefix.
         """
         prefix = PREFIX if any(key.startswith(PREFIX) for key in entries) else ""
         found: dict[str, Any] = {}
@@ -76,12 +80,12 @@ class ModelMetadata:
         return cls(**found, others={key: value for key, value in entries.items() if key not in ours})
 
     def entries(self) -> dict[str, str]:
-        """The metadata_props that hold it, other tools' entries among them."""
+        """The metadata_props to write into a file, including the entries of other tools."""
         values = ((item.name, getattr(self, item.name)) for item in fields(self) if item.name != "others")
         return {**self.others, **{PREFIX + name: _text(value) for name, value in values if value not in EMPTY}}
 
     def plain(self) -> dict[str, Any]:
-        """The fields that say something, as plain values, other tools' entries behind them."""
+        """The fields that are not empty, as plain values, followed by the entries of other tools."""
         tree = {name: value for name, value in asdict(self).items() if name != "others" and value not in EMPTY}
         return tree | dict(self.others)
 
@@ -155,7 +159,7 @@ def _graph(text: str) -> GraphSummary:
 
 
 def _quantization(text: str) -> dict[str, Any]:
-    """Other tools say "quantization" of many things; ours names its scheme."""
+    """An entry of ours names its scheme. Other tools use the key "quantization" for other things."""
     found = _mapping(text)
     if not isinstance(found["scheme"], str):
         raise ValueError("not a scheme")
@@ -188,11 +192,11 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def read_metadata(path: Path) -> ModelMetadata:
-    """The metadata of an ONNX file, read without opening a session, which takes the settings that stand there.
+    """The metadata of an ONNX file, read without a session, because the session's settings are part of it.
 
-    The other fields of ModelProto are skipped, so that a large model costs no more. Empty where the file cannot be
-    read, is truncated or is not an ONNX file: what is wrong with it, whoever opens it says. Raises ModelError for a
-    damaged entry of ours.
+    The other fields of ModelProto are skipped, so that reading a large model takes no longer. The metadata is empty if
+    the file cannot be read, is truncated or is not an ONNX file; opening the file then raises the error. Raises
+    ModelError for a damaged entry of ours.
     """
     try:
         with path.open("rb") as file:

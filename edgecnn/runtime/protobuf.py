@@ -1,4 +1,4 @@
-"""Reads single fields of a protobuf message where they lie in a file, so that a large model need not be loaded."""
+"""Reads single fields of a protobuf message from a file, so that a large model need not be loaded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ VARINT, FIXED_64, BYTES, FIXED_32 = 0, 1, 2, 5  # wire types: https://protobuf.d
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a message: `value` is a number's; of bytes, text and messages, `start` and `end` say where they lie.
+    """One field of a message.
 
-    Positions are counted from the beginning of the file.
+    `value` is the value of a number. `start` and `end` are the positions in the file, in bytes, of the content of
+    bytes, text and messages.
     """
 
     number: int
@@ -22,14 +23,15 @@ class Field:
     end: int = 0
 
     def read(self, file: BinaryIO) -> bytes:
+        """The content of bytes, text or a message."""
         file.seek(self.start, SEEK_SET)
         return file.read(self.end - self.start)
 
 
 def fields(file: BinaryIO, start: int, end: int) -> Iterator[Field]:
-    """The fields of the message between two positions of a file, which may be read elsewhere meanwhile.
+    """The fields of the message between two positions of a file, in bytes.
 
-    Raises ValueError where the bytes are not a whole message.
+    The caller may read other parts of the file in between. Raises ValueError if the bytes are not a complete message.
     """
     while start < end:
         file.seek(start, SEEK_SET)
@@ -44,7 +46,7 @@ def fields(file: BinaryIO, start: int, end: int) -> Iterator[Field]:
 
 
 def _varint(file: BinaryIO) -> int:
-    """Seven bits a byte, the lowest first; the eighth says that another byte follows."""
+    """A variable-length number: 7 bits in each byte, lowest first. The eighth bit is set if another byte follows."""
     number = 0
     for place in range(LONGEST_VARINT):
         byte = file.read(1)

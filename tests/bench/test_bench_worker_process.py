@@ -184,7 +184,7 @@ def test_an_error_that_the_user_can_mend_is_an_answer_and_ends_nothing(
     path.write_bytes(tiny.read_bytes()[:5000])
     process = start(contender("onnxruntime", "half", path))
     for _ in range(2):
-        with pytest.raises(BenchError, match=r"half\.onnx cannot be opened .* truncated or no ONNX file"):
+        with pytest.raises(BenchError, match=r"half\.onnx cannot be opened .* truncated or not an ONNX file"):
             process.ask("load", LIMIT)
     assert process.ask("memory", LIMIT)["peak"] > 0
 

@@ -355,7 +355,7 @@ def test_a_lambda_layer_is_not_run(name: str, layers: Any, here: Path) -> None:
         [layers.Input((28, 28)), layers.Lambda(lambda x: x * 2), layers.Flatten(), layers.Dense(10)]
     )
     model.save(name)
-    with pytest.raises(ModelError, match="holds a Lambda layer, that is, code, which is not run"):
+    with pytest.raises(ModelError, match="holds a Lambda layer, and code in model files is never run"):
         export(name)
     assert not Path("models").exists()
 
@@ -367,10 +367,10 @@ def test_damaged_and_missing_originals_are_refused(exported: ModelFolder, here: 
     (Path("saved") / "variables").mkdir(parents=True)
     (Path("saved") / "saved_model.pb").write_bytes(b"\x08")
     for name, words in {
-        "cut.keras": "cut.keras is damaged or no Keras model",
-        "text.h5": "text.h5 is damaged or no Keras model",
-        "empty": "empty holds no model.keras",
-        "saved": "saved is damaged or no SavedModel",
+        "cut.keras": "cut.keras is damaged or not a Keras model",
+        "text.h5": "text.h5 is damaged or not a Keras model",
+        "empty": "empty holds none of model.keras",
+        "saved": "saved is damaged or not a SavedModel",
         "nowhere.keras": "nowhere.keras does not exist",
     }.items():
         with pytest.raises((ModelError, ExportError), match=words):
@@ -396,7 +396,7 @@ def test_models_of_another_form_are_refused(layers: Any, here: Path) -> None:
 
 
 def test_onnx_files_are_not_exported(exported: ModelFolder) -> None:
-    with pytest.raises(ExportError, match="is ONNX already: add --quantize"):
+    with pytest.raises(ExportError, match="is already an ONNX file: add --quantize"):
         export(exported.onnx("float32"))
 
 
