@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from edgecnn.errors import RecipeError
-from edgecnn.recipes import RECIPES, Conv, Dense, Dropout, Normal, Output, Pool, Recipe, find_recipe, reproduced
+from edgecnn.layers import Conv, Dense, Dropout, Normal, Output, Pool
+from edgecnn.recipes import RECIPES, Recipe, find_recipe, reproduced
 
 OWN = ["edge", "nano", "accurate"]
 NAMES = [*OWN, "adventures", "opengenus", "notebook-3x3", "notebook-5x5", "three-conv"]

@@ -1,1 +1,1 @@
-"""Programs about trainings: the shipped models, the reference recipes, and what each choice is worth."""
+"""Programs that train: the shipped models, the reference recipes, and the effect of each choice."""

@@ -1,9 +1,9 @@
-"""What each part of a recipe's training is worth: [RECIPE ...]
+"""Measure what each part of a recipe's training contributes: [RECIPE ...]
 
-`edge` as it is, and with one part less or more; and what was weighed for `accurate`: each variant is fitted for EPOCHS
-epochs with each of the recipe's SEEDS. Counted are the validation images labeled right, as they are, DRAWS times
-distorted as in training, and corrupted in each way of accuracy/corruptions.py: the test images are not looked at. What
-is in benchmarks/results/ablation.json is not trained again. Half a minute to four minutes a training.
+Trains `edge` and `accurate` unchanged and with one part added, removed or changed. Each variant is trained for EPOCHS
+epochs with each of the recipe's SEEDS. The figures are accuracies on validation images: unchanged, augmented as in
+training (DRAWS times), and with each corruption of accuracy/corruptions.py. The test images are not used. Trainings
+that are already in benchmarks/results/ablation.json are not repeated. Each training takes half a minute to four minutes.
 """
 
 import statistics
@@ -18,13 +18,14 @@ from benchmarks.models import pareto
 from edgecnn.card import versions
 from edgecnn.data import Split, load
 from edgecnn.host.machine import this_host
-from edgecnn.recipes import RECIPES, Augmentation, Conv, Recipe
+from edgecnn.layers import Augmentation, Conv
+from edgecnn.recipes import RECIPES, Recipe
 
 RESULTS = paths.RESULTS / "ablation.json"
 EPOCHS = 4
 SEEDS = {"edge": (0, 1), "accurate": (0,)}
-DRAWS = 5  # of every validation image
-CORRUPTED = 1000  # of the validation images, in each way
+DRAWS = 5  # augmented versions of every validation image
+CORRUPTED = 1000  # validation images that get each corruption
 
 EDGE, ACCURATE = RECIPES["edge"], RECIPES["accurate"]
 PLAIN = Augmentation(rotation=0.2, scale=0.12, shift=0.07)
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def fit(recipe: str, variant: str, seed: int) -> None:
-    """Train and store what is not there yet."""
+    """Train a variant and store its row, unless it is there already."""
     row: dict[str, Any] = {"recipe": recipe, "variant": variant, "seed": seed}
     if not any(row.items() <= old.items() for old in rows()):
         row |= trained(VARIANTS[recipe][variant], seed)
@@ -94,7 +95,7 @@ def trained(recipe: Recipe, seed: int) -> dict[str, Any]:
 
 
 def distorted(images: Any, draw: int) -> Any:
-    """`images` as no training saw them, the same for every variant."""
+    """`images` augmented in a way that no training used, the same for every variant."""
     from edgecnn.training.augment import augment
     from edgecnn.training.backend import tensorflow
 
@@ -117,8 +118,8 @@ def _place(row: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def table() -> str:
-    """What `ablation.json` holds, in Markdown."""
-    headings = ("recipe", "variant", "right, validation (each seed)", "distorted", "corrupted")
+    """The results in `ablation.json`, as a Markdown table."""
+    headings = ("recipe", "variant", "validation accuracy (each seed)", "augmented images", "corrupted images")
     every = [(recipe, variant) for recipe, variants in VARIANTS.items() for variant in variants]
     measured = [(recipe, variant, found) for recipe, variant in every if (found := rows_of(recipe, variant))]
     cells = [(f"`{recipe}`", variant, *_shares(found)) for recipe, variant, found in measured]

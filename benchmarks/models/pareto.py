@@ -1,12 +1,13 @@
-"""The search for small networks, and where the recipes stand: train [NAME ...] | time | draw
+"""Search for small networks, and compare the recipes with them: train [NAME ...] | time | draw
 
-    train [NAME ...]  fits each candidate for EPOCHS epochs with each of SEEDS and counts the validation images right;
-                      the test images are not looked at. What is there is not trained again. A minute or two each.
-    time              times every network, untrained (latency does not hang on weights), float32 and int8 by rule, all
-                      in one interleaved run at batch 1. Three minutes, in which nothing else should run.
-    draw              writes benchmarks/results/pareto.png and prints the table.
+    train [NAME ...]  trains each candidate for EPOCHS epochs with each of SEEDS, and measures its validation accuracy.
+                      The test images are not used. Finished trainings are not repeated. Each takes 1 to 2 minutes.
+    time              times every network at batch 1, in one interleaved run: float32, and int8 as chosen by the rule
+                      for any processor. The networks are untrained, as latency does not depend on weights. Takes 3
+                      minutes. Close other programs first.
+    draw              draws benchmarks/results/pareto.png and prints the table.
 
-All goes to benchmarks/results/pareto.json as it comes.
+Results go to benchmarks/results/pareto.json as soon as they are measured.
 """
 
 import tempfile
@@ -23,7 +24,8 @@ from edgecnn.data import Dataset, load
 from edgecnn.files import atomic
 from edgecnn.folder import ModelFolder
 from edgecnn.host.machine import this_host
-from edgecnn.recipes import RECIPES, Conv, Dense, Layer, Output, Pool, Recipe
+from edgecnn.layers import Conv, Dense, Layer, Output, Pool
+from edgecnn.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     from edgecnn.training.trainer import Trainer
@@ -35,7 +37,7 @@ ROUNDS, SECONDS = 8, 1.0
 
 
 def network(text: str) -> tuple[Layer, ...]:
-    """Layers from "5-16/2 3-32 pool": kernel-filters/stride, each normalized; the output comes by itself."""
+    """Layers from a text such as "5-16/2 3-32 pool": kernel-filters/stride with batch norm; an output is added."""
     return (*map(_layer, text.split()), Output())
 
 
@@ -47,7 +49,7 @@ def _layer(word: str) -> Layer:
     return Conv(int(filters), int(kernel), stride=int(stride or 1), batch_norm=True)
 
 
-# Each differs from a neighbor in one thing: depth, width, stem, stride in a pool's place, where the channels are.
+# Each differs from another in one thing: depth, width, stem, strides instead of pools, distribution of channels.
 CANDIDATES = {
     name: replace(RECIPES["edge"], name=name, layers=network(text), epochs=EPOCHS)
     for name, text in {
@@ -81,7 +83,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def table() -> str:
-    """The committed figures, in Markdown."""
+    """The committed results, as a Markdown table."""
     found = read_result(RESULTS)
     return pareto_figure.table(pareto_figure.points(found, EPOCHS), found["host"])
 
@@ -102,7 +104,7 @@ def trained(name: str, seed: int) -> dict[str, Any]:
 
 
 def fitted(recipe: Recipe, epochs: int, seed: int, dataset: Dataset) -> "tuple[dict[str, Any], Trainer]":
-    """Train without files: what the last epoch scored on the validation images, and the trainer."""
+    """Train without writing files. Returns the last epoch's validation scores, and the trainer."""
     from edgecnn.card import Epoch
     from edgecnn.training.checkpoint import Run
     from edgecnn.training.trainer import Trainer
@@ -117,7 +119,7 @@ def fitted(recipe: Recipe, epochs: int, seed: int, dataset: Dataset) -> "tuple[d
 
 
 def latencies() -> dict[str, Any]:
-    """By network: parameters, multiply-accumulates, and of each file the median µs of every round."""
+    """Each network's parameters and multiply-accumulates, and for each of its files every round's median in µs."""
     from edgecnn.bench.measure import measure
     from edgecnn.bench.pace import paces
     from edgecnn.bench.results import Plan
@@ -139,7 +141,10 @@ def latencies() -> dict[str, Any]:
 
 
 def plain(recipe: Recipe) -> Recipe:
-    """With Keras's initial weights: those of a source may make logits that float32 cannot verify before training."""
+    """The recipe with Keras's initial weights.
+
+    Before training, a source's own initial weights can give logits so large that the export cannot be verified.
+    """
     layers = tuple(
         replace(layer, weights=None, biases=None) if isinstance(layer, Conv | Dense | Output) else layer
         for layer in recipe.layers
@@ -148,12 +153,14 @@ def plain(recipe: Recipe) -> Recipe:
 
 
 def untrained(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """Export and quantize the network as it begins."""
+    """Export and quantize a network with its initial weights."""
     import edgecnn
     from edgecnn.info import inspect
     from edgecnn.training import networks
 
-    model = networks.build(replace(recipe, name="candidate"), (28, 28), 10)  # TensorFlow takes no commas in a name
+    model = networks.build(
+        replace(recipe, name="candidate"), (28, 28), 10
+    )  # TensorFlow does not allow commas in a name
     with atomic(ModelFolder(folder).keras) as path:
         model.save(path)
     exported = edgecnn.export(folder, data="mnist")

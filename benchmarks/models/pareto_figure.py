@@ -1,7 +1,7 @@
-"""The networks of the search as points of latency and error: which are on the front, in a table and a picture.
+"""Shows networks by latency and error, in a table and a picture, and marks those on the Pareto front.
 
-Candidates have a short schedule; the recipes, ours and the five reference recipes, stand beside them as they are
-trained in full.
+The candidates of the search are trained for a few epochs. Our recipes and the five reference recipes, trained in full,
+are shown for comparison.
 """
 
 import statistics
@@ -16,7 +16,7 @@ from edgecnn.files import atomic
 Point = dict[str, Any]
 FILES = ("float32", "int8")
 MARKER, GAP = 5, 2  # pixels: from a point's middle to its edge, and around a name
-# Where a name may stand: its distance from the point in points, and which of its sides is there.
+# Possible places of a name: its offset from the point, in typographic points, and its alignment.
 PLACES = (((6, 4), "left"), ((6, -12), "left"), ((-6, 4), "right"), ((-6, -12), "right"), ((3, 9), "left"))
 HEADINGS = (
     *("network", "trained", "parameters", "MACs", "float32, µs", "int8, µs"),
@@ -25,9 +25,9 @@ HEADINGS = (
 
 
 def points(found: dict[str, Any], epochs: int) -> list[Point]:
-    """One for each network: group, name, size, latencies (`us` is the better), and each seed's validation error.
+    """A point per network: group, name, size, latencies (`us` is the lower one), and each seed's validation error.
 
-    `found` is what pareto.json holds; its candidates had `epochs`.
+    `found` is the content of pareto.json, whose candidates were trained for `epochs` epochs.
     """
     short = {
         name: [1 - run["correct"] / run["images"] for run in runs.values()] for name, runs in found["trainings"].items()
@@ -43,13 +43,13 @@ def points(found: dict[str, Any], epochs: int) -> list[Point]:
 
 
 def timed(row: dict[str, Any]) -> Point:
-    """A network's row with the median of its rounds, and the better file's as `us`."""
+    """A network's row with the median over its rounds; `us` is that of the faster file."""
     found = row | {file: statistics.median(row[file]) for file in FILES if file in row}
     return found | {"us": min(found[file] for file in FILES if file in row)}
 
 
 def front(rows: Sequence[Point]) -> list[Point]:
-    """Those that no other beats in latency and error at once, fastest first."""
+    """The Pareto front: the points that no other beats in both latency and error, fastest first."""
     least, found = 1.0, []
     for row in sorted(rows, key=lambda row: (row["us"], error(row))):
         if error(row) < least:
@@ -63,10 +63,10 @@ def error(row: Point) -> float:
 
 
 def table(rows: Sequence[Point], host: str) -> str:
-    """The points in Markdown, the fastest first."""
+    """The points as a Markdown table, fastest first."""
     best = {id(row) for row in front(rows)}
     cells = [_cells(row, "yes" if id(row) in best else "") for row in sorted(rows, key=lambda row: row["us"])]
-    said = "Validation, not test: the search never looked at the test images. Batch norm is folded."
+    said = "Validation accuracy: the search did not use the test images. MACs are counted after batch norm is folded."
     return markdown.table(HEADINGS, cells, [f"{said} {host}"], words=2)
 
 
@@ -99,20 +99,20 @@ def _label(axes: Any) -> None:
     from matplotlib.ticker import FormatStrFormatter
 
     axes.set(
-        xscale="log", yscale="log", title="Error against latency: what no other network beats in both is the front"
+        xscale="log", yscale="log", title="Error against latency: no other network beats those on the front in both"
     )
-    axes.set(xlabel="latency at batch 1, the better of float32 and int8, µs", ylabel="validation error, %")
+    axes.set(xlabel="latency at batch 1, the faster of float32 and int8, µs", ylabel="validation error, %")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FormatStrFormatter("%g"))
         axis.set_minor_formatter(FormatStrFormatter("%g"))
-    axes.margins(x=0.12)  # the slowest network's name ends within
+    axes.margins(x=0.12)  # so that the slowest network's name fits
     axes.grid(alpha=0.3, which="both")
     axes.legend()
 
 
 def write_names(axes: Any, rows: Sequence[Point]) -> list[Any]:
-    """Write each network's name beside its point, where it covers no other name or point; returns the texts."""
-    axes.figure.draw_without_rendering()  # from here on the axes stay where they are
+    """Write each network's name beside its point, without covering another name or point. Returns the texts."""
+    axes.figure.draw_without_rendering()  # from here on the axes do not move
     taken, texts = [box(*axes.transData.transform(place(row))) for row in rows], list[Any]()
     for row in rows:
         text = axes.annotate(row["name"], place(row), (0, 0), textcoords="offset points", fontsize=8)
@@ -123,19 +123,19 @@ def write_names(axes: Any, rows: Sequence[Point]) -> list[Any]:
 
 
 def place(row: Point) -> tuple[float, float]:
-    """In the units of the axes."""
+    """The point's place in units of the axes: latency in µs and error in percent."""
     return row["us"], 100 * error(row)
 
 
 def box(x: float, y: float) -> Any:
-    """The pixels around a point."""
+    """The box of pixels around a point."""
     from matplotlib.transforms import Bbox
 
     return Bbox.from_extents(x - MARKER, y - MARKER, x + MARKER, y + MARKER)
 
 
 def _put(text: Any, taken: Sequence[Any]) -> Any:
-    """Move the text to the first of PLACES that is free, or to the first of all where none is; returns its box."""
+    """Move the text to the first free place of PLACES, or to the first place if none is free. Returns its box."""
     for offset, side in (*PLACES, PLACES[0]):
         text.set(position=offset, ha=side)
         extent = text.get_window_extent()

@@ -1,8 +1,8 @@
-"""Make the shipped models again, from training to model card: [RECIPE ...] | --cards
+"""Make the shipped models, from training to model card: [RECIPE ...] | --cards
 
-Of each of our recipes the training of seed 0 that the program `seeds` counts (trained now if it is not there yet: up to
-half an hour), exported and quantized by rule for any x86-64 and for arm64, goes to models/RECIPE, and with it its model
-card, README.md. `--cards` writes the model cards only, after other results have changed.
+Takes each of our recipes as trained with seed 0 by the program `seeds`; if it is not trained yet, this takes up to half
+an hour. Exports and quantizes it by rule for any x86-64 and for arm64, and writes it to models/RECIPE with its model
+card, README.md. With `--cards`, only the model cards are written, which is needed after other results have changed.
 """
 
 import shutil
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def publish(recipe: str) -> None:
-    """Put a complete folder in the place of the shipped one, so that nothing of an earlier training stays."""
+    """Replace the whole folder of a shipped model, so that no file of an earlier training stays."""
     made, target = seeds.make(recipe, SEED), ModelFolder(SHIPPED_MODELS / recipe)
     shutil.rmtree(target.path, ignore_errors=True)
     shutil.copytree(made.path, target.path)
@@ -33,7 +33,7 @@ def publish(recipe: str) -> None:
 
 
 def folders() -> list[ModelFolder]:
-    """The shipped models, in the recipes' order."""
+    """The folders of the shipped models, in the order of the recipes."""
     every = (ModelFolder(SHIPPED_MODELS / name) for name in seeds.OWN)
     return [folder for folder in every if folder.card_path.exists()]
 

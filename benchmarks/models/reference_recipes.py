@@ -1,8 +1,8 @@
-"""Train the reference recipes, and compare with what their sources state: [RECIPE ...]
+"""Train the reference recipes, and compare them with what their sources state: [RECIPE ...]
 
-Each recipe runs through the commands that a user runs, in processes of its own, under build/trained/: training in full,
-export, quantizing. Its scores are written to benchmarks/results/reference_recipes.json before the next one begins, the
-rest of the file being kept. All five take about half an hour on two cores. Our own recipes have the program `seeds`.
+Trains each recipe in full, exports and quantizes it, with the commands that a user runs, under build/trained/. Its row
+in benchmarks/results/reference_recipes.json is written before the next recipe starts; other rows are kept. All five
+recipes take about half an hour on two cores. For our own recipes, use the program `seeds`.
 """
 
 import json
@@ -34,7 +34,7 @@ def main(names: Sequence[str]) -> None:
 
 
 def measure(recipe: Recipe) -> dict[str, Any]:
-    """Everything is read back from the card that the commands wrote; `int8` is None where float32 is what ships."""
+    """The recipe's row, read from the card that the commands wrote; `int8` is None if float32 was kept."""
     card = json.loads(make(recipe.name).card_path.read_text(encoding="utf-8"))
     small, full = card["exports"].get("model.int8.onnx"), card["exports"]["model.onnx"]
     return {
@@ -55,7 +55,7 @@ def measure(recipe: Recipe) -> dict[str, Any]:
 
 
 def make(name: str) -> ModelFolder:
-    """A recipe's model of seed 0, exported and quantized for this machine; trained only if it is not there yet."""
+    """Make a recipe's model with seed 0, exported and quantized for this machine. It is trained only if missing."""
     folder = ModelFolder(paths.TRAINED / name)
     if not folder.keras.exists():
         run("train", "--recipe", name, "--out", str(folder.path))
@@ -64,7 +64,7 @@ def make(name: str) -> ModelFolder:
 
 
 def run(*arguments: str) -> None:
-    """An edgecnn command, as a user starts it."""
+    """Run an edgecnn command, as a user would."""
     subprocess.run([sys.executable, "-m", "edgecnn", *arguments], check=True)
 
 
@@ -78,7 +78,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def table() -> str:
-    """What the sources state, and what the recipes reached here."""
+    """What the sources state and what the recipes reached here, as a Markdown table."""
     return markdown.table(HEADINGS, map(_cells, rows()), words=3)
 
 
@@ -89,7 +89,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"`{row['recipe']}`",
         claims or "none stated",
         f"{row['test']['value']:.2%} ({100 * low:.2f}–{100 * high:.2f})",
-        f"{row['int8']['accuracy']['value']:.2%}" if row["int8"] else "float32 pays more",
+        f"{row['int8']['accuracy']['value']:.2%}" if row["int8"] else "float32 kept",
         f"{row['seconds']:.0f} s",
         f"{row['parameters']:,}",
     ]

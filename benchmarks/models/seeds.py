@@ -1,8 +1,9 @@
-"""What our own recipes reach with several seeds: [RECIPE | RECIPE-SEED ...]
+"""Measure the accuracy of our recipes with several seeds: [RECIPE | RECIPE-SEED ...]
 
-Each recipe is trained in full with three seeds by the command that a user runs, under build/seeds/RECIPE-SEED, exported
-and quantized. The test images are read once a training. Rows go to benchmarks/results/seeds.json as they come, beside
-the others. Half an hour a recipe at most, but `accurate` an hour.
+Trains each recipe in full with three seeds, exports and quantizes it, with the commands that a user runs, under
+build/seeds/RECIPE-SEED. The test images are used once per training. Each row is written to
+benchmarks/results/seeds.json when it is measured; other rows are kept. A recipe takes up to half an hour, `accurate` an
+hour.
 """
 
 import json
@@ -35,13 +36,16 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def asked(arguments: Sequence[str]) -> list[tuple[str, int]]:
-    """`edge` stands for all its seeds, `edge-1` for one."""
+    """The trainings that the arguments mean: `edge` means all its seeds, `edge-1` only one."""
     every = [(recipe, seed) for recipe in OWN for seed in SEEDS]
     return [each for each in every if not arguments or {each[0], f"{each[0]}-{each[1]}"} & set(arguments)]
 
 
 def make(recipe: str, seed: int) -> ModelFolder:
-    """Train what is not there yet, export and quantize it by rule, for any x86-64: what does not depend on timing."""
+    """Train a recipe with a seed if it is missing, then export and quantize it.
+
+    The int8 settings are chosen by rule for any x86-64, so that the result does not depend on timing.
+    """
     folder = ModelFolder(WORK / f"{recipe}-{seed}")
     if not folder.card_path.exists():
         reference_recipes.run("train", "--recipe", recipe, "--seed", str(seed), "--out", str(folder.path))
@@ -80,8 +84,8 @@ def by_recipe() -> dict[str, list[dict[str, Any]]]:
 
 
 def table() -> str:
-    """What `seeds.json` holds, in Markdown."""
-    note = f"10,000 test images, read once a seed; {read_result(RESULTS)['host']}"
+    """The results in `seeds.json`, as a Markdown table."""
+    note = f"10,000 test images, used once per seed; {read_result(RESULTS)['host']}"
     return markdown.table(HEADINGS, [_cells(name, rows) for name, rows in by_recipe().items()], [note])
 
 

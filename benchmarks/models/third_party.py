@@ -1,11 +1,11 @@
-"""Make the two third-party networks that quantizing is tried on: [NETWORK ...]
+"""Make the two third-party networks for quantization tests: [NETWORK ...]
 
     mobilenet-v2  inverted residuals with depthwise convolutions and ReLU6, width 0.35, for 96×96 in color: Sandler et
                   al., CVPR 2018, table 2
     resnet-20     3 × 3 residual blocks of 16, 32 and 64 channels for 32×32 in color: He et al., CVPR 2016, section 4.2
 
-Both learn digits of MNIST, enlarged, moved and colored, briefly: a few minutes each. Their data, Keras model, and what
-`edgecnn export` makes of it go to build/third-party/<network>/, unless they are there already.
+Both are trained for a few minutes on MNIST digits that are enlarged, moved and colored. The data, the Keras model and
+the ONNX file from `edgecnn export` go to build/third-party/<network>/, unless they exist already.
 """
 
 import time
@@ -29,11 +29,11 @@ PURPOSE = "training the third-party networks"
 DATA = "mnist, enlarged, moved and colored"
 SEED = 0
 TEST_IMAGES = 5_000
-BATCH_SIZE, PEAK_RATE, WARM_UP = 64, 2e-3, 0.15  # the last is a share of the steps
-BATCH_NORM_MOMENTUM = 0.9  # follows a training of a thousand steps; the papers' 0.99 would still hold the first ones
+BATCH_SIZE, PEAK_RATE, WARM_UP = 64, 2e-3, 0.15  # WARM_UP is a share of the steps
+BATCH_NORM_MOMENTUM = 0.9  # fits 1,000 steps; with the papers' 0.99 the statistics would still contain the first steps
 DIGIT = 28  # pixels
 MOBILENET_WIDTH, CHANNEL_MULTIPLE = 0.35, 8
-# Expansion, channels, blocks, stride of the first: table 2 of the paper.
+# Expansion, channels, blocks, stride of the first block. Source: table 2 of the paper.
 INVERTED_RESIDUALS = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -47,9 +47,10 @@ INVERTED_RESIDUALS = (
 
 @dataclass(frozen=True)
 class Network:
-    """`size` is its images' height and width, in which digits are `enlarged` so many times.
+    """A third-party network and its training.
 
-    Of its `images`, every twelfth is for validation, the others are for training.
+    `size` is the height and width of its images in pixels, and `enlarged` the factor by which digits are enlarged. Of
+    its `images`, every twelfth is for validation; the others are for training.
     """
 
     name: str
@@ -74,7 +75,7 @@ def main(names: Sequence[str]) -> None:
 
 
 def make(network: Network) -> None:
-    """Make of the network's data, Keras model and ONNX file what is not there yet, the last by the user's command."""
+    """Make the network's data, Keras model and ONNX file, unless they exist. `edgecnn export` makes the ONNX file."""
     folder = ModelFolder(network.folder)
     if not network.data.exists():
         save_data(network)
@@ -101,7 +102,7 @@ def save_data(network: Network) -> None:
 
 
 def colored(split: Split, network: Network, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Each digit somewhere in the larger image, in one random color on another, light on dark or dark on light."""
+    """Put each digit at a random place of a larger image, in a random color on another: light on dark or the reverse."""
     room = network.size - network.enlarged * DIGIT
     images = np.empty((len(split), network.size, network.size, 3), np.uint8)
     for image, digit in zip(images, split.images, strict=True):
@@ -115,7 +116,7 @@ def colored(split: Split, network: Network, rng: np.random.Generator) -> NDArray
 
 
 def train(network: Network) -> float:
-    """Write `model.keras` and return its accuracy on the test images."""
+    """Train, write `model.keras`, and return its accuracy on the test images."""
     module = keras(PURPOSE)
     module.utils.set_random_seed(SEED)
     data = load(network.data)
@@ -125,7 +126,7 @@ def train(network: Network) -> float:
     rate = module.optimizers.schedules.CosineDecay(
         PEAK_RATE / 25, steps - warm_up, warmup_target=PEAK_RATE, warmup_steps=warm_up
     )
-    # XLA, which Keras would choose, takes a minute to compile depthwise convolutions and then runs them slower.
+    # Without XLA, Keras's default: it compiles depthwise convolutions for a minute and then runs them slower.
     model.compile(
         module.optimizers.AdamW(rate), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
     )
@@ -150,11 +151,11 @@ def mobilenet_v2(x: Any) -> Any:
     for expansion, channels, blocks, stride in INVERTED_RESIDUALS:
         for number in range(blocks):
             x = inverted_residual(x, expansion, wide(channels), 1 if number else stride)
-    return relu6(convolved(x, 1280, 1))  # which the paper does not narrow
+    return relu6(convolved(x, 1280, 1))  # the paper does not apply the width here
 
 
 def inverted_residual(x: Any, expansion: int, channels: int, stride: int) -> Any:
-    """Widen, convolve each channel by itself, narrow; nothing follows the narrow end but an addition."""
+    """A block that widens, convolves depthwise, and narrows again without an activation; then the input is added."""
     layers = keras(PURPOSE).layers
     inside = x if expansion == 1 else relu6(convolved(x, expansion * x.shape[-1], 1))
     inside = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(inside)
@@ -171,7 +172,7 @@ def resnet_20(x: Any) -> Any:
 
 
 def residual(x: Any, channels: int, stride: int) -> Any:
-    """Two convolutions and their input; where sizes differ, that goes through a 1×1 convolution (option B)."""
+    """Two convolutions plus their input. If the sizes differ, the input passes a 1×1 convolution (option B)."""
     layers = keras(PURPOSE).layers
     inside = layers.ReLU()(convolved(x, channels, 3, stride))
     inside = convolved(inside, channels, 3)
@@ -193,7 +194,7 @@ def relu6(x: Any) -> Any:
 
 
 def wide(channels: int) -> int:
-    """The paper's channels at MOBILENET_WIDTH, brought to a multiple of eight as its authors' own code does."""
+    """The paper's channels times MOBILENET_WIDTH, rounded to a multiple of 8 as in the authors' own code."""
     wanted = channels * MOBILENET_WIDTH
     near = max(CHANNEL_MULTIPLE, int(wanted / CHANNEL_MULTIPLE + 0.5) * CHANNEL_MULTIPLE)
     return near + CHANNEL_MULTIPLE if near < 0.9 * wanted else near

@@ -1,11 +1,11 @@
-"""How soon a training reaches an accuracy: [RECIPE-SEED ...]
+"""Measure how long a training takes to reach an accuracy: [RECIPE-SEED ...]
 
-`adventures` as its source has it against `edge` on a short schedule, `edgecnn train --recipe edge --epochs 2
---no-augment` (two epochs are too few to learn distorted images), each in a process of its own, seed after seed, turn
-about on one machine: the wall time from building the network to the end of the first epoch whose model has 98.85 % (and
-99.0 %) of the test images right. The time of scoring the test images, which a training does not need, is left out;
-validation is in. No choice hangs on the test images here: the short schedule was chosen on validation images. Rows go
-to benchmarks/results/time_to_accuracy.json as they come, beside those of other seeds. About four minutes a seed.
+Compares `adventures`, with its source's schedule, and `edge`, with a short schedule: `edgecnn train --recipe edge
+--epochs 2 --no-augment` (two epochs are too few to learn augmented images). They take turns, each seed in its own
+process. The figure is the wall time from building the network to the end of the first epoch with a test accuracy of
+98.85 % (and 99.0 %). The time of scoring the test images, which a training does not need, is left out; validation is
+included. The test images choose nothing: the short schedule was chosen on validation images. Each row is written to
+benchmarks/results/time_to_accuracy.json when it is measured; other rows are kept. About four minutes per seed.
 """
 
 import json
@@ -47,7 +47,10 @@ def measured(recipe: str, seed: int) -> dict[str, Any]:
 
 
 def epochs(name: str, seed: int) -> Iterator[dict[str, Any]]:
-    """Each epoch's end until the highest accuracy is reached: seconds since the start, and the test images right."""
+    """A row per epoch, until the highest accuracy is reached.
+
+    It has the seconds since the start and the number of test images labeled correctly.
+    """
     from edgecnn.data import load
     from edgecnn.recipes import RECIPES
     from edgecnn.training.backend import tensorflow
@@ -56,10 +59,12 @@ def epochs(name: str, seed: int) -> Iterator[dict[str, Any]]:
 
     recipe, dataset = RECIPES[name], load()
     count = EPOCHS[name] or recipe.epochs
-    tensorflow("training")  # its import is the same for both
+    tensorflow("training")  # imported before the clock starts, as it is the same for both
     started, scoring = time.perf_counter(), 0.0
     done: list[Any] = []
-    run = Run(name, dataset.name, dataset.sha256, count, seed, limit=None, augment=False)  # `adventures` never does
+    run = Run(
+        name, dataset.name, dataset.sha256, count, seed, limit=None, augment=False
+    )  # `adventures` has no augmentation anyway
     trainer = Trainer(recipe, dataset, run)
     while len(done) < count:
         done.append(trainer.epoch(done, lambda _: None))
@@ -79,7 +84,7 @@ def store(row: dict[str, Any]) -> None:
 
 
 def reached(training: dict[str, Any], accuracy: float) -> tuple[float, bool]:
-    """The seconds to an accuracy and True; where it was not reached, all the training's seconds and False."""
+    """The seconds to an accuracy and True; if it was not reached, the whole training's seconds and False."""
     for epoch in training["epochs"]:
         if epoch["correct"] >= accuracy * epoch["images"]:
             return epoch["seconds"], True
@@ -87,13 +92,13 @@ def reached(training: dict[str, Any], accuracy: float) -> tuple[float, bool]:
 
 
 def times(trainings: list[dict[str, Any]], recipe: str, accuracy: float) -> tuple[list[float], bool]:
-    """A recipe's seconds to an accuracy, a seed each, and whether all reached it."""
+    """A recipe's seconds to an accuracy, one value per seed, and whether all seeds reached it."""
     found = [reached(training, accuracy) for training in trainings if training["recipe"] == recipe]
     return [seconds for seconds, _ in found], all(whether for _, whether in found)
 
 
 def table() -> str:
-    """What `time_to_accuracy.json` holds, in Markdown."""
+    """The results in `time_to_accuracy.json`, as a Markdown table."""
     found = read_result(RESULTS)
     headings = ["recipe", "schedule", "seeds", *(f"seconds to {accuracy:.2%}" for accuracy in ACCURACIES)]
     rows = [_cells(recipe, found["trainings"]) for recipe in EPOCHS]

@@ -1,12 +1,12 @@
-"""What makes training fast: a step of `edge` with one thing changed at a time
+"""Measure what makes training fast: a step of `edge` with one change at a time
 
-A step as it is trained, and with one change each: the fused batch norm, the memory that glibc keeps,
-the batch size, augmentation. Every variant has a process of its own in each of ROUNDS rounds, in turn; the figure is
-the time of an epoch's 55,000 images at the median step. Results go to benchmarks/results/training_speed.json. Four
-minutes, in which nothing else should run.
+Times a training step unchanged, and with one change each: batch norm by Keras instead of fused, freed memory given back
+to the system, no augmentation, other batch sizes. The variants take turns in ROUNDS rounds, each time in a new process.
+The figure is the time for an epoch's 55,000 images, at the median step. Results go to
+benchmarks/results/training_speed.json. Takes 4 minutes. Close other programs first.
 
-XLA is not among them, for it cannot compile the step: it has no kernel for the distortion, and none for the gradient of
-a max pool that is the same each time (TensorFlow 2.21).
+XLA is not tried, because it cannot compile the step: it has no kernel for the augmentation, and no deterministic one
+for the gradient of max pooling (TensorFlow 2.21).
 """
 
 import json
@@ -60,11 +60,11 @@ def main(arguments: Sequence[str]) -> None:
 
 
 class Enough(Exception):  # noqa: N818 (nothing went wrong)
-    """Ends an epoch after the steps that were to be timed."""
+    """Ends an epoch once enough steps have been timed."""
 
 
 def step_seconds(name: str) -> float:
-    """The seconds of an epoch at the median step of one variant, after a warm-up."""
+    """A variant's seconds per epoch, from its median step after a warm-up."""
     from edgecnn.data import load
     from edgecnn.training import networks
     from edgecnn.training import trainer as module
@@ -93,12 +93,12 @@ def step_seconds(name: str) -> float:
 
 
 def table() -> str:
-    """What `training_speed.json` holds, in Markdown."""
+    """The results in `training_speed.json`, as a Markdown table."""
     found = read_result(RESULTS)
     usual = found["epoch_seconds"][AS_IT_IS]
     rows = [_cells(name, seconds, usual) for name, seconds in found["epoch_seconds"].items()]
     note = f"Medians of {ROUNDS} rounds, each variant in turn; {found['host']}"
-    return markdown.table(("training of `edge`", "an epoch's images, s", "against as it is"), rows, [note])
+    return markdown.table(("training of `edge`", "time of one epoch, s", "relative to the first row"), rows, [note])
 
 
 def _cells(name: str, seconds: list[float], usual: list[float]) -> list[str]:

@@ -8,7 +8,8 @@ from benchmarks.models import model_card, publish
 from edgecnn.data import load
 from edgecnn.files import sha256
 from edgecnn.folder import SHIPPED_MODELS, ModelFolder, find
-from edgecnn.recipes import RECIPES, Augmentation
+from edgecnn.layers import Augmentation
+from edgecnn.recipes import RECIPES
 from edgecnn.runtime.classifier import Classifier
 
 FOLDERS = publish.folders()

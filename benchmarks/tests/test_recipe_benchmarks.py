@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.lib.results import read_result
 from benchmarks.models import ablation, pareto, pareto_figure, seeds, time_to_accuracy, training_speed
-from edgecnn.recipes import RECIPES, Conv, Output, Pool, Recipe
+from edgecnn.layers import Conv, Output, Pool
+from edgecnn.recipes import RECIPES, Recipe
 
 HOST = {"host": "a machine", "versions": {}}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.recipes import Augmentation
+from edgecnn.layers import Augmentation
 from edgecnn.training.backend import tensorflow
 
 FULL = 255.0

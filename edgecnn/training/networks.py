@@ -3,7 +3,8 @@
 from typing import Any
 
 from edgecnn.errors import DataError
-from edgecnn.recipes import Conv, Dense, Dropout, Layer, Normal, Output, Pool, Recipe
+from edgecnn.layers import Conv, Dense, Dropout, Layer, Normal, Output, Pool
+from edgecnn.recipes import Recipe
 from edgecnn.training.backend import keras, tensorflow
 
 # Follow the last hundred batches or so, not the last thousand: the one-cycle schedule's end matters, not its middle.

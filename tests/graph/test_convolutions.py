@@ -14,7 +14,8 @@ from edgecnn.errors import MissingDependencyError
 from edgecnn.folder import SHIPPED_MODELS, ModelFolder
 from edgecnn.graph.convolutions import is_plain, judged_convolutions
 from edgecnn.graph.fast_paths import Convolution
-from edgecnn.recipes import RECIPES, Conv
+from edgecnn.layers import Conv
+from edgecnn.recipes import RECIPES
 
 
 def with_convolutions(path: Path, *layers: tuple[tuple[int, ...], dict[str, object]]) -> Path:

@@ -15,10 +15,11 @@ from PIL import Image
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import MissingDependencyError, OutputError
 from edgecnn.folder import ModelFolder
+from edgecnn.layers import Conv, Dense, Output, Pool
 from edgecnn.plots import drawing, filters, pictures
 from edgecnn.plots.feature_maps import first_kernels, views
 from edgecnn.plots.layout import Page, fitted, magnitude
-from edgecnn.recipes import Conv, Dense, Output, Pool, Recipe, find_recipe
+from edgecnn.recipes import Recipe, find_recipe
 from edgecnn.training import networks
 from edgecnn.training.backend import keras
 

@@ -1,0 +1,85 @@
+"""What a network and its augmentation are made of, as plain data."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Padding = Literal["same", "valid"]
+Activation = Literal["relu", "linear"]
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A normal initializer with mean 0. If `truncated`, values beyond two standard deviations are drawn again."""
+
+    stddev: float
+    truncated: bool = False
+
+
+# If an initializer is None, Keras's default applies: Glorot uniform weights, zero biases.
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A square convolution with ReLU. `batch_norm` normalizes before the activation and replaces the bias."""
+
+    filters: int
+    kernel: int
+    stride: int = 1
+    padding: Padding = "same"
+    batch_norm: bool = False
+    weights: Normal | None = None
+    biases: Normal | None = None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A 2×2 max pooling layer with stride 2."""
+
+    padding: Padding = "valid"
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """A dropout layer. `rate` is the share of values that it drops, 0 to 1."""
+
+    rate: float
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A fully connected layer."""
+
+    units: int
+    activation: Activation = "relu"
+    weights: Normal | None = None
+    biases: Normal | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """The last dense layer, with one unit per class, and its softmax."""
+
+    weights: Normal | None = None
+    biases: Normal | None = None
+
+
+Layer = Conv | Pool | Dropout | Dense | Output
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes to training images. Images are never mirrored.
+
+    `rotation`, `scale`, `shift` and `shear` are bounds: each image gets a uniform value between minus and plus the
+    bound. `blur`, `light` and `noise` are the shares of images (0 to 1) that are blurred, changed in light or made
+    noisy, each by a random amount.
+    """
+
+    rotation: float = 0.0  # radians
+    scale: float = 0.0  # as a share of the size
+    shift: float = 0.0  # as a share of the size, along each axis
+    shear: float = 0.0  # columns that a row moves, per row of distance from the middle
+    elastic: float = 0.0  # elastic distortion: standard deviation of its shifts, as a share of the size
+    blur: float = 0.0
+    light: float = 0.0
+    noise: float = 0.0
