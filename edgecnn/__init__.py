@@ -4,6 +4,7 @@ The public names are the stages as functions, and their records. Importing this 
 name is imported when it is first used (PEP 562).
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from edgecnn.runtime.classifier import Classifier, Prediction
     from edgecnn.runtime.settings import Settings
     from edgecnn.training.train import train
+
+# Before anything imports onnxruntime: from 1.32 on it otherwise keeps a device id and a database of events in the user's
+# home, and looks up its vendor's host. Processes that are started from here inherit the setting.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOME = {
     "RECIPES": "edgecnn.recipes",

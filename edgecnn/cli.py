@@ -78,7 +78,7 @@ def train(
 
     folder = ModelFolder(out) if out else default_folder(chosen.name)
     dataset = load(data or MNIST, limit)
-    with console.progress_bar(quiet) as progress:
+    with console.training_bar(quiet) as progress:
         trained = run(
             chosen,
             dataset,

@@ -111,6 +111,27 @@ def progress_bar(quiet: bool, *, still: bool = False) -> Iterator["OnProgress"]:
         yield show
 
 
+@contextmanager
+def training_bar(quiet: bool) -> Iterator["OnProgress"]:
+    """The bar of a training; after the first steps a line on stderr also says how long it will take here."""
+    from edgecnn.progress import Estimate
+
+    estimate = Estimate(lambda seconds: say(f"note: this training takes about {duration(seconds)} on this machine"))
+    with progress_bar(quiet) as show:
+
+        def tell(at: "Progress") -> None:
+            show(at)
+            if not quiet:
+                estimate(at)
+
+        yield tell
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it: "40 s", "5 min"."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
 def print_bench(outcome: "Outcome") -> None:
     from edgecnn.bench.reports.conditions import comparison_notes, conditions
     from edgecnn.bench.reports.tables import comparison_tables, tables

@@ -146,3 +146,13 @@ def test_imports_run_against_the_pipeline() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "Contracts: 1 kept, 0 broken." in done.stdout, done.stdout
+
+
+def test_onnxruntime_keeps_no_device_id_and_no_events(pi: Run, picture: Path, tmp_path: Path) -> None:
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    quiet = {"HOME": str(home), "XDG_CACHE_HOME": "", "TMPDIR": str(temporary)}
+    done = pi("predict", picture, "--model", "edge", **quiet)
+    assert done.returncode == 0, done.stderr
+    assert [*home.rglob("*"), *temporary.rglob("*")] == []
