@@ -1,1 +1,1 @@
-"""[TensorFlow] From a recipe and a data set to a trained model in its folder."""
+"""[TensorFlow] Trains the network of a recipe on a data set, and writes the model folder."""

@@ -1,4 +1,4 @@
-"""[TensorFlow] Changes training images at random, a batch at a time; the same for the same seed."""
+"""[TensorFlow] Changes the training images of a batch at random. The same seed gives the same changes."""
 
 from typing import Any
 
@@ -8,17 +8,18 @@ from edgecnn.layers import Augmentation
 from edgecnn.training.backend import tensorflow
 
 FULL = 255.0
-BLUR_SIGMA, BLUR_REACH = 2.0, 4  # pixels; mixed with the image as it was, so that lesser blurs come too
-PALEST = 0.1  # of the contrast is left at least
-PATCHES = 3  # by 3 values, interpolated, are an uneven light
-KNOTS = 5  # by 5 random shifts, interpolated, bend an image
-LOUDEST = 0.3  # of the range: noise's standard deviation at most
+BLUR_SIGMA, BLUR_REACH = 2.0, 4  # pixels; mixing with the original image gives weaker blurs too
+PALEST = 0.1  # the smallest share of the contrast that is left
+PATCHES = 3  # uneven light is interpolated from 3 × 3 random values
+KNOTS = 5  # a bend is interpolated from 5 × 5 random shifts
+LOUDEST = 0.3  # the largest standard deviation of noise, as a share of the range of pixels
 
 
 def augment(images: Any, how: Augmentation, seed: Any) -> Any:
-    """Change each of `images`, uint8 [n, height, width] or [n, height, width, 3], by its own draw.
+    """Change each image of a tensor, uint8 [n, height, width] or [n, height, width, 3], at random.
 
-    `seed` is an int32 [2] tensor. Returns uint8 of the same shape.
+    `how` tells which changes to make and how strong they may be. `seed` is an int32 tensor of shape [2]. Returns a
+    uint8 tensor of the same shape.
     """
     tf = tensorflow("training")
     seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(5)]
@@ -38,7 +39,7 @@ def augment(images: Any, how: Augmentation, seed: Any) -> Any:
 
 
 def _distort(pixels: Any, how: Augmentation, seed: Any) -> Any:
-    """Rotate, scale, shear and shift. Pixels from outside are the nearest of the edge: not every background is 0."""
+    """Rotate, scale, shear and shift images. Pixels from outside repeat the edge, because not every background is 0."""
     tf = tensorflow("training")
     height, width = pixels.shape[1], pixels.shape[2]
     return tf.raw_ops.ImageProjectiveTransformV3(
@@ -52,7 +53,7 @@ def _distort(pixels: Any, how: Augmentation, seed: Any) -> Any:
 
 
 def _transforms(how: Augmentation, count: Any, height: int, width: int, seed: Any) -> Any:
-    """Rows of 8 that send output to input coordinates, as ImageProjectiveTransformV3 takes them: float32 [count, 8].
+    """Transforms from output to input coordinates, as ImageProjectiveTransformV3 takes them: float32 [count, 8].
 
     Input = A (output - center - shift) + center, with A = shear · rotation / scale.
     """
@@ -70,9 +71,11 @@ def _transforms(how: Augmentation, count: Any, height: int, width: int, seed: An
 
 
 def _bend(pixels: Any, strength: float, seed: Any) -> Any:
-    """Move each pixel by a smooth random field whose knots have a standard deviation of `strength` of the size.
+    """Bend images: move each pixel by a smooth random field.
 
-    Source: P. Simard et al., "Best Practices for Convolutional Neural Networks", ICDAR 2003, with a spline for a field.
+    The field is a spline through random shifts. Their standard deviation is `strength` times the size of the image.
+    Source: P. Simard et al., "Best Practices for Convolutional Neural Networks", ICDAR 2003, with a spline as the
+    field.
     """
     tf = tensorflow("training")
     count, (height, width, channels) = tf.shape(pixels)[0], pixels.shape[1:]
@@ -83,7 +86,7 @@ def _bend(pixels: Any, strength: float, seed: Any) -> Any:
     above, left = tf.floor(y), tf.floor(x)
     right = _shifted(pixels, axis=2)
     corners = tf.concat([pixels, right, _shifted(pixels, axis=1), _shifted(right, axis=1)], axis=3)
-    flat = tf.reshape(corners, (count, height * width, 4 * channels))  # one gather of four, not four of one: faster
+    flat = tf.reshape(corners, (count, height * width, 4 * channels))  # one gather of four pixels, which is faster
     found = tf.gather(flat, tf.cast(above * width + left, tf.int32), batch_dims=1)
     upper_left, upper_right, lower_left, lower_right = tf.split(found, 4, axis=3)
     down, across = (y - above)[..., None], (x - left)[..., None]
@@ -93,14 +96,14 @@ def _bend(pixels: Any, strength: float, seed: Any) -> Any:
 
 
 def _shifted(pixels: Any, axis: int) -> Any:
-    """Each pixel's next one along the axis; the last one's is itself."""
+    """Replace each pixel by its next neighbor along the axis. The last pixel stays."""
     tf = tensorflow("training")
     size = pixels.shape[axis]
     return tf.gather(pixels, [*range(1, size), size - 1], axis=axis)
 
 
 def _blur(pixels: Any, share: float, seed: Any) -> Any:
-    """Mix a share of the images with what a Gaussian makes of them."""
+    """Mix a share of the images with their Gaussian blur, each by a random amount."""
     tf = tensorflow("training")
     bell = np.exp(-0.5 * (np.arange(-BLUR_REACH, BLUR_REACH + 1) / BLUR_SIGMA) ** 2)
     kernel = np.outer(bell, bell) / bell.sum() ** 2
@@ -110,7 +113,7 @@ def _blur(pixels: Any, share: float, seed: Any) -> Any:
 
 
 def _relight(pixels: Any, share: float, seed: Any) -> Any:
-    """Make a share of the images paler, over a ground that is anything from dark to bright, even or not."""
+    """Make a share of the images paler, and add light of a random level, even or uneven."""
     tf = tensorflow("training")
     count = tf.shape(pixels)[0]
     pale, even, uneven = (tf.random.experimental.stateless_fold_in(seed, number) for number in range(3))
@@ -122,6 +125,7 @@ def _relight(pixels: Any, share: float, seed: Any) -> Any:
 
 
 def _add_noise(pixels: Any, share: float, seed: Any) -> Any:
+    """Add Gaussian noise of a random strength to a share of the images."""
     tf = tensorflow("training")
     loud, noise = (tf.random.experimental.stateless_fold_in(seed, number) for number in range(2))
     amounts = FULL * LOUDEST * _amounts(tf.shape(pixels)[0], share, loud)
@@ -129,7 +133,7 @@ def _add_noise(pixels: Any, share: float, seed: Any) -> Any:
 
 
 def _amounts(count: Any, share: float, seed: Any) -> Any:
-    """For a share of the images a number from 0 to 1, for the others 0: float32 [count, 1, 1, 1]."""
+    """Random amounts, float32 [count, 1, 1, 1]: from 0 to 1 for a share of the images, 0 for the others."""
     tf = tensorflow("training")
     chosen, amounts = tf.unstack(tf.random.stateless_uniform((2, count, 1, 1, 1), seed))
     return tf.where(chosen < share, amounts, 0.0)

@@ -1,4 +1,4 @@
-"""The one place that imports TensorFlow, quietly, and says how to get it where it is missing."""
+"""Imports TensorFlow and Keras without their log output. No other module imports them."""
 
 import ctypes
 import os
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from edgecnn.data import chunks
 from edgecnn.errors import MissingDependencyError
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's numbers for mallopt(3)
-EVALUATION_CHUNK = 500  # images: `three-conv` then takes about 200 MB of activations, whatever the data set's size
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # the numbers of these options of glibc's mallopt(3)
+EVALUATION_CHUNK = 500  # images: the activations of `three-conv` then take about 200 MB for a data set of any size
 
 
 def tensorflow(purpose: str) -> Any:
-    """The tensorflow module. `purpose` begins the message of the MissingDependencyError raised where it is missing."""
+    """The tensorflow module. Raises MissingDependencyError with a message that begins with `purpose`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # Without VNNI or the like TensorFlow leaves oneDNN's kernels off, and an epoch takes 2.5 times as long. They are as
-    # repeatable as its others under op determinism.
+    # TensorFlow turns oneDNN's kernels on only if the CPU has VNNI or a similar extension. Without them, an epoch takes
+    # 2.5 times as long. With op determinism, they are as repeatable as TensorFlow's other kernels.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         with _silenced():
@@ -35,7 +35,7 @@ def tensorflow(purpose: str) -> Any:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Send what is written to file descriptor 2 nowhere: while it is loaded, TensorFlow logs below Python, unasked."""
+    """Discard what is written to file descriptor 2, because TensorFlow's C++ code logs there while it is loaded."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -49,7 +49,7 @@ def _silenced() -> Iterator[None]:
 
 
 def keras(purpose: str) -> Any:
-    """The keras module that TensorFlow uses. Raises MissingDependencyError."""
+    """The keras module that TensorFlow uses. Raises MissingDependencyError as `tensorflow` does."""
     tensorflow(purpose)
     import keras as module
 
@@ -57,15 +57,17 @@ def keras(purpose: str) -> Any:
 
 
 def in_chunks(forward: Callable[[Any], Any], images: NDArray[Any]) -> NDArray[np.float32]:
-    """`forward`'s float32 [n, classes] for any number of images, with memory bounded by EVALUATION_CHUNK."""
+    """The results of `forward`, float32 [n, classes], for any number of images. EVALUATION_CHUNK bounds the memory."""
     return np.concatenate([np.asarray(forward(chunk), np.float32) for chunk in chunks(images, EVALUATION_CHUNK)])
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what is freed. It would hand a step's activations, megabytes each, back to the kernel and have
-    them faulted in again, page by page, at the next step. With another C library nothing happens.
+    """Make glibc keep freed memory for later use.
+
+    By default it returns the activations of a training step, which are megabytes each, to the kernel, and gets them
+    back page by page in the next step. With another C library, this does nothing.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL("libc.so.6").mallopt
-        mallopt(M_MMAP_THRESHOLD, 2**25)  # the most it takes
+        mallopt(M_MMAP_THRESHOLD, 2**25)  # the largest allowed value
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

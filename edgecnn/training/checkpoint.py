@@ -1,4 +1,4 @@
-"""Saves and restores an unfinished training in one plain `.npz` file: arrays and JSON, no pickles."""
+"""Saves and restores an unfinished training in one `.npz` file of arrays and JSON, without pickles."""
 
 import json
 import zipfile
@@ -16,7 +16,7 @@ from edgecnn.folder import ModelFolder
 
 @dataclass(frozen=True)
 class Run:
-    """What makes a training what it is; `--resume` goes on only with the same."""
+    """The options of a training. `--resume` continues only a training with the same options."""
 
     recipe: str
     dataset: str
@@ -28,7 +28,7 @@ class Run:
 
 
 def save(folder: ModelFolder, run: Run, done: Sequence[Epoch], variables: Sequence[Any]) -> None:
-    """Write the checkpoint, replacing the last epoch's. Raises OutputError."""
+    """Write the checkpoint of the epochs done, and replace the one before. Raises OutputError."""
     state = json.dumps({"run": asdict(run), "epochs": [asdict(epoch) for epoch in done]})
     arrays = {f"variable_{number}": np.asarray(variable) for number, variable in enumerate(variables)}
     with atomic(folder.checkpoint) as path:
@@ -36,9 +36,9 @@ def save(folder: ModelFolder, run: Run, done: Sequence[Epoch], variables: Sequen
 
 
 def load(folder: ModelFolder, run: Run, variables: Sequence[Any]) -> tuple[Epoch, ...]:
-    """Put the checkpoint's arrays into `variables` and return the epochs done.
+    """Assign the checkpoint's arrays to `variables`, and return the epochs done.
 
-    Raises TrainingError where there is no checkpoint, it is damaged, or it belongs to another run.
+    Raises TrainingError if there is no checkpoint, if it is damaged, or if it belongs to a run with other options.
     """
     path = folder.checkpoint
     if not path.exists():
@@ -49,11 +49,12 @@ def load(folder: ModelFolder, run: Run, variables: Sequence[Any]) -> tuple[Epoch
             saved, epochs = Run(**state["run"]), tuple(Epoch(**epoch) for epoch in state["epochs"])
             if saved != run:
                 raise TrainingError(
-                    f"{path} is of another training: {_differences(saved, run)}; give the same, or no --resume"
+                    f"{path} belongs to another training: {_differences(saved, run)}; "
+                    "give the same options, or train without --resume"
                 )
             arrays = [archive[f"variable_{number}"] for number in range(len(variables))]
     except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{path} is damaged ({error}): remove it and train anew") from None
+        raise TrainingError(f"{path} is damaged ({error}): train without --resume") from None
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return epochs

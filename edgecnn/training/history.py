@@ -1,4 +1,4 @@
-"""Writes the record of a training: one epoch a line as CSV, as curves, and as TensorBoard logs."""
+"""Writes the history of a training: a CSV file with one line for each epoch, curves, and TensorBoard logs."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,10 @@ def write(folder: ModelFolder, epochs: Sequence[Epoch], title: str) -> None:
 
 @contextmanager
 def tensorboard(directory: Path | None) -> Iterator[Callable[[Epoch], None]]:
-    """Yield a function that logs an epoch for TensorBoard under `directory`, or does nothing where that is None."""
+    """Yield a function that logs an epoch for TensorBoard in `directory`, or does nothing if that is None.
+
+    Raises OutputError if the folder cannot be written.
+    """
     if directory is None:
         yield lambda _: None
         return
@@ -51,7 +54,7 @@ def tensorboard(directory: Path | None) -> Iterator[Callable[[Epoch], None]]:
 
 
 def _scalar_metadata() -> Any:
-    """What tf.summary.scalar would write; that function needs the tensorboard package, which only its viewer needs."""
+    """The metadata that tf.summary.scalar writes. That function itself needs the tensorboard package."""
     metadata = tensorflow("training").compat.v1.SummaryMetadata(data_class="DATA_CLASS_SCALAR")
     metadata.plugin_data.plugin_name = "scalars"
     return metadata

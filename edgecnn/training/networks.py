@@ -7,15 +7,16 @@ from edgecnn.layers import Conv, Dense, Dropout, Layer, Normal, Output, Pool
 from edgecnn.recipes import Recipe
 from edgecnn.training.backend import keras, tensorflow
 
-# Follow the last hundred batches or so, not the last thousand: the one-cycle schedule's end matters, not its middle.
+# The moving statistics then follow about the last hundred batches, not the last thousand: what counts is the end of the
+# one-cycle schedule, not its middle.
 BATCH_NORM_MOMENTUM = 0.9
 
 
 def build(recipe: Recipe, image_shape: tuple[int, ...], classes: int, batch_norm: Any = None) -> Any:
     """An untrained keras.Model from `image`, uint8 [batch, *image_shape], to `probabilities`, float32 [batch, classes].
 
-    `batch_norm` is the layer class that normalizes; Keras's own unless one is given. Raises DataError for images too
-    small for the recipe's pools. Weights come from Keras's global seed.
+    `batch_norm` is the class of the normalizing layers, by default Keras's own. Keras's global seed decides the
+    weights. Raises DataError if images are too small for the recipe's pools.
     """
     layers = keras("training").layers
     image = layers.Input(shape=image_shape, dtype="uint8", name="image")
@@ -27,19 +28,24 @@ def build(recipe: Recipe, image_shape: tuple[int, ...], classes: int, batch_norm
             x = _add(x, layer, classes, batch_norm or layers.BatchNormalization)
     except ValueError as error:
         size = "×".join(map(str, image_shape))
-        raise DataError(f"images of {size} are too small for recipe {recipe.name!r}: use larger ones") from error
+        raise DataError(
+            f"images of {size} pixels are too small for recipe {recipe.name!r}: use larger images or another recipe"
+        ) from error
     return keras("training").Model(image, layers.Softmax(name="probabilities")(x), name=recipe.name.replace("-", "_"))
 
 
 def logits_of(model: Any) -> Any:
-    """The same network, sharing its weights, without the softmax: its loss stays exact where the softmax saturates."""
+    """The same network without the softmax, and with shared weights.
+
+    A loss on logits stays exact where the softmax saturates.
+    """
     return keras("training").Model(model.input, model.layers[-1].input)
 
 
 def fused_batch_norm() -> Any:
-    """Keras's BatchNormalization with TensorFlow's fused kernel in training: the same, in a third of the time.
+    """A subclass of Keras's BatchNormalization that trains with TensorFlow's fused kernel, in a third of the time.
 
-    Keras's own computes mean, variance and result in steps that each read the whole tensor.
+    The results are the same. Keras's own layer reads the whole tensor again for the mean, the variance and the result.
     """
     tf = tensorflow("training")
 

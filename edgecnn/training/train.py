@@ -1,4 +1,4 @@
-"""[TensorFlow] The training stage: from a recipe and a data set to a model folder, resumable after every epoch."""
+"""[TensorFlow] `train`: trains a recipe on a data set and writes the model folder. It can resume after every epoch."""
 
 import platform
 from collections.abc import Callable
@@ -24,7 +24,10 @@ from edgecnn.training.trainer import PURPOSE, Trainer, log_softmax, mean_cross_e
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: the folder's card, the epochs, which labels are confused, and the stale exports removed."""
+    """A finished training: the model folder, its card, the epochs, and the confusion matrix of the test images.
+
+    `removed` are the ONNX files of an earlier model in the folder, which were deleted.
+    """
 
     folder: ModelFolder
     card: Card
@@ -47,44 +50,55 @@ def train(
     progress: OnProgress = ignore,
     summary: Callable[[str], None] = lambda _: None,
 ) -> Trained:
-    """Train and write the model folder.
+    """Train a recipe's network and write the model folder.
 
-    `epochs` defaults to the recipe's own, and is always a whole schedule; `limit` is recorded (the data set has applied
-    it); without `augment` the images are taken as they are. `summary` receives the network's description line by line.
-    The same seed on the same machine gives the same weights, resumed or not. Raises MissingDependencyError,
-    TrainingError for no epochs or a checkpoint that does not fit, TrainingDiverged, TrainingInterrupted on Ctrl-C, and
-    OutputError.
+    `epochs` defaults to the recipe's number; the learning rate always goes through its whole schedule. `limit` is only
+    recorded, because the data set has applied it already. If `augment` is False, the training images are not changed.
+    With `resume`, an interrupted training continues. `tensorboard` is a folder for TensorBoard logs. `summary` receives
+    the network's description line by line. The same seed on the same machine gives the same weights, resumed or not.
+
+    Raises MissingDependencyError, TrainingError for fewer than 1 epoch or a checkpoint that does not fit,
+    TrainingDiverged, TrainingInterrupted on Ctrl-C, and OutputError.
     """
     if epochs is not None and epochs < 1:
-        raise TrainingError(f"{epochs} epochs train nothing: give 1 or more")
+        raise TrainingError(f"cannot train for {epochs} epochs: give 1 or more")
     tensorflow(PURPOSE)
-    if not resume:  # a training to go on with has its folder already
+    if not resume:  # an interrupted training has a folder already
         folder.prepare()
     run = Run(recipe.name, dataset.name, dataset.sha256, epochs or recipe.epochs, seed, limit, augment)
     trainer = Trainer(recipe, dataset, run)
     trainer.model.summary(print_fn=lambda line, **_: summary(line))
     done = list(trainer.restore(folder)) if resume else []
     with history.tensorboard(tensorboard) as log:
-        try:
-            while len(done) < run.epochs:
-                done.append(trainer.epoch(done, progress))
-                checkpoint.save(folder, run, done, trainer.variables)
-                log(done[-1])
-        except KeyboardInterrupt:
-            raise TrainingInterrupted(_interrupted(folder, run, len(done))) from None
-        except TrainingDiverged as error:
-            raise TrainingDiverged(f"{error}: {_diverged(trainer, folder, done)}") from None
+        _train_epochs(trainer, folder, done, log, progress)
     return _finish(trainer, folder, tuple(done))
 
 
+def _train_epochs(
+    trainer: Trainer, folder: ModelFolder, done: list[Epoch], log: Callable[[Epoch], None], progress: OnProgress
+) -> None:
+    """Train the epochs that are not done yet, append them to `done`, and save a checkpoint after each."""
+    run = trainer.run
+    try:
+        while len(done) < run.epochs:
+            done.append(trainer.epoch(done, progress))
+            checkpoint.save(folder, run, done, trainer.variables)
+            log(done[-1])
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(_interrupted(folder, run, len(done))) from None
+    except TrainingDiverged as error:
+        raise TrainingDiverged(f"{error}: {_diverged(trainer, folder, done)}") from None
+
+
 def _interrupted(folder: ModelFolder, run: Run, done: int) -> str:
+    """What was kept of an interrupted training, and how to continue it."""
     if not done:
         return f"stopped before the first epoch of {run.epochs} was complete; nothing was kept"
-    return f"stopped; epoch {done} of {run.epochs} is kept in {folder.path}: add --resume to the command to go on"
+    return f"stopped; epoch {done} of {run.epochs} is kept in {folder.path}: add --resume to the command to continue"
 
 
 def _diverged(trainer: Trainer, folder: ModelFolder, done: list[Epoch]) -> str:
-    """Write the model of the last good epoch, if there is one, and say what was kept and what to do."""
+    """Write the model of the last good epoch, if there is one. Return what was kept and what to do."""
     advice = "try another --seed, more images or another --recipe"
     if not done:
         return f"training diverged and nothing was kept; {advice}"
@@ -94,7 +108,7 @@ def _diverged(trainer: Trainer, folder: ModelFolder, done: list[Epoch]) -> str:
 
 
 def _finish(trainer: Trainer, folder: ModelFolder, done: tuple[Epoch, ...]) -> Trained:
-    """Score the test images, once, and write the folder; exports of an earlier model no longer fit and go."""
+    """Score the test images once, write the folder, and delete the ONNX files of an earlier model."""
     dataset, recipe = trainer.dataset, trainer.recipe
     model, divisor = trainer.finished(), _temperature(trainer)
     temperature_scaling.fold(model, divisor)
@@ -115,7 +129,7 @@ def _finish(trainer: Trainer, folder: ModelFolder, done: tuple[Epoch, ...]) -> T
 
 
 def _temperature(trainer: Trainer) -> float:
-    """What to divide the logits by: 1 for a recipe that is to stay as its source has it."""
+    """The divisor of the logits: 1 for a recipe without temperature scaling, as in its source."""
     validation = trainer.dataset.validation
     return (
         temperature_scaling.fitted(trainer.evaluate(validation), validation.labels)

@@ -1,4 +1,4 @@
-"""[TensorFlow] A recipe's network in training: compiled steps on data that stays in memory, one epoch after another."""
+"""[TensorFlow] Trainer: trains a recipe's network epoch by epoch, with compiled steps on data in memory."""
 
 import time
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from edgecnn.training.checkpoint import Run
 from edgecnn.training.schedule import learning_rate
 
 PURPOSE = "training"
-NO_DECAY = ["bias", "gamma", "beta"]  # weight decay is for kernels
+NO_DECAY = ["bias", "gamma", "beta"]  # weight decay is for kernels only
 
 Floats = NDArray[np.float64]
 
 
 class Trainer:
-    """A network, its optimizer and its compiled steps; `epoch` moves them on by one."""
+    """A network, its optimizer and its compiled steps. Each call of `epoch` trains one epoch."""
 
     def __init__(self, recipe: Recipe, dataset: Dataset, run: Run) -> None:
         tf = tensorflow(PURPOSE)
@@ -37,7 +37,7 @@ class Trainer:
         keras(PURPOSE).utils.set_random_seed(run.seed)
         self.recipe, self.dataset, self.run = recipe, dataset, run
         form = (recipe, dataset.image_shape, len(dataset.labels))
-        self.model = networks.build(*form)  # what is kept: it trains as `logits`, which computes its norms faster
+        self.model = networks.build(*form)  # to save; `logits` trains instead, because its batch norm is faster
         self.logits = networks.logits_of(networks.build(*form, batch_norm=networks.fused_batch_norm()))
         self.optimizer = _optimizer(recipe)
         self.optimizer.build(self.logits.trainable_variables)
@@ -50,27 +50,28 @@ class Trainer:
 
     @property
     def steps(self) -> int:
-        """The steps of an epoch."""
+        """The number of steps in an epoch."""
         return ceil(len(self.dataset.train) / self.batch_size)
 
     @property
     def variables(self) -> list[Any]:
-        """All that changes while training: weights, dropout's random state, the optimizer's state."""
+        """Everything that changes in training: weights, the random state of dropout, and the optimizer's state."""
         return [*self.logits.variables, *self.optimizer.variables]
 
     def restore(self, folder: ModelFolder) -> tuple[Epoch, ...]:
-        """Put back what the last complete epoch left. Raises TrainingError."""
+        """Restore the state after the last complete epoch, and return the epochs done. Raises TrainingError."""
         return checkpoint.load(folder, self.run, self.variables)
 
     def finished(self) -> Any:
-        """The keras.Model with the weights reached, of Keras's own layers."""
+        """The keras.Model with the trained weights, which consists of Keras's own layers only."""
         self.model.set_weights(self.logits.get_weights())
         return self.model
 
     def epoch(self, done: Sequence[Epoch], progress: OnProgress) -> Epoch:
-        """Fit every training image once, in an order drawn from seed and epoch, then score the validation images.
+        """Train on every image once, in an order that depends on seed and epoch, then score the validation images.
 
-        The last epoch of a recipe with `recalibrate_batch_norm` takes them before it scores. Raises TrainingDiverged.
+        If the recipe says so, the last epoch recalibrates batch norm before it scores. `done` are the epochs before.
+        Raises TrainingDiverged if a loss is NaN or infinite.
         """
         started, number = time.perf_counter(), len(done) + 1
         losses, correct = np.zeros(self.steps), 0
@@ -98,7 +99,7 @@ class Trainer:
         )
 
     def _progress(self, done: Sequence[Epoch], step: int, loss: float) -> Progress:
-        """After a step of the epoch that follows those `done`; `loss` is its mean so far."""
+        """The progress after a step of the epoch that follows those `done`. `loss` is its mean loss so far."""
         steps = self.run.epochs * self.steps
         validation = f"  validation {done[-1].validation_accuracy:.2%}" if done else ""
         doing = f"epoch {len(done) + 1} of {self.run.epochs}"
@@ -109,7 +110,7 @@ class Trainer:
         return in_chunks(self.forward, split.images).astype(np.float64)
 
     def _fit(self, positions: NDArray[np.int32], step: int) -> tuple[float, int]:
-        """Take the step of that number; the loss of the images at `positions` before it, and how many are right."""
+        """Take one step on the images at `positions`. Returns their loss before it and the number of correct labels."""
         loss, right = self.step(positions, np.float32(self._rate(step)), np.array([self.run.seed, step], np.int32))
         if not isfinite(loss):
             epoch, at = divmod(step, self.steps)
@@ -117,6 +118,7 @@ class Trainer:
         return float(loss), int(right)
 
     def _step(self, positions: Any, rate: Any, seed: Any) -> tuple[Any, Any]:
+        """The body of the compiled step; `rate` is the learning rate."""
         tf = tensorflow(PURPOSE)
         images, labels = tf.gather(self.images, positions), tf.gather(self.labels, positions)
         if self.recipe.augmentation and self.run.augment:
@@ -130,12 +132,12 @@ class Trainer:
         return loss, tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
 
     def _recalibrate_batch_norm(self) -> None:
-        """Give batch norm the mean of each statistic over batches of all training images as they are."""
+        """Set each statistic of batch norm to its mean over batches of all training images, which are not augmented."""
         tf = tensorflow(PURPOSE)
         norms = [layer for layer in self.logits.layers if isinstance(layer, keras(PURPOSE).layers.BatchNormalization)]
         statistics = [variable for norm in norms for variable in (norm.moving_mean, norm.moving_variance)]
         for norm in norms:
-            norm.momentum = 0.0  # training is over: each batch's statistics by themselves
+            norm.momentum = 0.0  # training is over: each batch now replaces the statistics of the one before
 
         def statistics_of(positions: Any) -> list[Any]:
             self.logits(tf.gather(self.images, positions), training=True)
@@ -148,6 +150,7 @@ class Trainer:
             variable.assign(np.average(values, axis=0, weights=shares))
 
     def _batches(self, number: int) -> list[NDArray[np.int32]]:
+        """The positions of each batch's images in epoch `number`."""
         order = np.random.default_rng((self.run.seed, number)).permutation(len(self.dataset.train)).astype(np.int32)
         return [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
 
@@ -156,7 +159,7 @@ class Trainer:
 
 
 def mean_cross_entropy(logits: Floats, split: Split) -> tuple[float, Accuracy]:
-    """Mean cross-entropy and accuracy of float64 [n, classes] logits of a split's images."""
+    """The mean cross-entropy and the accuracy of logits, float64 [n, classes], for a split's images."""
     logs = log_softmax(logits)
     return float(-np.mean(logs[np.arange(len(split)), split.labels])), accuracy(
         split.name, logits.argmax(axis=1), split.labels
@@ -164,7 +167,7 @@ def mean_cross_entropy(logits: Floats, split: Split) -> tuple[float, Accuracy]:
 
 
 def log_softmax(logits: Floats) -> Floats:
-    """The logarithms of the probabilities; both float64 [n, classes]."""
+    """The logarithms of the probabilities of logits. Both are float64 [n, classes]."""
     below = logits - logits.max(axis=1, keepdims=True)
     logs: Floats = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
     return logs

@@ -360,7 +360,7 @@ def test_a_float_model_that_does_not_say_sees_pixels_from_0_to_1(tmp_path: Path,
         (lambda images: images[0], r"got shape \[28, 28\]; a single image needs a batch dimension: image\[None\]"),
         (lambda images: images[0, :, :, None], r"a single image needs a batch dimension: image\[None\]"),
         (lambda images: np.stack([images] * 3, axis=-1), r"got shape \[5, 28, 28, 3\]$"),
-        (lambda images: images[0, 0, 0], r"not uint8"),
+        (lambda images: images[0, 0, 0], r"got uint8"),
         (lambda _: np.array(7, np.uint8), r"got shape \[\]$"),
         (
             lambda images: images.tolist(),

@@ -17,8 +17,9 @@ from edgecnn.data import Dataset, load
 from edgecnn.data.dataset import make_dataset
 from edgecnn.errors import DataError, TrainingDiverged, TrainingError, TrainingInterrupted
 from edgecnn.folder import ModelFolder
+from edgecnn.layers import Augmentation, Conv, Dense, Dropout, Output, Pool
 from edgecnn.progress import Progress
-from edgecnn.recipes import RECIPES, Augmentation, Conv, Dense, Output, Pool, find_recipe
+from edgecnn.recipes import RECIPES, find_recipe
 from edgecnn.training import networks, temperature_scaling, trainer
 from edgecnn.training.augment import augment
 from edgecnn.training.backend import keras, tensorflow
@@ -28,6 +29,12 @@ from edgecnn.training.train import train
 from edgecnn.training.trainer import Trainer, mean_cross_entropy
 
 pytestmark = pytest.mark.tensorflow
+# Dropout has a random state of its own, which a resumed training must find again.
+WITH_DROPOUT = replace(
+    find_recipe("notebook-3x3"),
+    layers=(Conv(8, 3, padding="valid"), Pool(), Dropout(0.25), Dense(32), Dropout(0.5), Output()),
+    batch_size=64,
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +80,9 @@ def test_the_saved_model_holds_no_optimizer(exported: ModelFolder) -> None:
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_resumed_or_not(few: Dataset, tmp_path: Path) -> None:
-    recipe = replace(find_recipe("notebook-3x3"), batch_size=64)  # it has dropout, whose random state must survive
     whole, again, broken = (ModelFolder(tmp_path / name) for name in ("whole", "again", "broken"))
-    train(recipe, few, whole, epochs=3, seed=5)
-    train(recipe, few, again, epochs=3, seed=5)
+    train(WITH_DROPOUT, few, whole, epochs=3, seed=5)
+    train(WITH_DROPOUT, few, again, epochs=3, seed=5)
     assert same(weights(whole), weights(again))
 
     def stop_in_epoch_two(at: Progress) -> None:
@@ -84,20 +90,19 @@ def test_the_same_seed_gives_the_same_weights_resumed_or_not(few: Dataset, tmp_p
             raise KeyboardInterrupt
 
     with pytest.raises(TrainingInterrupted, match=r"epoch 1 of 3 is kept in .*broken: add --resume"):
-        train(recipe, few, broken, epochs=3, seed=5, progress=stop_in_epoch_two)
+        train(WITH_DROPOUT, few, broken, epochs=3, seed=5, progress=stop_in_epoch_two)
     assert broken.checkpoint.exists()
     assert not broken.keras.exists()
-    resumed = train(recipe, few, broken, epochs=3, seed=5, resume=True)
+    resumed = train(WITH_DROPOUT, few, broken, epochs=3, seed=5, resume=True)
     assert [epoch.number for epoch in resumed.epochs] == [1, 2, 3]
     assert same(weights(whole), weights(broken))
     assert not broken.checkpoint.exists()
 
 
-@pytest.mark.slow
 def test_another_seed_gives_other_weights(few: Dataset, tmp_path: Path) -> None:
     folders = [ModelFolder(tmp_path / str(seed)) for seed in (1, 2)]
     for seed, folder in enumerate(folders, start=1):
-        train(find_recipe("edge"), few, folder, epochs=1, seed=seed)
+        train(WITH_DROPOUT, few, folder, epochs=1, seed=seed)
     assert not same(weights(folders[0]), weights(folders[1]))
 
 
@@ -130,14 +135,14 @@ def test_resume_names_the_recipe_and_the_data_of_both(few: Dataset, tmp_path: Pa
         ("notebook-3x3", few, "recipe was edge, now notebook-3x3"),
         ("edge", other, "source was mnist, now other, data_sha256 was .*, now ab"),
     ):
-        with pytest.raises(TrainingError, match=rf"is of another training: {told}; give the same, or no --resume"):
+        with pytest.raises(TrainingError, match=rf"belongs to another training: {told}; give the same options, or"):
             train(find_recipe(recipe), data, ModelFolder(tmp_path), epochs=2, seed=1, resume=True)
     with pytest.raises(TrainingError, match="augment was True, now False"):
         train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, seed=1, augment=False, resume=True)
 
 
 def test_no_epochs_are_refused(few: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="0 epochs train nothing"):
+    with pytest.raises(TrainingError, match="cannot train for 0 epochs"):
         train(find_recipe("edge"), few, ModelFolder(tmp_path / "model"), epochs=0)
     assert list(tmp_path.iterdir()) == []
 
@@ -248,7 +253,7 @@ def test_initial_weights_follow_the_recipe() -> None:
 
 
 def test_images_too_small_for_the_pools_are_refused() -> None:
-    with pytest.raises(DataError, match=r"3×3 are too small for recipe 'notebook-3x3'"):
+    with pytest.raises(DataError, match=r"3×3 pixels are too small for recipe 'notebook-3x3'"):
         networks.build(RECIPES["notebook-3x3"], (3, 3), 10)
 
 
