@@ -1,1 +1,1 @@
-"""[matplotlib] Draws a training: its curves, its confusion, its errors, and what the layers see."""
+"""[matplotlib] Draws a trained network: training curves, confusion matrix, wrong answers and feature maps."""

@@ -1,4 +1,4 @@
-"""What each layer of a network makes of one image, and the kernels of its first convolution."""
+"""Computes the feature maps of a network for one image, and reads the kernels of its first convolution."""
 
 import re
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What one layer makes of an image: float32 [height, width, channels] or [units].
+    """The output of one layer for an image: float32 [height, width, channels] or [units].
 
-    `title` tells the layer and the shape, such as "conv 5×5, stride 2, relu → 14×14×16".
+    `title` names the layer and the shape of its output, such as "conv 5×5, stride 2, relu → 14×14×16".
     """
 
     title: str
@@ -22,10 +22,10 @@ class View:
 
 
 def views(model: Any, image: NDArray[np.uint8]) -> tuple[View, ...]:
-    """What the layers of `model` make of one image, [height, width] or [height, width, 3], from first to last.
+    """The outputs of a model's layers for one image, uint8 [height, width] or [height, width, 3], from first to last.
 
-    `model` is a functional keras.Model. Layers that are worth seeing: what only rescales, reshapes or drops is left
-    out; normalizations and activations are seen with the layer that they follow. The last view holds the probabilities.
+    `model` is a functional keras.Model. Layers that only rescale, reshape or drop values are left out. Normalizations
+    and activations are shown together with the layer before them. The last view holds the probabilities.
     """
     rows = _rows(model)
     probe = type(model)(model.input, [row[-1].output for row in rows])
@@ -40,7 +40,7 @@ def views(model: Any, image: NDArray[np.uint8]) -> tuple[View, ...]:
 def first_kernels(model: Any) -> NDArray[np.float32] | None:
     """The kernels of the first convolution, float32 [height, width, inputs, kernels]; None without a convolution.
 
-    A depthwise convolution's kernels have one input each.
+    Each kernel of a depthwise convolution has one input.
     """
     for layer in model.layers:
         kernel = next((np.asarray(weight, np.float32) for weight in layer.weights if len(weight.shape) == 4), None)
@@ -51,9 +51,9 @@ def first_kernels(model: Any) -> NDArray[np.float32] | None:
 
 
 def _rows(model: Any) -> list[list[Any]]:
-    """The layers that are seen as one: each that mixes values, and those that finish what it did."""
+    """The layers in groups that are shown together: a layer that mixes values, and the layers that finish its work."""
     rows: list[list[Any]] = []
-    row_of: dict[int, list[Any]] = {}  # by what its last layer puts out
+    row_of: dict[int, list[Any]] = {}  # by the identity of the output of the row's last layer
     for layer in model.layers[1:]:
         if layer is model.layers[-1] or not _finishes(layer):
             rows.append([layer])
@@ -66,7 +66,7 @@ def _rows(model: Any) -> list[list[Any]]:
 
 
 def _finishes(layer: Any) -> bool:
-    """Whether a layer puts out one value for each of its one input's, with no weights that would mix them."""
+    """Whether a layer has one input, and computes each output value from one input value."""
     if isinstance(layer.input, list):
         return False
     as_many = prod(layer.input.shape[1:]) == prod(layer.output.shape[1:])
@@ -74,12 +74,13 @@ def _finishes(layer: Any) -> bool:
 
 
 def _describe(row: list[Any]) -> str:
+    """The layers of a row in words, such as "conv 5×5, stride 2, relu"."""
     words = [word for layer in row for word in _words(layer)]
-    return ", ".join(word for word in words if "dropout" not in word)  # which does nothing after training
+    return ", ".join(word for word in words if "dropout" not in word)  # dropout does nothing after training
 
 
 def _words(layer: Any) -> list[str]:
-    """Such as "conv 5×5", "stride 2", "relu"."""
+    """The words for one layer, such as "conv 5×5", "stride 2" and "relu"."""
     size = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     strides = getattr(layer, "strides", None)
     usual = getattr(layer, "pool_size", (1, 1))
@@ -95,6 +96,6 @@ def _times(sizes: Iterable[int]) -> str:
 
 
 def _kind(layer: Any) -> str:
-    """The layer's class in plain words: "max pool" for MaxPooling2D."""
+    """The layer's class in plain words, such as "max pool" for MaxPooling2D."""
     name = type(layer).__name__.removesuffix("2D").replace("Pooling", "Pool").replace("Normalization", "Norm")
     return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name).lower()

@@ -1,4 +1,4 @@
-"""[TensorFlow, matplotlib] A network as textbooks draw it: its first kernels, and an image's way through its layers."""
+"""[TensorFlow, matplotlib] Draws a network's first kernels and the feature maps of one image."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from edgecnn.plots.feature_maps import View, first_kernels, views
 from edgecnn.plots.layout import GAP, INNER_WIDTH, PIXELS, Page, Scale, fitted, magnitude
 
 MOST_KERNELS = 64
-MOST_CHANNELS = 16  # of a layer: one row
+MOST_CHANNELS = 16  # of a layer that are shown, in one row
 MOST_BARS = 10
-MOST_UNITS = 256  # of a dense layer, side by side
+MOST_UNITS = 256  # of a dense layer in one line
 
 # Inches.
 TILE = (INNER_WIDTH - (MOST_CHANNELS - 1) * GAP) / MOST_CHANNELS
@@ -23,15 +23,17 @@ UNIT = 0.4
 
 
 def draw(path: Path, model: Any, split: Split, answers: NDArray[np.int64], labels: tuple[str, ...], title: str) -> None:
-    """Draw `model`'s kernels and the way of the first image of `split` that it labels right, or else of the first.
+    """Draw the first kernels of a keras.Model, and its feature maps for one image, into a PNG file.
 
-    `answers` int64 [n] are its labels for the split. Raises MissingDependencyError.
+    The image is the first of the split that the model labels correctly or, if there is none, the first. `answers`,
+    int64 [n], are the model's labels for the split. `labels` are the names of the classes. Raises
+    MissingDependencyError without matplotlib.
     """
-    page = Page(f"{literal(title)}: what each layer makes of an image", "drawing what the layers make of an image")
+    page = Page(f"{literal(title)}: what each layer computes from one image", "drawing the feature maps")
     kernels = first_kernels(model)
     if kernels is not None:
         _draw_kernels(page, kernels)
-    chosen = int(np.argmax(answers == split.labels))  # the first that is True, or 0
+    chosen = int(np.argmax(answers == split.labels))  # the first True, or 0 if there is none
     image, label = split.images[chosen], int(split.labels[chosen])
     shape = "×".join(map(str, image.shape))
     page.heading(f"input → {shape}", f"{split.name} image {chosen}, label {shortened(labels[label])}")
@@ -44,21 +46,21 @@ def draw(path: Path, model: Any, split: Split, answers: NDArray[np.int64], label
 
 
 def _draw_kernels(page: Page, kernels: NDArray[np.float32]) -> None:
-    """One tile a kernel: in color where it has three inputs, else its inputs' mean. What is 0 is gray."""
+    """Draw a tile for each kernel: in color if it has three inputs, otherwise the mean of its inputs. 0 is gray."""
     height, width, inputs, count = kernels.shape
     if inputs != 3:
         kernels = kernels.mean(axis=2)
     limit = magnitude(kernels)
     scale = (-limit, limit)
     tiles = np.moveaxis(kernels, -1, 0)[:MOST_KERNELS]
-    if inputs == 3:  # which is drawn as it stands, each color from 0 to 1
+    if inputs == 3:  # color images are drawn without a scale, each channel from 0 to 1
         tiles = np.clip(0.5 + np.nan_to_num(tiles) / (2 * limit), 0, 1)
     page.heading(f"first convolution: {count} kernels {height}×{width}", _note(len(tiles), count, "kernels", scale))
     page.images(tiles, fitted(tiles[0], TILE, TILE), scale)
 
 
 def _draw_maps(page: Page, view: View) -> None:
-    """The first channels of a layer, on one scale, whose end is not left to a few values: the rest would be dark."""
+    """Draw the first channels of a layer on one scale. It ignores the highest 1 %, which would make the rest dark."""
     channels = np.moveaxis(view.values, -1, 0)
     shown = channels[:MOST_CHANNELS]
     scale = _scale(shown, magnitude(shown, 99))
@@ -67,7 +69,7 @@ def _draw_maps(page: Page, view: View) -> None:
 
 
 def _draw_strip(page: Page, view: View) -> None:
-    """A layer's units side by side: few with their values, many in as many lines of one length as they need."""
+    """Draw a layer's units side by side: a few units with their values, many units in several lines."""
     units, scale = view.values, _scale(view.values, magnitude(view.values))
     page.heading(view.title, _note(len(units), len(units), "units", scale))
     if len(units) <= MOST_CHANNELS:
@@ -81,22 +83,22 @@ def _draw_strip(page: Page, view: View) -> None:
 
 
 def _draw_probabilities(page: Page, view: View, labels: tuple[str, ...], label: int) -> None:
-    """A bar for each class; of many classes only for the likeliest."""
+    """Draw a bar for each class or, if there are many, for the most probable ones."""
     order, note = np.arange(len(labels)), "blue: the label"
     if len(labels) > MOST_BARS:
         order = np.argsort(-view.values, kind="stable")[:MOST_BARS]
-        note = f"the {MOST_BARS} likeliest; {note}"
+        note = f"the {MOST_BARS} most probable; {note}"
     page.heading(f"{view.title} probabilities", note)
     page.bars([shortened(labels[at]) for at in order], view.values[order], order == label)
 
 
 def _scale(values: NDArray[np.float32], limit: float) -> Scale:
-    """From black at 0 to white at `limit`; where there is less than 0, that is black and 0 gray."""
+    """A scale from black at 0 to white at `limit`; with negative values, from black at -`limit`, and 0 is gray."""
     return (-limit if (values < 0).any() else 0, limit)
 
 
 def _note(shown: int, there: int, what: str, scale: Scale) -> str:
-    """Such as "16 of 64 channels; black up to 0, white from 2.5"."""
+    """A note such as "16 of 64 channels; black up to 0, white from 2.5"."""
     low, high = scale
     tones = f"black up to {_number(low)}, {'gray 0, ' * (low < 0)}white from {_number(high)}"
     return tones if shown == there else f"{shown} of {there} {what}; {tones}"

@@ -1,4 +1,4 @@
-"""[matplotlib] A page that grows as it is filled with headings, rows of images and bars."""
+"""[matplotlib] Page: lays out headings, rows of images and bars below one another, on a page of any length."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecnn.plots import drawing
 
 Size = tuple[float, float]  # width and height in inches
-Scale = tuple[float, float]  # the values that are black and white
+Scale = tuple[float, float]  # the values that are drawn black and white
 PIXELS: Scale = (0, 255)
 
 # Inches.
@@ -26,28 +26,31 @@ FRAME, ACCENT, MUTED = "0.75", "tab:blue", "0.6"
 
 
 class Page:
-    """A white page, measured in inches from its top left corner. `bottom` is where the next thing goes."""
+    """A white page with coordinates in inches from its top left corner. `bottom` is where the next item goes."""
 
     def __init__(self, title: str, purpose: str) -> None:
-        """Begin with a title, already literal. Raises MissingDependencyError, whose message `purpose` begins."""
+        """Start a page with a title, as `drawing.literal` returns it.
+
+        Raises MissingDependencyError with a message that begins with `purpose`.
+        """
         self.figure = drawing.figure((WIDTH, WIDTH), purpose, layout=None)
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
-        self.axes.set_xlim(0, WIDTH)  # limits that are set stay, whatever is drawn
+        self.axes.set_xlim(0, WIDTH)  # explicit limits stay fixed when something is drawn
         self.axes.set_ylim(WIDTH, 0)
         self.bottom = MARGIN
         self._text(MARGIN, self.bottom, title, fontsize=13)
         self.bottom += 0.35
 
     def heading(self, words: str, note: str = "") -> None:
-        """What the next row is; a note on it stands at the page's right edge."""
+        """Add the heading of the next row, with a note at the right edge of the page."""
         self.bottom += 0.1
         self._text(MARGIN, self.bottom, words, fontsize=10, fontweight="bold")
         self._text(WIDTH - MARGIN, self.bottom, note, ha="right", color="0.4")
         self.bottom += 0.22
 
     def images(self, images: NDArray[Any], size: Size, scale: Scale, captions: Sequence[str] = ()) -> None:
-        """Rows of images, [n, height, width] or [n, height, width, 3], drawn in one `size`, above their captions."""
+        """Add rows of images, [n, height, width] or [n, height, width, 3], each drawn in `size` above its caption."""
         wide = max(size[0], self._widest(captions)) + GAP
         high = size[1] + LINE * max((1.5 + caption.count("\n") for caption in captions), default=0) + GAP
         columns = int((INNER_WIDTH + GAP + 1e-6) / wide)
@@ -60,7 +63,7 @@ class Page:
         self.bottom += -(-len(images) // columns) * high
 
     def bars(self, names: Sequence[str], shares: NDArray[np.floating], marked: NDArray[np.bool_]) -> None:
-        """A line for each of n names: a bar of its share, 0 to 1, and its per cent. Where `marked`, it stands out."""
+        """Add a line for each of n names, with a bar of its share (0 to 1) and its percentage. Marked bars are blue."""
         left = MARGIN + self._widest(names) + GAP
         for name, share, stands_out in zip(names, shares, marked, strict=True):
             middle = self.bottom + LINE / 2
@@ -70,7 +73,7 @@ class Page:
             self.bottom += 1.1 * LINE
 
     def save(self, path: Path) -> None:
-        """Write the page as PNG, as long as it has become."""
+        """Write the page as a PNG file, in the length that its content needs."""
         height = self.bottom + MARGIN
         self.figure.set_size_inches(WIDTH, height)
         self.axes.set_ylim(height, 0)
@@ -80,7 +83,7 @@ class Page:
         self.axes.text(x, y, words, **{"va": "top", "fontsize": TEXT, **style})
 
     def _widest(self, texts: Sequence[str]) -> float:
-        """The width of the widest of some texts, 0 without any."""
+        """The width of the widest text in inches; 0 if there are none."""
         drawn = [self.axes.text(0, 0, words, fontsize=TEXT) for words in texts]
         with drawing.any_script():
             widths = [text.get_window_extent().width / self.figure.dpi for text in drawn]
@@ -99,14 +102,14 @@ class Page:
 
 
 def fitted(image: NDArray[Any], width: float, height: float) -> Size:
-    """The largest size within a box of that width and height that keeps an image's proportions."""
+    """The largest size of an image within a box of this width and height that keeps its proportions."""
     rows, columns = image.shape[:2]
     pixel = min(width / columns, height / rows)
     return columns * pixel, rows * pixel
 
 
 def magnitude(values: NDArray[np.floating], share: float = 100) -> float:
-    """Where a scale ends: at what `share` per cent of the finite values stay within, but above 0 in any case."""
+    """The end of a scale, above 0: the magnitude that `share` percent of the finite values do not exceed."""
     finite = np.abs(values[np.isfinite(values)])
     if not finite.any():
         return 1.0

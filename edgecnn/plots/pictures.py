@@ -1,4 +1,4 @@
-"""[TensorFlow, matplotlib] The pictures of a trained network: what it confuses, what it gets wrong, what it sees."""
+"""[TensorFlow, matplotlib] Draws a trained network's confusion matrix, wrong answers and feature maps."""
 
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,16 @@ from edgecnn.plots import drawing, filters
 from edgecnn.plots.drawing import literal, percent, shortened
 from edgecnn.plots.layout import PIXELS, Page, fitted
 
-# Of the confusion matrix.
-MOST_NUMBERED = 20  # classes: more leave no room for numbers in the cells
+# The confusion matrix.
+MOST_NUMBERED = 20  # classes: with more, the cells are too small for numbers
 MOST_TICKS = 50  # labels along an axis
-FAINTEST, STRONGEST = 0.3, 10  # mistakes: below the one, and at least at the other, the colors begin and end
+# Mistakes at the ends of the color scale: it begins below one mistake, and ends at ten or more.
+FAINTEST, STRONGEST = 0.3, 10
 
-# Of the wrong images.
+# The wrong answers.
 MOST_ERRORS = 60
-ERROR_WIDTH, ERROR_HEIGHT = 2.0, 28 * 4 / drawing.DPI  # inches: four pixels each for MNIST's
-ONE_LINE = 9  # characters of the labels in a caption; longer ones take two lines
+ERROR_WIDTH, ERROR_HEIGHT = 2.0, 28 * 4 / drawing.DPI  # inches: a pixel of MNIST becomes 4 × 4 pixels
+ONE_LINE = 9  # characters of both labels in a caption; longer captions take two lines
 
 
 def write(
@@ -35,8 +36,9 @@ def write(
 ) -> None:
     """Write `confusion.png`, `errors.png` and `filters.png`.
 
-    `probabilities`, float32 [n, classes], are what `model`, a keras.Model as networks.build makes it, answers to the n
-    images of `split`; `labels` are the classes' names. Raises OutputError, MissingDependencyError without matplotlib.
+    `model` is a keras.Model as networks.build makes it. `probabilities`, float32 [n, classes], are its answers for the
+    n images of `split`. `labels` are the names of the classes. Raises OutputError, and MissingDependencyError without
+    matplotlib.
     """
     answers = probabilities.argmax(axis=1)
     with atomic(folder.confusion) as path:
@@ -49,7 +51,7 @@ def write(
 
 def _draw_confusion(path: Path, split: Split, answers: NDArray[np.int64], labels: tuple[str, ...], title: str) -> None:
     numbered = len(labels) <= MOST_NUMBERED
-    figure = drawing.figure((8, 8) if numbered else (10, 9), "drawing what the network confuses")
+    figure = drawing.figure((8, 8) if numbered else (10, 9), "drawing the confusion matrix")
     axes = figure.subplots()
     axes.set_title(f"{literal(title)}: {accuracy(split.name, answers, split.labels)}", fontsize=11)
     axes.set(xlabel="answer", ylabel="true label")
@@ -65,7 +67,7 @@ def _draw_confusion(path: Path, split: Split, answers: NDArray[np.int64], labels
 
 
 def _draw_cells(axes: Any, counts: NDArray[np.int64]) -> Any:
-    """The diagonal muted, mistakes on a logarithmic scale: a single one is seen beside a thousand right answers."""
+    """Draw the diagonal in gray and mistakes on a logarithmic scale, so that a single mistake can be seen."""
     right = np.eye(len(counts), dtype=bool)
     axes.imshow(np.where(right, 1.0, np.nan), cmap="Greys", vmin=0, vmax=7)
     wrong = np.where(right | (counts == 0), np.nan, counts)
@@ -81,7 +83,7 @@ def _number_cells(axes: Any, counts: NDArray[np.int64], norm: Any) -> None:
 
 
 def _name_ticks(axes: Any, labels: tuple[str, ...]) -> None:
-    """Every class's name, or every second's, third's, … where they are many."""
+    """Write the name of every class or, if there are many, of every second, third, … class."""
     ticks = range(0, len(labels), -(-len(labels) // MOST_TICKS))
     names = [shortened(labels[tick]) for tick in ticks]
     size = 10 if len(labels) <= MOST_NUMBERED else 7
@@ -93,7 +95,7 @@ def _name_ticks(axes: Any, labels: tuple[str, ...]) -> None:
 
 
 def _rule(axes: Any, classes: int) -> None:
-    """Lines between the cells."""
+    """Draw lines between the cells."""
     axes.set_xticks(np.arange(0.5, classes - 1), minor=True)
     axes.set_yticks(np.arange(0.5, classes - 1), minor=True)
     axes.grid(which="minor", color="0.9", linewidth=0.5)
@@ -103,11 +105,11 @@ def _rule(axes: Any, classes: int) -> None:
 def _draw_errors(
     path: Path, split: Split, probabilities: NDArray[np.float32], labels: tuple[str, ...], title: str
 ) -> None:
-    """The images labeled wrong, the most confident mistakes first."""
+    """Draw the wrongly labeled images, the most confident mistakes first."""
     answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(answers != split.labels)
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_ERRORS]
-    page = Page(f"{literal(title)}: {_summary(split, len(wrong), len(shown))}", "drawing what the network gets wrong")
+    page = Page(f"{literal(title)}: {_summary(split, len(wrong), len(shown))}", "drawing the wrong answers")
     pairs = [(shortened(labels[split.labels[at]]), shortened(labels[answers[at]])) for at in shown]
     joint = " → " if max((len(a) + len(b) for a, b in pairs), default=0) <= ONE_LINE else " →\n"
     captions = [f"{joint.join(pair)}  {percent(confidence[at])}" for pair, at in zip(pairs, shown, strict=True)]
@@ -116,10 +118,10 @@ def _draw_errors(
 
 
 def _summary(split: Split, wrong: int, shown: int) -> str:
-    """Such as "60 of 105 wrong answers to 10,000 test images, the most confident first: label → answer"."""
+    """The title, such as "60 of 105 wrong answers to 10,000 test images, the most confident first: label → answer"."""
     images = f"{len(split):,} {split.name} images"
     if not wrong:
-        return f"no wrong answer to {images}"
+        return f"no wrong answers to {images}"
     if wrong == 1:
         return f"1 wrong answer to {images}: label → answer"
     count = f"{shown} of {wrong:,}" if shown < wrong else f"{wrong}"

@@ -171,7 +171,7 @@ def test_wrong_images_are_shown_with_the_most_confident_first(mnist: Dataset, hu
 @pytest.mark.parametrize(
     ("wrong", "shown", "title"),
     [
-        (0, 0, "edge: no wrong answer to 150 test images"),
+        (0, 0, "edge: no wrong answers to 150 test images"),
         (1, 1, "edge: 1 wrong answer to 150 test images: label → answer"),
         (60, 60, "edge: 60 wrong answers to 150 test images, the most confident first: label → answer"),
         (61, 60, "edge: 60 of 61 wrong answers to 150 test images, the most confident first: label → answer"),
@@ -304,7 +304,7 @@ def test_notes_say_what_is_left_out_and_what_the_tones_mean(hung: Hung, tmp_path
     assert notes["first convolution: 16 kernels 5×5"].startswith("black up to −0.")
     assert notes["conv 5×5, stride 2, batch norm, relu → 14×14×16"].startswith("black up to 0, white from ")
     assert notes["conv 3×3, batch norm, relu → 7×7×64"].startswith("16 of 64 channels; black up to 0, white from ")
-    assert notes["softmax → 30 probabilities"] == "the 10 likeliest; blue: the label"
+    assert notes["softmax → 30 probabilities"] == "the 10 most probable; blue: the label"
 
 
 @pytest.mark.parametrize(("right", "chosen"), [([], 0), ([4, 9], 4)])
