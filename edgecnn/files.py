@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import secrets
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,22 +15,63 @@ from edgecnn.errors import OutputError
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that replaces `path`, complete and synced to disk, if the body succeeds.
+    """Yield a temporary path whose content replaces that of `path`, complete and synced to disk, if the body succeeds.
 
-    It has the same suffix, because Keras and matplotlib choose their format by it. Raises OutputError if the operating
-    system refuses the write. If anything fails, an earlier file stays unchanged.
+    The temporary path has the same suffix, because Keras and matplotlib choose their format by it. A link is followed,
+    an earlier file's mode and owner stay, and a device or a pipe is written to and not replaced. Raises OutputError if
+    the operating system refuses the write. If anything fails, an earlier file stays unchanged.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    with _telling_what_cannot_be_written(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield temporary
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            with suppress(OSError):  # clean-up must not hide the error that caused it
-                temporary.unlink(missing_ok=True)
+    written = _through_a_stream if _is_stream(path) else _beside
+    with _telling_what_cannot_be_written(path), written(path) as temporary:
+        yield temporary
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path is a device, a pipe or one of this process's own open files."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or path.parts[:2] in (("/", "dev"), ("/", "proc"))
+
+
+@contextmanager
+def _through_a_stream(path: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
+        temporary = Path(scratch) / path.name
+        yield temporary
+        with temporary.open("rb") as source, path.open("wb") as stream:
+            shutil.copyfileobj(source, stream)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    path = Path(os.path.realpath(path))
+    temporary = _unique(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        if path.is_file():
+            _keep_mode_and_owner(path, temporary)
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):  # clean-up must not hide the error that caused it
+            temporary.unlink(missing_ok=True)
+
+
+def _unique(path: Path) -> Path:
+    """A name beside `path` that no other process uses: process ids repeat where containers share a folder."""
+    return path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+
+
+def _keep_mode_and_owner(earlier: Path, later: Path) -> None:
+    was, now = earlier.stat(), later.stat()
+    if (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
+        with suppress(PermissionError):  # only root may give a file away
+            os.chown(later, was.st_uid, was.st_gid)
+    later.chmod(stat.S_IMODE(was.st_mode))
 
 
 def prepare_folder(path: Path) -> None:
@@ -46,7 +90,8 @@ def require_writable(path: Path) -> None:
     """Check now that a file can be written there later. Raises OutputError if not."""
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder; choose another path")
-    prepare_folder(path.parent)
+    if not _is_stream(path):
+        prepare_folder(path.parent)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -55,7 +100,7 @@ def copy(source: Path, target: Path) -> None:
         with atomic(target) as temporary:
             shutil.copyfile(source, temporary)
         return
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    beside = _unique(target)
     with _telling_what_cannot_be_written(target):
         try:
             shutil.copytree(source, beside)
