@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from shared_fixtures import TESTS, Run
+from shared_fixtures import TESTS
+from typer.testing import CliRunner
+
+from edgecnn.cli import app
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 DEMO = TESTS.parent / "examples" / "demo.sh"
@@ -47,13 +50,14 @@ def test_the_demo_trains_exports_benches_and_predicts(work: Path) -> None:
     assert labels[0] == ["pictures/00-7.png", "7"]
 
 
-def test_fashion_mnist_trains_by_its_folder(edgecnn: Run, work: Path) -> None:
+def test_fashion_mnist_trains_by_its_folder(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Debian's dataset-fashion-mnist has the same form as MNIST; FASHION_MNIST names its folder."""
     folder = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
     if not folder.is_dir():
         pytest.skip("Fashion-MNIST is not here: apt-get install dataset-fashion-mnist")
-    options = ("--limit", "2400", "--epochs", "2", "--out", "fashion", "--json")
-    done = edgecnn("train", "--data", folder, *options, cwd=work)
-    card = json.loads(done.stdout)
-    assert card["test"]["value"] > 0.6
-    assert edgecnn("export", "fashion", cwd=work).returncode == 0
+    monkeypatch.chdir(work)
+    options = ["--limit", "2400", "--epochs", "2", "--out", "fashion", "--json"]
+    trained = CliRunner().invoke(app, ["train", "--data", str(folder), *options])
+    assert json.loads(trained.stdout)["test"]["value"] > 0.6
+    exported = CliRunner().invoke(app, ["export", "fashion"])
+    assert exported.exit_code == 0, exported.output

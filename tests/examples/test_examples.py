@@ -60,9 +60,7 @@ def test_a_folder_of_pictures_becomes_a_csv_file(python: Run, tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_a_keras_model_of_ones_own_is_trained_exported_and_quantized(
-    python: Run, own_data: Path, tmp_path: Path
-) -> None:
+def test_a_keras_model_of_ones_own_is_trained_and_exported(python: Run, own_data: Path, tmp_path: Path) -> None:
     done = python(EXAMPLES / "export_own_model.py", own_data, "own", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     folder = ModelFolder(tmp_path / "own")
