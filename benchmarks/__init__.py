@@ -1,1 +1,1 @@
-"""The programs that measure edgecnn, and what they found (results/): python -m benchmarks"""
+"""Programs that measure edgecnn, and their results (results/): python -m benchmarks"""

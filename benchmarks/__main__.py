@@ -1,4 +1,4 @@
-"""Runs a program: python -m benchmarks NAME [ARGUMENTS]. Without a name it lists the programs."""
+"""Runs a benchmark program: python -m benchmarks NAME [ARGUMENTS]. Without a NAME, it lists the programs."""
 
 import ast
 import importlib
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def run(name: str, arguments: Sequence[str]) -> None:
     if name not in (found := programs()):
-        print(f"error: there is no program {name!r}\n\n{listing()}", file=sys.stderr)
+        print(f"error: there is no program {name!r}: choose one of these\n\n{listing()}", file=sys.stderr)
         sys.exit(2)
     if {"-h", "--help"} & set(arguments):
         print(f"python -m benchmarks {name}\n\n{docstring(found[name])}")
@@ -29,7 +29,7 @@ def run(name: str, arguments: Sequence[str]) -> None:
 
 
 def programs() -> dict[str, Path]:
-    """The files that have a `main`, by the name that starts them; none is imported."""
+    """The program files, by the program's name. They are those with a `main`; none is imported."""
     files = [path for folder in FOLDERS for path in sorted((HERE / folder).glob("*.py"))]
     return {path.stem.replace("_", "-"): path for path in files if not path.stem.startswith("_") and has_main(path)}
 
@@ -55,7 +55,7 @@ def listing() -> str:
     first = {name: docstring(path).partition("\n")[0] for name, path in programs().items()}
     width = max(map(len, first))
     lines = [f"  {name:{width}}  {line}" for name, line in first.items()]
-    usage = "python -m benchmarks NAME [ARGUMENTS]; NAME --help says more"
+    usage = "python -m benchmarks NAME [ARGUMENTS]. For help on a program: python -m benchmarks NAME --help"
     return "\n".join([usage, "", *lines])
 
 

@@ -1,10 +1,10 @@
-"""Write what commands print, and the measured tables, into README.md and docs/: [--tables | NAME ...]
+"""Write command output and measured tables into README.md and docs/: [--tables | NAME ...]
 
-Blocks between `<!-- run: COMMAND -->` and `<!-- end -->` hold a command's real output; blocks after
-`<!-- table: NAME -->` hold a table made from benchmarks/results. README.md comes first, then docs/*.md by their names;
-commands run in this order in the folder build/docs, which is emptied first (a training is among them, so a few
-minutes). `--tables` writes the tables only. With NAMEs only the blocks of these names are written, in build/docs as it
-was left.
+A block between `<!-- run: COMMAND -->` and `<!-- end -->` holds the command's real output. A block after
+`<!-- table: NAME -->` holds a table made from benchmarks/results. README.md comes first, then docs/*.md in the order of
+their names. The commands run in this order in the folder build/docs, which is emptied first. One of them is a training,
+so this takes a few minutes. With `--tables`, only the tables are written. With NAMEs, only the blocks with these names
+are written, and build/docs is not emptied.
 """
 
 import os
@@ -45,19 +45,19 @@ TABLES: Mapping[str, Callable[[], str]] = {
 def main(arguments: Sequence[str]) -> None:
     if not arguments:
         shutil.rmtree(WORK, ignore_errors=True)
-    shutil.copytree(paths.ROOT / "examples", WORK / "examples", dirs_exist_ok=True)  # which commands name
+    shutil.copytree(paths.ROOT / "examples", WORK / "examples", dirs_exist_ok=True)  # some commands use them
     for page in pages():
         renew(page, arguments)
 
 
 def pages() -> list[Path]:
-    """The documents, those that there are."""
+    """README.md and the pages of docs/, if they exist."""
     every = [paths.ROOT / "README.md", *sorted((paths.ROOT / "docs").glob("*.md"))]
     return [page for page in every if page.exists()]
 
 
 def renew(page: Path, arguments: Sequence[str] = ()) -> None:
-    """Write a page's blocks again, those that the arguments mean."""
+    """Write those blocks of a page again that the arguments select."""
 
     def renewed(match: re.Match[str]) -> str:
         kind, name, _ = match.groups()
@@ -80,12 +80,12 @@ def block(kind: str, name: str) -> str:
 
 
 def table(name: str) -> str:
-    """A table of the committed results, in Markdown."""
+    """The table of that name, made from the committed results, in Markdown."""
     return TABLES[name]()
 
 
 def run(command: str) -> str:
-    """A command and what it prints, as a console shows it."""
+    """Run a command and return it with its output, as a Markdown console block."""
     done = subprocess.run(
         command,
         shell=True,
@@ -102,5 +102,5 @@ def run(command: str) -> str:
 
 
 def plain_terminal() -> dict[str, str]:
-    """What makes help and tables come out the same everywhere."""
+    """Environment variables that make help and tables look the same on every machine."""
     return {"COLUMNS": WIDTH, "TERM": "dumb", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}

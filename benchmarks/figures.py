@@ -1,7 +1,7 @@
-"""Which figures of the committed results must not get worse, with their intervals.
+"""Lists the figures of the committed results that must not get worse, with their intervals.
 
-Files are read as plain JSON, for earlier revisions have earlier forms: only the fields that are named here have to be
-there.
+Files are read as plain JSON, because earlier revisions have other formats: only the fields that are used here must
+exist.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,9 +19,9 @@ UNCORRUPTED = "no corruption"
 
 @dataclass(frozen=True)
 class Figure:
-    """A value and the ends of its 95 % interval, which are the value itself where nothing is random.
+    """A value and the ends of its 95 % interval. If nothing is random, the ends are the value itself.
 
-    `form` is how it is written, in the terms of `format`.
+    `form` is its format specification for `format`.
     """
 
     value: float
@@ -36,7 +36,7 @@ class Figure:
         return f"{self.value:{self.form}} ({self.low:{self.form}} to {self.high:{self.form}})"
 
     def is_worse_than(self, then: "Figure") -> bool:
-        """Whether the value lies beyond the earlier figure's interval, on the wrong side."""
+        """Whether the value lies outside the earlier figure's interval, on the worse side."""
         return self.value < then.low if self.higher_is_better else self.value > then.high
 
 
@@ -45,23 +45,23 @@ Named = Iterator[tuple[str, Figure]]
 
 
 def figures_of(name: str, content: Any) -> Figures:
-    """The figures of a result file of that name; none for a file that holds nothing to judge."""
+    """The figures of a result file, by their names; empty for a file without figures to compare."""
     return next((dict(read(content)) for pattern, read in READERS.items() if fnmatch(name, pattern)), {})
 
 
 def share(correct: float, images: int) -> Figure:
-    """So many of so many, with Wilson's interval."""
+    """The share `correct` of `images`, with Wilson's interval."""
     found = Accuracy("test", round(correct), images)
     return Figure(correct / images, *found.interval)
 
 
 def exact(value: float, form: str = ",.0f") -> Figure:
-    """What is better the smaller it is, and the same each time."""
+    """A figure that is the same in each measurement, where smaller is better."""
     return Figure(value, value, value, higher_is_better=False, form=form)
 
 
 def speedup(slow: Sequence[float], fast: Sequence[float]) -> Figure:
-    """How many times faster, of rounds taken in turn."""
+    """How many times faster `fast` is than `slow`; both are times of rounds taken in turn."""
     found = stats.ratio(slow, fast)
     return estimated(found.value, found.low, found.high)
 
@@ -71,7 +71,7 @@ def estimated(value: float, low: float | None, high: float | None) -> Figure:
 
 
 def _scored(name: str, row: Mapping[str, Any] | None) -> Named:
-    """An accuracy, where there is one."""
+    """An accuracy, if there is one."""
     if row:
         yield name, share(row["correct"], row["images"])
 
@@ -102,7 +102,7 @@ def _shipped_model(content: Any) -> Named:
 
 
 def _bench(content: Any) -> Named:
-    """Of our own files: their sizes, and how much faster they are than the run's reference."""
+    """The sizes of our files, and how much faster they are than the run's reference."""
     for row in content["contenders"]:
         if row["name"].startswith("onnx-") and row.get("speedup"):
             faster = estimated(row["speedup"], row["speedup_low"], row["speedup_high"])
@@ -144,7 +144,7 @@ def _startup(content: Any) -> Named:
 
 
 def _time_to_accuracy(content: Any) -> Named:
-    """Ratios of the seeds; their range stands for an interval."""
+    """Ratios of the times over the seeds; the range of the ratios serves as the interval."""
     for accuracy in time_to_accuracy.ACCURACIES:
         slow, fast = (
             time_to_accuracy.times(content["trainings"], recipe, accuracy)[0]

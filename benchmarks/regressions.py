@@ -1,9 +1,9 @@
-"""Fail if a committed figure got worse than it was: [--since REVISION]
+"""Fail if a committed figure got worse: [--since REVISION]
 
-Accuracies, speed-ups, sizes and agreements of benchmarks/results and of the shipped models' cards, as the working tree
-has them, are compared with the same files in an earlier revision. Without --since that is, for each file, the last
-revision in which its figures were others. A figure that lies beyond the earlier one's 95 % interval, on the wrong side,
-gets a line, and so does one that is no longer measured; then the exit code is 1. Some seconds.
+Compares the accuracies, speed-ups, sizes and agreements in benchmarks/results and in the shipped models' cards with
+those of an earlier revision. Without --since, this is for each file the last revision with different figures. A figure
+that lies outside the earlier figure's 95 % interval, on the worse side, is printed; so is a figure that is no longer
+measured. In both cases the exit code is 1. Takes some seconds.
 """
 
 import json
@@ -34,13 +34,13 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def result_files() -> list[Path]:
-    """What may hold figures, the cards of the shipped models included."""
+    """The files that may hold figures: the results and the shipped models' cards."""
     results = sorted((paths.ROOT / "benchmarks" / "results").glob("*.json*"))
     return [*results, *sorted((paths.ROOT / "models").glob("*/card.json"))]
 
 
 def regressions(path: Path, since: str | None) -> list[str]:
-    """A line for each figure of a file that is worse than it was, or gone."""
+    """A line for each figure of a file that got worse or is missing."""
     now = figures_of(path.name, json.loads(read_bytes(path)))
     then = next((found for found in earlier(path, since) if since or found != now), {})
     return [f"{path.relative_to(paths.ROOT)}: {line}" for line in fallen(then, now)]
@@ -49,13 +49,13 @@ def regressions(path: Path, since: str | None) -> list[str]:
 def fallen(then: Figures, now: Figures) -> Iterator[str]:
     for name, before in then.items():
         if name not in now:
-            yield f"{name} was {before}, and is no longer measured"
+            yield f"{name} was {before}, now not measured"
         elif now[name].is_worse_than(before):
             yield f"{name} was {before}, now {now[name]}"
 
 
 def earlier(path: Path, since: str | None) -> Iterator[Figures]:
-    """The figures of a file's earlier versions, the last first."""
+    """The figures of a file's earlier versions, the latest first."""
     names = former_names(path)
     revisions = [since] if since else git("log", "--format=%H", "--", *names).decode().split()
     for revision in revisions:
@@ -65,14 +65,14 @@ def earlier(path: Path, since: str | None) -> Iterator[Figures]:
 
 
 def former_names(path: Path) -> list[str]:
-    """What the file is and was called, from the repository's root."""
+    """The file's present and former paths, relative to the repository's root."""
     plain = path.with_name(path.name.removesuffix(".gz"))
     every = [path, plain, plain.with_name(FORMER_NAMES.get(plain.name, plain.name))]
     return list(dict.fromkeys(str(name.relative_to(paths.ROOT)) for name in every))
 
 
 def content_at(revision: str, names: Sequence[str]) -> Any:
-    """What a file held in a revision, under whichever of its names; None if it was not there."""
+    """A file's content in a revision, under any of its names; None if it did not exist."""
     present = git("ls-tree", "-r", "--name-only", revision, "--", *names).decode().splitlines()
     found = next((name for name in names if name in present), None)
     return json.loads(unpacked(git("show", f"{revision}:{found}"), found)) if found else None

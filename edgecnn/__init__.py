@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from edgecnn.runtime.settings import Settings
     from edgecnn.training.train import train
 
-# Before anything imports onnxruntime: from 1.32 on it otherwise keeps a device id and a database of events in the user's
-# home, and looks up its vendor's host. Processes that are started from here inherit the setting.
+# Set before anything imports onnxruntime. Without it, onnxruntime 1.32 and later store a device id and a database of
+# events in the user's home folder, and contact their vendor's host. Child processes inherit the setting.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOME = {

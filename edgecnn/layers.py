@@ -1,4 +1,4 @@
-"""What a network and its augmentation are made of, as plain data."""
+"""The layers and the augmentation that recipes are made of, as plain data."""
 
 from dataclasses import dataclass
 from typing import Literal

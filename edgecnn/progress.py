@@ -1,4 +1,4 @@
-"""The one record of how far long work has come, and the callback that receives it."""
+"""Defines the record with which long work reports its progress, its callback, and an estimate of the time needed."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `steps`, and what is being `doing`; `figures` are worth a look meanwhile, such as the loss so far."""
+    """How far long work has come: `done` of `steps` steps.
+
+    `doing` says what happens now, and `figures` holds interim figures as text, such as the loss so far.
+    """
 
     doing: str
     done: int = 0
@@ -19,13 +22,13 @@ OnProgress = Callable[[Progress], None]
 
 
 def ignore(_: Progress) -> None:
-    """For callers that do not ask how far the work has come."""
+    """Does nothing; for callers that do not want progress reports."""
 
 
 class Estimate:
-    """Tells once, after `measured` steps, how many seconds all steps will take.
+    """Estimates the time of long work. After `measured` steps, it calls `tell` once with the seconds of all steps.
 
-    The first step is left out of the measurement: it also compiles what the others run.
+    The first step is left out, because it also compiles what the other steps run.
     """
 
     def __init__(self, tell: Callable[[float], None], measured: int = 20) -> None:

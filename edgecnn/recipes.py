@@ -149,7 +149,7 @@ _TABLE = (
     _ACCURATE,
     Recipe(
         name="adventures",
-        summary="two 5×5 convolutions, dense 1000, truncated normal weights with small deviations",
+        summary="two 5×5 convolutions, dense 1000, small truncated normal weights",
         citation="adventuresinmachinelearning.com, convolutional neural networks tutorial in TensorFlow",
         layers=(
             Conv(32, 5, weights=_SMALL, biases=_ONE),

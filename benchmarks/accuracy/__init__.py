@@ -1,1 +1,1 @@
-"""Programs about what models answer to images that they were not trained with."""
+"""Programs that test models with images unlike their training images."""

@@ -1,12 +1,12 @@
-"""What recipes make of corrupted digits, and of images that show no digit: [MODEL ...] [--data PATH] | --sheet FILE.png
+"""Test models with corrupted digits and out-of-distribution images: [MODEL ...] [--data PATH] | --sheet FILE.png
 
-Each MODEL is a model folder; several may be of one recipe, of different seeds. Without any, each recipe's is taken from
-models/<recipe> or from build/trained/<recipe>, where the program reference-recipes leaves it. Its `model.onnx`, and
-`model.int8.onnx` if there is one, label the 10,000 test images as they are and under each of the corruptions, and the
-out-of-distribution images: the test images of the data set at PATH, which show no digit, or of Fashion-MNIST if it is
-installed. What was found goes to benchmarks/results/robustness.json after each model, beside the others'; the table is
-printed. Half a minute to corrupt the images, then some seconds to two minutes a file. `--sheet` draws ten digits under
-every corruption, for the eye to check.
+Each MODEL is a model folder; several can have the same recipe with different seeds. Without a MODEL, every recipe's
+folder is used: models/<recipe>, or build/trained/<recipe>, where the program reference-recipes puts it. The files
+`model.onnx` and, if it exists, `model.int8.onnx` label the 10,000 test images, unchanged and with each corruption. They
+also label the out-of-distribution images, which do not show digits: the test images of the data set at PATH or, without
+it, of Fashion-MNIST if it is installed. Each model's figures are written to benchmarks/results/robustness.json when
+they are measured; other models are kept. At the end the table is printed. It takes half a minute to corrupt the images,
+then some seconds to two minutes per file. `--sheet` draws ten digits with every corruption, to check them by eye.
 """
 
 import hashlib
@@ -44,14 +44,18 @@ from edgecnn.runtime.classifier import Classifier
 RESULTS = paths.RESULTS / "robustness.json"
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package puts it
 NOT_INSTALLED = (
-    f"{FASHION_MNIST} is not here: nothing to reject (apt-get install dataset-fashion-mnist, or give --data)"
+    f"{FASHION_MNIST} does not exist, so rejection is not measured: "
+    "apt-get install dataset-fashion-mnist, or give --data"
 )
 ENLARGED, GAP, TITLES = 2, 2, 340  # of the sheet; the last two in pixels
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What every network is shown: the test images of `data` by corruption, AS_THEY_ARE first, and others."""
+    """The images that every network labels.
+
+    `corrupted` maps a corruption's name to the corrupted test images of `data`; AS_THEY_ARE comes first.
+    """
 
     data: Dataset
     corrupted: dict[str, Images]
@@ -73,7 +77,9 @@ def main(arguments: Sequence[str]) -> None:
         return
     folders = [ModelFolder(path.resolve()) for path in given.models] or trained()
     if not folders:
-        parser.error("no recipe is trained: run python -m benchmarks reference-recipes first, or give a model folder")
+        parser.error(
+            "there is no trained model: run python -m benchmarks reference-recipes first, or give a model folder"
+        )
     data = load()
     trial = Trial(data, corrupted(data.test.images), out_of_distribution(given.data))
     for folder in folders:
@@ -83,12 +89,12 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def table() -> str:
-    """The committed figures, in Markdown."""
+    """The committed results, as a Markdown table."""
     return tables.table(tables.read(RESULTS))
 
 
 def trained() -> list[ModelFolder]:
-    """Of each recipe that has been trained and exported, the shipped model or the one under build/trained."""
+    """The folder of each recipe that was trained and exported: the shipped model, or the one under build/trained."""
     places = [[ModelFolder(parent / name) for parent in (SHIPPED_MODELS, paths.TRAINED)] for name in RECIPES]
     found = (next((folder for folder in both if folder.onnx("float32").exists()), None) for both in places)
     return [folder for folder in found if folder]
@@ -99,7 +105,7 @@ def corrupted(images: Images) -> dict[str, Images]:
 
 
 def out_of_distribution(path: Path | None) -> Dataset | None:
-    """The data set at `path`, or Fashion-MNIST, or none. Raises DataError."""
+    """The data set at `path`, or Fashion-MNIST if it is installed, or None. Raises DataError."""
     if path or FASHION_MNIST.exists():
         return load(path or FASHION_MNIST)
     print(NOT_INSTALLED, file=sys.stderr)
@@ -107,7 +113,7 @@ def out_of_distribution(path: Path | None) -> Dataset | None:
 
 
 def measure(folder: ModelFolder, trial: Trial) -> Network:
-    """A folder's float32 file and, if there is one, its int8 file. Raises ModelError."""
+    """Measure a folder's float32 file and, if there is one, its int8 file. Raises ModelError."""
     card, host = folder.card(), this_host()
     training = card.training if card else None
     files = {FLOAT32: folder.onnx("float32"), INT8: folder.onnx("int8")}
@@ -150,7 +156,7 @@ def store(name: str, found: Network) -> None:
 
 
 def write_sheet(file: Path) -> None:
-    """A row a corruption, after what it is, and a column a digit: the first of each among the test images."""
+    """Draw a row per corruption, with its description, and a column per digit: its first test image."""
     what = {corruption.name: f"{corruption.name}: {corruption.what}" for corruption in CORRUPTIONS}
     test = load().test
     first = [int(np.argmax(test.labels == digit)) for digit in range(10)]

@@ -1,4 +1,4 @@
-"""What the program robustness found, as plain data that goes to JSON and back, and its table. Nothing is measured."""
+"""The results of the program robustness, as plain data that converts to and from JSON, and their table."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,18 @@ from edgecnn.recipes import RECIPES
 
 FLOAT32, INT8 = ONNX_NAMES["float32"], ONNX_NAMES["int8"]
 AS_THEY_ARE = "no corruption"
-KEPT_SHARE = 0.99  # of the validation digits: what the probability that rejects is chosen by
-SHOWN = ("edgecnn", "onnxruntime", "numpy")  # versions that figures depend on
+KEPT_SHARE = 0.99  # share of the validation digits that the rejection threshold must keep
+SHOWN = ("edgecnn", "onnxruntime", "numpy")  # packages whose versions affect the figures
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What one ONNX file, of that hash, said of the same `images` test digits under each corruption.
+    """The figures of one ONNX file with the hash `sha256`, on `images` test digits.
 
-    `correct` counts those labeled right, AS_THEY_ARE first. `calibration_error`, 0 to 1, is of the digits as they are.
-    KEPT_SHARE of the validation digits reach the probability `threshold`: so do `kept` of the test digits as they are,
-    and all but `rejected` of the out-of-distribution images, if there are any.
+    `correct` maps each corruption to the number of correct labels; AS_THEY_ARE comes first. `calibration_error` (0 to
+    1) is that of the unchanged digits. `threshold` is the probability that KEPT_SHARE of the validation digits reach.
+    `kept` counts the unchanged test digits that reach it, and `rejected` the out-of-distribution images that do not; it
+    is None if there are no such images.
     """
 
     sha256: str
@@ -38,13 +39,13 @@ class Answers:
 
     @property
     def mean(self) -> float:
-        """The mean over the corruptions of the share labeled right."""
+        """The mean accuracy over all corruptions."""
         return fmean(count for name, count in self.correct.items() if name != AS_THEY_ARE) / self.images
 
 
 @dataclass(frozen=True)
 class OutOfDistribution:
-    """So many images that show no digit, the test split of a data set of that name and hash."""
+    """A test split whose images do not show digits: its data set's name and hash, and the number of its images."""
 
     dataset: str
     sha256: str
@@ -53,9 +54,9 @@ class OutOfDistribution:
 
 @dataclass(frozen=True)
 class Network:
-    """One trained network and the conditions it was measured under; `files` by name.
+    """One trained network's figures and their conditions. `files` maps a file's name to its figures.
 
-    `corrupted_sha256` is of all corrupted images: networks are comparable where it is the same.
+    `corrupted_sha256` is the hash of all corrupted images; networks are comparable only if it is the same.
     """
 
     recipe: str
@@ -89,7 +90,7 @@ def to_json(results: Results) -> str:
 
 
 def by_recipe(results: Results) -> dict[str, list[Network]]:
-    """The networks of each recipe, one a seed: of a seed measured in two folders, the last."""
+    """The networks of each recipe, one per seed. If a seed was measured in two folders, the later one counts."""
     found: dict[str, dict[int | None, Network]] = {}
     for network in sorted(results.values(), key=lambda network: network.measured):
         found.setdefault(network.recipe, {})[network.seed] = network
@@ -97,7 +98,7 @@ def by_recipe(results: Results) -> dict[str, list[Network]]:
 
 
 def table(results: Results) -> str:
-    """A column a recipe, each figure the mean of its seeds; what is measured is said below, with the conditions."""
+    """A column per recipe, with means over its seeds. Notes below explain the figures and give the conditions."""
     recipes = by_recipe(results)
     titles = [f"`{name}`{f' ({len(seeds)} seeds)' if len(seeds) > 1 else ''}" for name, seeds in recipes.items()]
     cells = [[title, *(cell(figure, seeds) for seeds in recipes.values())] for title, figure in rows(results).items()]
@@ -105,7 +106,7 @@ def table(results: Results) -> str:
 
 
 def rows(results: Results) -> Mapping[str, Figure]:
-    """What is shown of a network, by its title."""
+    """The table's rows: each title and its figure."""
     found: dict[str, Figure] = {name: _right(name) for name in dict.fromkeys(_names(results))}
     for file, suffix in ((FLOAT32, ""), (INT8, ", int8")):
         found[f"**mean of the corruptions{suffix}**"] = _of(file, lambda answers: answers.mean)
@@ -149,24 +150,27 @@ def cell(figure: Figure, seeds: Sequence[Network]) -> str:
 
 
 def conditions(results: Results) -> list[str]:
-    """How to read the table, where it was measured, and what to doubt in it."""
+    """Notes on how to read the table, where it was measured, and what is unreliable."""
     images = max((answers.images for network in results.values() for answers in network.files.values()), default=0)
     lines = [
-        f"Share of MNIST's {images:,} test images labeled right, float32 unless int8 is said, each corruption at the "
-        f"severity of MNIST-C; the 95 % interval of one network's share ends at most {widest(results):.2f} points from "
-        "it. Calibration error: expected, in 15 bins, of the images without corruption. Rejected, or else kept: what "
-        f"does not reach the probability that {KEPT_SHARE:.0%} of the validation digits reach.",
+        f"Accuracy on MNIST's {images:,} test images, with float32 unless int8 is named; each corruption has the "
+        f"severity of MNIST-C. The ends of one network's 95 % intervals are at most {widest(results):.2f} points away. "
+        "Calibration error: the expected calibration error with 15 bins, on the images without corruption. Digits kept "
+        "and images rejected: those whose top probability is above or below the threshold that "
+        f"{KEPT_SHARE:.0%} of the validation digits reach.",
     ]
     for network in results.values():
         versions = ", ".join(f"{name} {network.versions[name]}" for name in SHOWN if name in network.versions)
         lines.append(f"{network.host}; {versions}")
     if len({network.corrupted_sha256 for network in results.values()}) > 1:
-        lines.append("NOT COMPARABLE: the networks did not all see the same corrupted images; measure them all again")
+        lines.append(
+            "NOT COMPARABLE: the networks were measured with different corrupted images; measure all of them again"
+        )
     return list(dict.fromkeys(lines))
 
 
 def widest(results: Results) -> float:
-    """The farthest that an end of a share's 95 % interval lies from it, in points."""
+    """The largest distance from an accuracy to an end of its 95 % interval, in percentage points."""
     counts = {
         (count, answers.images)
         for network in results.values()

@@ -1,1 +1,1 @@
-"""Programs about other processors, which are emulated."""
+"""Programs that use emulated processors."""

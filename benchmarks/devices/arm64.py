@@ -1,11 +1,12 @@
-"""What an emulated Raspberry Pi answers beside this machine: [NETWORK | MODEL ...]
+"""Compare labels from an emulated Raspberry Pi with those from this machine: [NETWORK | MODEL ...]
 
-Each MODEL is an ONNX file, or a folder with some. Each NETWORK, all of NAMES if nothing is given, stands for its ARM64
-file: the shipped one of our recipes; of the others one made now, of the network trained in full if it is under
-build/, or else in one epoch, which takes seconds and serves to compare labels. The first 1,000 validation images of a
-network's own data (data.npz beside the file, or else MNIST) are labeled by the same file here and on the emulated
-Cortex-A72 (Pi 4) and Cortex-A76 (Pi 5). The labels, and how far they agree, go to benchmarks/results/arm64.json, the
-file's other models being kept. Emulated, 1,000 images take seconds to minutes: of speed this says nothing.
+Each MODEL is an ONNX file or a folder with ONNX files. Each NETWORK is a name from NAMES and stands for its ARM64 file;
+without arguments, all are used. For our recipes this is the shipped file. For the other networks it is made now: from
+the fully trained network if it is under build/, otherwise from one that is trained for one epoch, which is enough to
+compare labels. The same file labels the first 1,000 validation images of the network's data (data.npz beside the file,
+otherwise MNIST) here and on the emulated Cortex-A72 (Pi 4) and Cortex-A76 (Pi 5). The labels and their agreement are
+written to benchmarks/results/arm64.json; other models are kept. Emulation takes seconds to minutes per 1,000 images and
+says nothing about speed.
 """
 
 import json
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def meant(argument: str) -> list[Path]:
-    """The ONNX files of an argument."""
+    """The ONNX files that an argument means."""
     if argument in NAMES:
         return [SHIPPED_MODELS / argument / FILE if argument in seeds.OWN else quantized(argument)]
     path = Path(argument).resolve()
@@ -70,7 +71,7 @@ def meant(argument: str) -> list[Path]:
 
 
 def quantized(name: str) -> Path:
-    """The ARM64 file of a network that is not shipped, made now."""
+    """Make the ARM64 file of a network that is not shipped."""
     folder = trained(name)
     if not folder.onnx("float32").exists():
         reference_recipes.run("export", str(folder.path))
@@ -78,7 +79,7 @@ def quantized(name: str) -> Path:
 
 
 def trained(name: str) -> ModelFolder:
-    """In full if that is at hand, or else briefly."""
+    """The fully trained network if it exists, otherwise one trained for one epoch."""
     if name in third_party.NETWORKS:
         third_party.make(third_party.NETWORKS[name])
         return ModelFolder(third_party.NETWORKS[name].folder)
@@ -96,7 +97,7 @@ def data_of(model: Path) -> Path | str:
 
 
 def measure(model: Path, scratch: Path) -> dict[str, Any]:
-    """One model's answers here and on each emulated CPU to the images in the scratch folder."""
+    """Label the images in the scratch folder with one model, here and on each emulated CPU."""
     host, card = this_host(), ModelFolder(model.parent).card()
     here = Classifier(model, threads=1).predict(np.load(scratch / "images.npy"))
     return {
@@ -115,7 +116,7 @@ def measure(model: Path, scratch: Path) -> dict[str, Any]:
 
 
 def emulated(model: Path, cpu: str, here: Floats, scratch: Path) -> dict[str, Any]:
-    """One model's answers on one CPU, and how they differ from those here; `seconds` is the whole process's time."""
+    """One model's labels on one emulated CPU, and their agreement with those here; `seconds` is the process's time."""
     files = [str(path) for path in (model, scratch / "images.npy", scratch / "answers.npy")]
     command = [str(emulator.python(cpu)), "-c", EMULATED, *files]
     started = time.perf_counter()
@@ -126,7 +127,7 @@ def emulated(model: Path, cpu: str, here: Floats, scratch: Path) -> dict[str, An
 
 
 def compared(here: Floats, there: Floats) -> dict[str, Any]:
-    """How far two rows of probabilities for each image agree: in the likeliest class, and in the figures."""
+    """How far two sets of probabilities, [n, classes] each, agree: in the most likely class, and in their values."""
     same = here.argmax(1) == there.argmax(1)
     return {
         "agreement": float(same.mean()),
@@ -136,7 +137,7 @@ def compared(here: Floats, there: Floats) -> dict[str, Any]:
 
 
 def digits(probabilities: Floats) -> str:
-    """The likeliest class of each image, one digit after the other."""
+    """The most likely class of each image, as a string of digits."""
     return "".join(map(str, probabilities.argmax(1)))
 
 
@@ -146,13 +147,13 @@ def store(row: dict[str, Any]) -> None:
 
 
 def table() -> str:
-    """What `arm64.json` holds, in Markdown."""
+    """The results in `arm64.json`, as a Markdown table."""
     return table_of(read_result(RESULTS)["models"])
 
 
 def table_of(models: Sequence[Mapping[str, Any]]) -> str:
     cells = [_cells(row, cpu, answers) for row in models for cpu, answers in row["emulated"].items()]
-    return markdown.table(HEADINGS, cells, ["The last column is of probabilities."], words=2)
+    return markdown.table(HEADINGS, cells, ["Largest difference: the largest change of any probability."], words=2)
 
 
 def _cells(row: Mapping[str, Any], cpu: str, answers: Mapping[str, Any]) -> list[str]:

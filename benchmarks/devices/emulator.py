@@ -1,13 +1,13 @@
 """Prepare the emulated processors under build/emulated
 
-One is a Raspberry Pi: Debian bookworm for arm64 with its Python 3.11, the aarch64 wheels of what edgecnn needs to run
-and to quantize, and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, no dot product) or a Pi
-5's (Cortex-A76). The other, on an x86-64 machine, is one without VNNI or AVX-512 (Haswell): it runs this machine's own
-Python and packages. Both show what a program answers there, not how fast. /proc/cpuinfo is that of the emulated CPU;
-memory, disk and the number of cores are this machine's.
+One is a Raspberry Pi: Debian bookworm for arm64 with Python 3.11, the aarch64 wheels that edgecnn needs to run and to
+quantize, and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, without dot product) or a Pi 5's
+(Cortex-A76). The other, prepared on an x86-64 machine only, is an x86-64 without VNNI or AVX-512 (Haswell); it runs
+this machine's own Python and packages. Both show what a program prints there, not how fast it is. /proc/cpuinfo is the
+emulated CPU's; memory, disk and the number of cores are this machine's.
 
-Debian's archive is where apt has it on this machine. debootstrap needs root, and is installed if it is missing. About a
-minute and 500 MB; what was prepared is kept until constraints.txt or the dependencies change.
+Packages come from the Debian archive that this machine's apt uses. debootstrap needs root, and is installed if it is
+missing. Takes about a minute and 500 MB. The result is kept until constraints.txt or the dependencies change.
 """
 
 import os
@@ -35,9 +35,10 @@ DEBIAN, PYTHON, GLIBC_MINOR = "bookworm", "3.11", 36
 QEMU_DEBIAN = "trixie"  # bookworm's qemu 7.2 crashes when onnxruntime is imported
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# The scratch folder is closed to the user by whom apt downloads otherwise; and what could not be fetched is an error.
+# apt's own download user cannot write to the scratch folder, so root downloads; and a failed download is an error.
 APT = ("-oAPT::Sandbox::User=root", "-oAPT::Update::Error-Mode=any", "-oAcquire::Languages=none")
-# Whatever starts it, also edgecnn for a process of its own, gets the emulated Python. qemu hands its environment on.
+# Whoever starts this file gets the emulated Python, also edgecnn itself for its own processes. qemu passes the
+# environment on.
 LAUNCHER = """\
 #!/bin/sh
 work=$(cd "$(dirname "$0")/.." && pwd)
@@ -45,11 +46,11 @@ unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PYTHONPATH="${work%/build/emulated}:PACKAGES" PYTHONPYCACHEPREFIX="$work/pycache" PYTHONNOUSERSITE=1
 exec "$work/qemu/QEMU" -cpu MODEL -0 "$work/CPU/python3" -L "ROOT" "PYTHON" "$@"
 """
-WITHOUT = ("avx512", "avx_vnni", "amx")  # how the names of features begin that a Haswell lacks
+WITHOUT = ("avx512", "avx_vnni", "amx")  # prefixes of the names of features that a Haswell lacks
 
 
 class EmulatorError(Exception):
-    """The emulated Pi cannot be prepared; says which step failed, and why."""
+    """An emulated processor cannot be prepared. The message says which step failed and why."""
 
 
 def main(_: Sequence[str]) -> None:
@@ -60,7 +61,7 @@ def main(_: Sequence[str]) -> None:
 
 
 def prepare() -> Path:
-    """Make what is missing, and return the folder. Raises EmulatorError."""
+    """Prepare whatever is missing, and return the folder. Raises EmulatorError."""
     if not ready():
         MARKER.unlink(missing_ok=True)
         shutil.rmtree(WHEELS, ignore_errors=True)
@@ -76,36 +77,36 @@ def prepare() -> Path:
 
 
 def ready() -> bool:
-    """Whether all is there, with the packages that are asked for today."""
+    """Whether everything is prepared, with the packages that the project needs now."""
     return MARKER.exists() and _concerning(MARKER.read_text(encoding="utf-8")) == _concerning(_wanted())
 
 
 def python(cpu: str) -> Path:
-    """The program that is that processor's python3, with edgecnn and what it needs. It sees this machine's files."""
+    """The python3 program of an emulated processor, with edgecnn and its dependencies. It sees this machine's files."""
     return WORK / cpu / "python3"
 
 
 def run(
     arguments: Sequence[str | Path], cpu: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`edgecnn ARGUMENTS` as on a machine with that CPU, whatever its exit code."""
+    """Run `edgecnn ARGUMENTS` as on a machine with that CPU. Any exit code is returned, not raised."""
     command = [python(cpu), "-m", "edgecnn", *arguments]
     variables = {**os.environ, **(environment or {})}
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=variables, check=False)
 
 
 def versions() -> dict[str, str]:
-    """What is emulated with what: qemu's version and Debian's name."""
+    """The versions of the emulation: qemu's number and Debian's name."""
     return {"qemu": _output(str(QEMU / "qemu-aarch64"), "--version").split()[2], "debian": DEBIAN}
 
 
 def _wanted() -> str:
-    """What the wheels are chosen by."""
+    """The text that decides which wheels are installed: dependencies and constraints."""
     return "\n".join([*_requirements(), (ROOT / "constraints.txt").read_text(encoding="utf-8")])
 
 
 def _concerning(wanted: str) -> list[str]:
-    """What is asked for, less the pins of packages that are not installed there, such as those that tests need."""
+    """The lines that affect the emulator: without pins of packages that are not installed there, such as for tests."""
     installed = {canonicalize_name(path.name.split("-")[0]) for path in WHEELS.glob("*.dist-info")}
     lines = (line for line in wanted.splitlines() if line and not line.startswith("#"))
     return sorted(line for line in lines if "==" not in line or canonicalize_name(line.split("==")[0]) in installed)
@@ -117,7 +118,7 @@ def _requirements() -> list[str]:
 
 
 def _make_whole(path: Path, make: Callable[[Path, Path], None]) -> None:
-    """Have `path` made in a scratch folder beside its place: an interrupted run leaves nothing that looks complete."""
+    """Make `path` in a scratch folder and move it, so that an interrupted run leaves nothing that looks complete."""
     if path.exists():
         return
     print(f"preparing {path.relative_to(ROOT)}", file=sys.stderr, flush=True)
@@ -129,10 +130,10 @@ def _make_whole(path: Path, make: Callable[[Path, Path], None]) -> None:
 
 
 def _unpack_qemu(path: Path, scratch: Path) -> None:
-    """Of Debian's package two programs, which are static. apt checks the signatures."""
+    """Unpack two static programs from Debian's package, whose signature apt checks."""
     sources = scratch / "sources.list"
     sources.write_text(f"deb [signed-by={KEYRING}] {archive()} {QEMU_DEBIAN} main\n", encoding="utf-8")
-    lists = scratch / "lists"  # what apt does not know there it removes
+    lists = scratch / "lists"  # apt removes unknown files there
     (lists / "partial").mkdir(parents=True)
     places = {"Etc::SourceList": sources, "Etc::SourceParts": "/dev/null", "State::Lists": lists, "Cache": scratch}
     apt = ["apt-get", *APT, *(f"-oDir::{name}={place}" for name, place in places.items())]
@@ -145,7 +146,7 @@ def _unpack_qemu(path: Path, scratch: Path) -> None:
 
 
 def _unpack_debian(path: Path, _: Path) -> None:
-    """The files of a small Debian; nothing in it is configured, for Python runs without."""
+    """Unpack a small Debian. Its packages are not configured, which Python does not need."""
     _require_debootstrap()
     chosen = ["--arch=arm64", "--variant=minbase", "--include=python3"]
     _output("debootstrap", "--foreign", *chosen, DEBIAN, str(path), archive())
@@ -157,18 +158,20 @@ def _unpack_debian(path: Path, _: Path) -> None:
 
 def _require_debootstrap() -> None:
     if os.geteuid() != 0:
-        raise EmulatorError("debootstrap has to be run by root: run this program with sudo, or in a container")
+        raise EmulatorError("debootstrap needs root: run this program with sudo, or in a container")
     if shutil.which("debootstrap") is None:
         _output("apt-get", "update")
         _output("apt-get", "install", "-y", "--no-install-recommends", "debootstrap")
 
 
 def archive() -> str:
-    """The address of Debian's archive in this machine's apt configuration. Raises EmulatorError."""
+    """The address of the Debian archive that this machine's apt uses. Raises EmulatorError if there is none."""
     lines = _output("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Identifier: Packages").split("\n")
-    found = [line.split()[1] for line in lines if line and "-" not in line.split()[0]]  # no bookworm-security
+    found = [
+        line.split()[1] for line in lines if line and "-" not in line.split()[0]
+    ]  # leaves out suites such as bookworm-security
     if not found:
-        raise EmulatorError("apt knows no archive of Debian on this machine: add one under /etc/apt/sources.list.d")
+        raise EmulatorError("apt has no Debian archive on this machine: add one under /etc/apt/sources.list.d")
     return found[0]
 
 
@@ -181,7 +184,7 @@ def _install_wheels(path: Path, _: Path) -> None:
 
 
 def _write_x86() -> None:
-    """This machine's Python on a processor without VNNI; its kernel would still tell of the real one."""
+    """This machine's Python on a processor without VNNI. A copy of /proc/cpuinfo hides the real CPU's features."""
     told = WORK / X86_CPU / "root/proc/cpuinfo"
     told.parent.mkdir(parents=True, exist_ok=True)
     words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split(" ")
@@ -199,11 +202,11 @@ def _write_launcher(cpu: str, qemu: str, model: str, root: str, interpreter: str
 
 
 def _output(*command: str, cwd: Path | None = None) -> str:
-    """What a command prints. Raises EmulatorError with its last words if it fails or is not there."""
+    """Run a command and return its output. Raises EmulatorError if it is missing or fails, with its last line."""
     try:
         done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True, env={**os.environ, **QUIET})
     except FileNotFoundError:
-        raise EmulatorError(f"{command[0]} is not installed: prepare the emulator on Debian") from None
+        raise EmulatorError(f"{command[0]} is not installed: run this program on Debian") from None
     except subprocess.CalledProcessError as error:
         words = (error.stderr or error.stdout).strip().splitlines()[-1:]
         raise EmulatorError(f"{Path(command[0]).name} failed: {''.join(words) or error.returncode}") from None

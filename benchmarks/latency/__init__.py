@@ -1,1 +1,1 @@
-"""Programs about time: runtimes beside one another, quantizing, start-up, and the bench itself."""
+"""Programs that measure time: runtimes, quantization, start-up, and the bench itself."""

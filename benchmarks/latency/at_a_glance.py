@@ -1,4 +1,4 @@
-"""The README's table: the default network in six ways, from its run of the program quantization."""
+"""Makes the README's table: six ways to run the default network, from the results of the program quantization."""
 
 from benchmarks.latency import quantization, quantization_table
 from benchmarks.latency.quantization_table import DYNAMIC, FLOAT32, FUNCTION, LITERT, OURS, SHOWN, STATIC, Network, told
@@ -15,14 +15,14 @@ WAYS = {
     OURS: "ONNX int8, edgecnn",
     LITERT: "LiteRT int8",
 }
-HEADINGS = ("", "p50 µs", "against ONNX float32, 95 %", "test accuracy, 95 %", "file kB")
+HEADINGS = ("", "p50 µs", "compared with ONNX float32, 95 %", "test accuracy, 95 %", "file kB")
 
 
 def table() -> str:
-    """A row a way. Raises ValueError for an unstable run, whose figures are not for a first page."""
+    """A Markdown table with a row per way. Raises ValueError for an unstable run: the README needs reliable figures."""
     network = quantization_table.read(quantization.RESULTS)[NETWORK]
     if network.stability_issues:
-        raise ValueError(f"the run of {NETWORK} is unstable: {network.stability_issues[0]}")
+        raise ValueError(f"the run of {NETWORK} is unstable ({network.stability_issues[0]}): measure it again")
     return markdown.table(HEADINGS, [_row(network, way) for way in WAYS], [_conditions(network)])
 
 

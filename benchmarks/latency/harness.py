@@ -1,14 +1,15 @@
-"""Prove the bench as an instrument: [loop] [loadgen] [same] [slower] [whole]
+"""Test whether the bench measures correctly: [loop] [loadgen] [same] [slower] [whole]
 
-    loop     its p50 against a bare `for` loop around `session.run`, five pairs in turn
-    loadgen  its p90 against MLPerf's LoadGen in SingleStream, five pairs in turn, on models of 20 and of 230 µs, as
-             LoadGen's own call into Python takes 2: pip install 'edgecnn[harness]'
-    same     a model and its copy: in 20 runs, how often "no difference shown" is said
-    slower   a model and the same with a fifth more work: in 20 runs, how often "slower" is said
-    whole    the wall time of `edgecnn bench edge` with TensorFlow and onnxruntime, and the coordinator's CPU time
+    loop     compares its p50 with that of a bare `for` loop around `session.run`, in five pairs of runs
+    loadgen  compares its p90 with that of MLPerf's LoadGen in SingleStream, in five pairs of runs, on models of 20 and
+             230 µs (LoadGen's own call into Python takes 2 µs): pip install 'edgecnn[harness]'
+    same     benches a model and its copy 20 times, and counts the verdict "no difference shown"
+    slower   benches a model and a version with a fifth more work 20 times, and counts the verdict "slower"
+    whole    measures the wall time of `edgecnn bench edge` with TensorFlow and onnxruntime, and the CPU time of the
+             process that coordinates it
 
-Each part is kept in benchmarks/results/harness.json when it is done, beside the other parts' figures. Together they
-take about half an hour. Nothing else should run meanwhile.
+Without arguments, all parts run, which takes about half an hour. Each part's figures are written to
+benchmarks/results/harness.json when it is done; other parts are kept. Close other programs first.
 """
 
 import json
@@ -37,7 +38,7 @@ from edgecnn.host.machine import this_host
 RESULTS = paths.RESULTS / "harness.json"
 MODEL = SHIPPED_MODELS / "edge" / "model.onnx"
 PAIRS, RUNS = 5, 20
-EXTRA = 1.2  # times the work of the model
+EXTRA = 1.2  # work of the heavier model, relative to the model
 SESSION = """\
 import sys, time
 import numpy as np, onnxruntime as ort
@@ -60,7 +61,7 @@ for number in range(10**9):
     samples.append(after - before)
     if after - start > 1e9 * float(sys.argv[3]):
         break
-warm = len(samples) // 7  # of 3.5 seconds, half a second
+warm = len(samples) // 7  # half a second of 3.5 seconds
 print(np.percentile(samples[warm:], float(sys.argv[2]), method="inverted_cdf") / 1000)
 """
 )
@@ -102,7 +103,7 @@ def main(parts: Sequence[str]) -> None:
 
 
 def loop(_: Path) -> dict[str, Any]:
-    """Our p50 over a bare loop's, in microseconds."""
+    """Compare our p50 with a bare loop's, in microseconds."""
     pairs = [{"bare": bare_p50(MODEL, 3.5), "edgecnn": ours(MODEL).p50_us} for _ in range(PAIRS)]
     return {"p50_us": {"edge": pairs}, "ratio": {"edge": ratio_of(pairs, "bare")}}
 
@@ -112,7 +113,7 @@ def bare_p50(model: Path, seconds: float) -> float:
 
 
 def loadgen(scratch: Path) -> dict[str, Any]:
-    """Our p90 over LoadGen's, in microseconds; of `edge`, and of `adventures` under build/trained."""
+    """Compare our p90 with LoadGen's, in microseconds, for `edge` and for `adventures` under build/trained."""
     models = {"edge": MODEL, "adventures": paths.TRAINED / "adventures" / "model.onnx"}
     pairs = {
         name: [{"loadgen": loadgen_p90(path, scratch), "edgecnn": ours(path).p90_us} for _ in range(PAIRS)]
@@ -130,21 +131,21 @@ def loadgen_p90(model: Path, scratch: Path) -> float:
 
 
 def same(scratch: Path) -> dict[str, Any]:
-    """What is said of a model and its copy."""
+    """Collect the verdicts on a model and its copy."""
     copy = scratch / "copy.onnx"
     shutil.copy(MODEL, copy)
     return verdicts(copy)
 
 
 def slower(scratch: Path) -> dict[str, Any]:
-    """What is said of a model with a fifth more work."""
+    """Collect the verdicts on a model with a fifth more work."""
     heavier = scratch / "heavier.onnx"
     width = planted(heavier)
     return {"extra_outputs": width, **verdicts(heavier)}
 
 
 def whole(scratch: Path) -> dict[str, Any]:
-    """What a user waits for: the command as it stands, with four ways of TensorFlow and two ONNX files."""
+    """Time the whole command that a user runs, with four ways of TensorFlow and two ONNX files."""
     file = scratch / "bench.json"
     runtimes = ["--runtime", "tensorflow", "--runtime", "onnxruntime"]
     started = time.perf_counter()
@@ -168,9 +169,9 @@ def verdicts(other: Path) -> dict[str, Any]:
 
 
 def planted(path: Path) -> int:
-    """Write the model with a Gemm beside it that adds nothing to its answer, as wide as makes it a fifth slower.
+    """Write the model with an extra Gemm that adds 0 to its output and makes it a fifth slower. Returns its width.
 
-    The width is found by trying: work that is not measured is not known. Returns it.
+    The width is found by timing several, because the time of a Gemm cannot be computed in advance.
     """
     tried = {}
     for width in range(16, 400, 16):
@@ -209,7 +210,7 @@ def save_heavier(path: Path, width: int) -> None:
 
 
 def interleaved(path: Path) -> float:
-    """The median ratio of a file's p50 to the model's, of five pairs of bare loops: the bench has no part in it."""
+    """The median ratio of a file's p50 to the model's, over five pairs of bare loops, without using the bench."""
     return median(bare_p50(path, 1) / bare_p50(MODEL, 1) for _ in range(PAIRS))
 
 
@@ -222,26 +223,29 @@ def ours(model: Path) -> Any:
 
 
 def table() -> str:
-    """The committed figures, in Markdown."""
+    """The committed results, as a Markdown table."""
     found = read_result(RESULTS)
     pairs = [
         _pairs(found, *what) for what in (("loop", "p50", "a bare loop's"), ("loadgen", "p90", "MLPerf LoadGen's"))
     ]
-    tries = (("same", "a model and its copy"), ("slower", "a model and the same with a fifth more work"))
-    said = [(f"what is said of {what}", _said(found[part])) for part, what in tries]
+    tries = (("same", "a model and its copy"), ("slower", "a model and a version with a fifth more work"))
+    said = [(f"verdicts on {what}", _said(found[part])) for part, what in tries]
     whole = found["whole"]
     rows = [
         *(row for part in pairs for row in part),
         *said,
         (f"`edgecnn bench edge`, {len(whole['contenders'])} contenders", f"{whole['seconds']:.0f} s"),
-        ("CPU time of the coordinator meanwhile", f"{whole['coordinator_share']:.2%}"),
+        ("CPU time of the coordinator in that time", f"{whole['coordinator_share']:.2%}"),
     ]
-    return markdown.table(("what was tried", "what came out"), rows, words=2)
+    return markdown.table(("test", "result"), rows, words=2)
 
 
 def _pairs(found: dict[str, Any], part: str, figure: str, other: str) -> list[tuple[str, str]]:
-    """Our figure over another's, a row for each model."""
-    return [(f"{figure} over {other}, `{name}`", _spread(pairs)) for name, pairs in found[part][f"{figure}_us"].items()]
+    """Our figure divided by another's, one row per model."""
+    return [
+        (f"{figure} divided by {other}, `{name}`", _spread(pairs))
+        for name, pairs in found[part][f"{figure}_us"].items()
+    ]
 
 
 def _spread(pairs: list[dict[str, float]]) -> str:

@@ -1,7 +1,7 @@
-"""Draw accuracy against latency of TensorFlow, ONNX and LiteRT: docs/images/overview.png
+"""Draw accuracy against latency of TensorFlow, ONNX and LiteRT into docs/images/overview.png
 
-Of every committed run of the program peers: TensorFlow in the fastest of its ways, onnxruntime with the float32 and the
-int8 file, LiteRT with int8. Seconds; nothing is measured.
+Shows every committed run of the program peers: TensorFlow in its fastest way, onnxruntime with the float32 and the int8
+file, LiteRT with int8. Takes seconds; nothing is measured.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,15 +16,15 @@ from edgecnn.files import atomic
 from edgecnn.recipes import RECIPES
 
 PICTURE = paths.IMAGES / "overview.png"
-SIZE, DPI = (7.8, 6.6), 150  # inches, and pixels in one: at 390 pixels wide, letters of 13 points are 9 pixels high
-LETTERS, EDGE = 13, 0.12  # points; inches around all, for pages of another color
-LONGEST = 1000  # microseconds: where the axis ends
+SIZE, DPI = (7.8, 6.6), 150  # inches, and pixels per inch: shown 390 pixels wide, letters are 9 pixels high
+LETTERS, EDGE = 13, 0.12  # points, and inches of margin, for pages of another color
+LONGEST = 1000  # microseconds, the end of the axis
 UNSTABLE_MARK = "*"
 
 
 @dataclass(frozen=True)
 class Series:
-    """One way to run a network: how it is drawn, and its row of a run."""
+    """One way to run a network: how it is drawn, and a function that finds its row in a run."""
 
     title: str
     color: str
@@ -34,7 +34,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Point:
-    """Latency in microseconds; accuracy and its 95 % interval in percent."""
+    """A point: the latency in microseconds, and the accuracy with its 95 % interval in percent."""
 
     us: float
     accuracy: float
@@ -82,7 +82,7 @@ def draw(runs: Mapping[str, Summary], picture: Path) -> None:
 
 
 def drawn(rows: Sequence[Row]) -> Iterator[tuple[Series, Point]]:
-    """The points of a run that are in the picture."""
+    """The points of a run that the picture shows."""
     for series in SERIES:
         row = series.row(rows)
         if row and row.p50_us and row.accuracy and row.accuracy_low and row.accuracy_high:
@@ -91,13 +91,13 @@ def drawn(rows: Sequence[Row]) -> Iterator[tuple[Series, Point]]:
 
 
 def titled(name: str, run: Summary) -> str:
-    """The network's name, with a mark where one of the drawn latencies may not hold."""
+    """The network's name, with a mark if one of its drawn latencies is unreliable."""
     mark = UNSTABLE_MARK if concerns_drawn(run) else ""
     return f"{name} (ours){mark}" if RECIPES[name].ours else f"{name}{mark}"
 
 
 def concerns_drawn(run: Summary) -> bool:
-    """Whether an issue of the run is about a contender in the picture, or about all of them."""
+    """Whether a stability issue of the run concerns a contender in the picture, or all contenders."""
     shown = {row.name for series in SERIES if (row := series.row(run.rows))}
     every = {row.name for row in run.rows}
     named = [{name for name in every if name in issue.reason} for issue in run.bench.stability_issues]
@@ -115,7 +115,7 @@ def conditions(runs: Mapping[str, Summary]) -> str:
 
 
 def _draw_network(axes: Any, title: str, points: Mapping[Series, Point]) -> None:
-    """A line from the slowest way to the fastest; the name stands at the right, beyond all bars."""
+    """Draw a line from the slowest way to the fastest, and the name at the right, beyond all bars."""
     found = list(points.values())
     axes.plot([p.us for p in found], [p.accuracy for p in found], color="#999999", linewidth=1, zorder=1)
     for series, point in points.items():

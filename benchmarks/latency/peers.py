@@ -1,9 +1,10 @@
-"""Bench every runtime on `edge` and on the reference recipes: [RECIPE ...]
+"""Bench every runtime on `edge` and the reference recipes: [RECIPE ...]
 
-TensorFlow's four ways, onnxruntime, OpenVINO and LiteRT, float32 and int8, as `edgecnn bench` measures them. Each
-recipe's run becomes benchmarks/results/bench-<recipe>.json.gz, with raw samples, and .md; bench-edge.png is what
-Chromium (Debian: apt-get install chromium) makes of the page of `edge`. peers.md is the table of all. A recipe that is
-not yet under build/trained/ is trained first. Two minutes a recipe, in which nothing else should run.
+Measures TensorFlow's four ways, onnxruntime, OpenVINO and LiteRT, with float32 and int8, as `edgecnn bench` does. Each
+recipe's run is written to benchmarks/results/bench-<recipe>.json.gz, with its raw samples, and .md. bench-edge.png is a
+screenshot of the HTML report of `edge`, made by Chromium (Debian: apt-get install chromium), and peers.md the table of
+all recipes. A recipe that is not under build/trained/ yet is trained first. Two minutes per recipe. Close other
+programs first.
 """
 
 import os
@@ -25,12 +26,12 @@ from edgecnn.bench.results import Bench
 from edgecnn.folder import ModelFolder
 
 NAMES = ("edge", *reference_recipes.NAMES)
-PICTURED = "edge"  # the recipe whose page is photographed
+PICTURED = "edge"  # the recipe whose HTML report gets a screenshot
 SHORT = ("p50 µs", "p90 µs", "speed-up, 95 %", "verdict", "accuracy, 95 %", "cold start ms", "peak MiB", "file kB")
 
 
 def main(names: Sequence[str]) -> None:
-    os.chdir(paths.ROOT)  # so that the results name the models by paths that mean something elsewhere
+    os.chdir(paths.ROOT)  # so that the results name the models by relative paths
     for name in names or NAMES:
         folder = ModelFolder(paths.TRAINED.relative_to(paths.ROOT) / name)
         if not folder.onnx("int8").exists():
@@ -45,7 +46,7 @@ def main(names: Sequence[str]) -> None:
 
 
 def photograph(page: str, picture: Path) -> None:
-    """Have Chromium draw the top of a page as a PNG."""
+    """Write a screenshot of the top of a page, made by Chromium, as a PNG file."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "page.html"
         file.write_text(page, encoding="utf-8")
@@ -56,12 +57,12 @@ def photograph(page: str, picture: Path) -> None:
 
 
 def samples(name: str) -> Path:
-    """Where a recipe's run lies, with all it measured."""
+    """The file of a recipe's run, with all its samples."""
     return paths.RESULTS / f"bench-{name}.json.gz"
 
 
 def summaries() -> dict[str, Summary]:
-    """The committed runs by recipe."""
+    """The committed runs, by recipe."""
     return {name: summarize(bench_of(name)) for name in NAMES if samples(name).exists()}
 
 
@@ -73,7 +74,7 @@ def bench_of(name: str) -> Bench:
 
 
 def table() -> str:
-    """p50 in microseconds, the fastest of each network in bold, an unstable run marked."""
+    """A Markdown table of p50 in µs: the fastest of each network is bold, and unstable runs are marked."""
     return table_of(summaries())
 
 
@@ -85,7 +86,7 @@ def table_of(runs: Mapping[str, Summary]) -> str:
 
 
 def bench_table(name: str) -> str:
-    """The columns of a committed run that matter most, and its conditions."""
+    """The most important columns of a committed run, with its conditions, as a Markdown table."""
     summary = summarize(bench_of(name))
     shown = [column for column in columns(summary.rows) if column.title in SHORT]
     rows = [[row.name, *(column.cell(row) or NOTHING for column in shown)] for row in summary.rows]

@@ -1,10 +1,10 @@
-"""What quantizing does to latency and accuracy, ours and others': [NETWORK ...]
+"""Compare our quantization with others, in latency and accuracy: [NETWORK ...]
 
-For `edge`, every reference recipe and the networks of the program third-party: the float32 file, `quantize_dynamic` and
-`quantize_static` of onnxruntime with nothing but their defaults, `edgecnn.quantize`, LiteRT's full int8 and, of `edge`
-and `adventures`, `tf.function`, in one interleaved run a network. Each run's figures go to
-benchmarks/results/quantization.json when it is done, beside the other networks'; the table is printed. A network that
-is not yet under build/ is trained first. Two to three minutes a network, in which nothing else should run.
+For `edge`, every reference recipe and the networks of the program third-party, it measures the float32 file,
+onnxruntime's `quantize_dynamic` and `quantize_static` with their default settings, `edgecnn.quantize`, LiteRT's full
+int8 and, for `edge` and `adventures`, `tf.function`, in one interleaved run per network. Each run's figures are written
+to benchmarks/results/quantization.json when it is done; other networks are kept. At the end the table is printed. A
+network that is not under build/ yet is trained first. Two to three minutes per network. Close other programs first.
 """
 
 import os
@@ -61,12 +61,12 @@ def main(names: Sequence[str]) -> None:
 
 
 def table() -> str:
-    """The committed figures, in Markdown."""
+    """The committed results, as a Markdown table."""
     return tables.table(tables.read(RESULTS))
 
 
 def original_of(name: str) -> Original:
-    """Train and export what is not there yet."""
+    """The trained and exported network; trained and exported now if it is missing."""
     if name in third_party.NETWORKS:
         network = third_party.NETWORKS[name]
         third_party.make(network)
@@ -80,7 +80,7 @@ def original_of(name: str) -> Original:
 
 
 def run(original: Original) -> Network:
-    """Make every contender's file, each in a folder named for what it is, and measure them all in turn."""
+    """Make every contender's file, each in a folder named after its way, and measure all in one interleaved run."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
         places = {way: ModelFolder(Path(scratch, way)) for way in (FLOAT32, DYNAMIC, STATIC, OURS)}
         copy(original.folder, places[FLOAT32])
@@ -94,13 +94,13 @@ def run(original: Original) -> Network:
 
 
 def copy(folder: ModelFolder, target: ModelFolder) -> None:
-    """The original and its float32 file alone: what else lies beside them is no contender here."""
+    """Copy only the original and its float32 file, because other files of the folder are not contenders here."""
     for path in (folder.keras, folder.onnx("float32"), folder.card_path):
         files.copy(path, target.path / path.name)
 
 
 def quantize_naively(places: dict[str, ModelFolder], data: str | Path) -> dict[str, str]:
-    """Returns by way why there is no file."""
+    """Quantize with onnxruntime's functions. Returns the reason for each way that fails."""
     model = places[FLOAT32].onnx("float32")
     dynamic, static = places[DYNAMIC].onnx("dynamic"), places[STATIC].onnx("int8")
     for path in (dynamic, static):
@@ -110,7 +110,7 @@ def quantize_naively(places: dict[str, ModelFolder], data: str | Path) -> dict[s
 
 
 def quantize(folder: ModelFolder, data: str | Path) -> tuple[Ours, Path]:
-    """What `edgecnn.quantize` ships by its defaults, and the file."""
+    """Quantize with `edgecnn.quantize` and its defaults. Returns what it chose, and the file."""
     before, started = files.sha256(folder.onnx("float32")), time.perf_counter()
     found = edgecnn.quantize(folder.path, data=data)
     seconds = round(time.perf_counter() - started, 1)
@@ -123,7 +123,7 @@ def runtimes(name: str) -> list[Runtime]:
 
 
 def network(original: Original, bench: Bench, ours: Ours, failures: dict[str, str]) -> Network:
-    """The run as it is stored."""
+    """The record of a run, as it is stored."""
     card, (sha256, data) = original.folder.card(), next(iter(bench.datasets.items()))
     return Network(
         started=bench.started,
@@ -141,7 +141,7 @@ def network(original: Original, bench: Bench, ours: Ours, failures: dict[str, st
 
 
 def measured(bench: Bench) -> dict[str, tables.Contender]:
-    """By way, the raw figures that the table is made of."""
+    """The raw figures of each way, from which the table is made."""
     found = {way: item for item in bench.measurements if (way := way_of(item.contender))}
     rows = {row.name: row for row in summarize(bench).rows}
     (data,) = bench.datasets.values()
@@ -166,7 +166,7 @@ def figures(item: Measurement, row: Row, reference: Sequence[int], truth: Sequen
 
 
 def way_of(contender: Contender) -> str | None:
-    """None for what comes along unasked, such as LiteRT's float32."""
+    """The way that a contender stands for; None for others that the bench measures too, such as LiteRT's float32."""
     match contender.runtime, contender.variant:
         case "litert", "int8":
             return LITERT

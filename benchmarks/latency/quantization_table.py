@@ -1,4 +1,4 @@
-"""What the program quantization found, as plain data that goes to JSON and back, and its table. Nothing is measured."""
+"""The results of the program quantization, as plain data that converts to and from JSON, and their table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from edgecnn.bench.stats import Estimate
 
 FLOAT32, DYNAMIC, STATIC, OURS = "float32", "naive dynamic", "naive static", "ours"
 LITERT, FUNCTION = "LiteRT int8", "tf.function"
-RIVALS = (FLOAT32, STATIC, DYNAMIC)  # what a user of onnxruntime has without us
-SHOWN = ("edgecnn", "onnxruntime", "onnx", "ai-edge-litert", "tensorflow")  # versions that figures depend on
+RIVALS = (FLOAT32, STATIC, DYNAMIC)  # what a user of onnxruntime has without edgecnn
+SHOWN = ("edgecnn", "onnxruntime", "onnx", "ai-edge-litert", "tensorflow")  # packages whose versions affect the figures
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Contender:
     """One way to run a network, measured in the same rounds as the others.
 
     `round_medians_us` are in the order of the rounds, which all contenders took in turn. Of the `images`, `correct`
-    were labeled right, `only_float32` by the float32 file alone of the two, and `only_this` by this one alone.
-    `failure` says why there is no more.
+    were labeled correctly; `only_float32` counts those that only the float32 file labels correctly, and `only_this`
+    those that only this file does. `failure` says why the contender was not measured.
     """
 
     file_bytes: int = 0
@@ -40,9 +40,10 @@ class Contender:
 
 @dataclass(frozen=True)
 class Ours:
-    """What `edgecnn.quantize` shipped, in so many seconds: the `chosen` candidate, None where float32 was kept.
+    """What `edgecnn.quantize` chose, and how many seconds it took.
 
-    `is_float32` tells that the file is the float32 one, byte for byte; it is then not measured a second time.
+    `chosen` is the candidate's name, or None if float32 was kept. `is_float32` says that the file equals the float32
+    file byte for byte; then it is not measured a second time.
     """
 
     file: str
@@ -54,7 +55,7 @@ class Ours:
 
 @dataclass(frozen=True)
 class Network:
-    """One interleaved run and its conditions; `stability_issues` say why its figures may not hold."""
+    """One interleaved run and its conditions. `stability_issues` say why its figures may be wrong."""
 
     started: str
     host: str
@@ -69,23 +70,23 @@ class Network:
     stability_issues: tuple[str, ...] = ()
 
     def measured(self, name: str) -> Contender | None:
-        """None for a contender that was not entered or failed."""
+        """The contender of that name; None if it was not measured or failed."""
         found = self.contenders.get(FLOAT32 if name == OURS and self.ours.is_float32 else name)
         return found if found and found.round_medians_us else None
 
     def ratio(self, name: str, other: str) -> Estimate | None:
-        """The time of `name` over that of `other`, round by round; None where one was not measured."""
+        """The time of `name` divided by that of `other`, round by round; None if one was not measured."""
         first, second = self.measured(name), self.measured(other)
         return stats.ratio(first.round_medians_us, second.round_medians_us) if first and second else None
 
     def change(self, name: str) -> float | None:
-        """Of accuracy, in points, against the float32 file on the same images."""
+        """The change of accuracy against the float32 file on the same images, in percentage points."""
         found = self.measured(name)
         return 100 * (found.only_this - found.only_float32) / found.images if found and found.images else None
 
     @property
     def fastest_rival(self) -> str:
-        """By the mean that ratios are made of."""
+        """The fastest of RIVALS, by the geometric mean of its rounds, as in ratios."""
         paces = {name: fmean(map(log, found.round_medians_us)) for name in RIVALS if (found := self.measured(name))}
         return min(paces, key=lambda name: paces[name], default=FLOAT32)
 
@@ -102,16 +103,16 @@ def to_json(results: Results) -> str:
 
 
 def table(results: Results) -> str:
-    """A row a network; what is measured is said below the table, with the conditions."""
+    """A Markdown table with a row per network. Notes below explain the figures and give the conditions."""
     cells = [[cell(name, network) for _, cell in COLUMNS] for name, network in results.items()]
     return markdown.table([title for title, _ in COLUMNS], cells, conditions(results))
 
 
 def conditions(results: Results) -> list[str]:
-    """How to read the table, where and how it was measured, and what to doubt in it."""
+    """Notes on how to read the table, where and how it was measured, and what is unreliable."""
     lines = [
         "Each way: how many times faster or slower than the float32 file, with the 95 % interval; then the change of "
-        "accuracy in points, and what McNemar's test says of it where it says anything."
+        "accuracy in percentage points, and McNemar's verdict if the change is significant."
     ]
     for network in results.values():
         versions = ", ".join(f"{name} {network.versions[name]}" for name in SHOWN if name in network.versions)
@@ -122,7 +123,7 @@ def conditions(results: Results) -> list[str]:
 
 
 def told(speedup: Estimate) -> str:
-    """A speed-up in words, 1.8× faster or 4.3× slower, with its interval; or that no difference is shown."""
+    """A speed-up in words, such as 1.8× faster or 4.3× slower, with its interval; or "no difference shown"."""
     if speedup.low is None or speedup.high is None or speedup.low <= 1 <= speedup.high:
         return "no difference shown"
     if speedup.low > 1:
@@ -144,7 +145,7 @@ def _float32(_: str, network: Network) -> str:
 
 
 def _way(way: str) -> Callable[[str, Network], str]:
-    """Speed-up and change of accuracy."""
+    """A function that writes a way's speed-up and change of accuracy."""
 
     def cell(_: str, network: Network) -> str:
         speedup, change, found = network.ratio(FLOAT32, way), network.change(way), network.measured(way)
@@ -164,7 +165,7 @@ def _chosen(_: str, network: Network) -> str:
 def _against_rival(_: str, network: Network) -> str:
     rival = network.fastest_rival
     if network.ours.is_float32 and rival == FLOAT32:
-        return "float32's own file, the fastest"
+        return "the same file: float32 is the fastest"
     found = network.ratio(rival, OURS)
     return f"{told(found)}, {rival}" if found else NOTHING
 
@@ -178,7 +179,7 @@ COLUMNS: Sequence[tuple[str, Callable[[str, Network], str]]] = (
     ("network", _name),
     ("float32, p50 µs", _float32),
     *((way, _way(way)) for way in (DYNAMIC, STATIC, OURS, LITERT)),
-    ("ours is", _chosen),
-    ("ours against the fastest other ONNX file", _against_rival),
-    ("ours against LiteRT int8", _against_litert),
+    ("ours: chosen candidate", _chosen),
+    ("ours compared with the fastest other ONNX file", _against_rival),
+    ("ours compared with LiteRT int8", _against_litert),
 )

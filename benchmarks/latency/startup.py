@@ -1,7 +1,7 @@
-"""Time whole commands against a ten-line script that does the same
+"""Compare the time of whole commands with that of a ten-line script
 
-`edgecnn predict one.png`, `edgecnn --help` and the script below take turns; the raw wall seconds go to
-benchmarks/results/startup.json. Two minutes, in which nothing else should run.
+`edgecnn predict one.png`, `edgecnn --help` and a ten-line script that does the same as predict take turns. Their wall
+seconds are written to benchmarks/results/startup.json. Takes two minutes. Close other programs first.
 """
 
 import json
@@ -53,7 +53,7 @@ def main(_: Sequence[str]) -> None:
         for number in range(RUNS + 1):
             for name, command in commands.items():
                 taken = run(command)
-                if number:  # the first turn fills the disk cache
+                if number:  # the first turn only fills the disk cache
                     seconds[name].append(taken)
     store(seconds)
 

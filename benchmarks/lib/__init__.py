@@ -1,1 +1,1 @@
-"""What the programs share: where things lie, committed results, Markdown tables."""
+"""Code that the programs share: paths, committed results, Markdown tables."""

@@ -1,4 +1,4 @@
-"""Where the repository keeps what the programs read and write."""
+"""The folders that the programs read and write."""
 
 from pathlib import Path
 
@@ -6,4 +6,4 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 IMAGES = ROOT / "docs" / "images"
 BUILD = ROOT / "build"
-TRAINED = BUILD / "trained"  # recipes as the user's commands train them, seed 0
+TRAINED = BUILD / "trained"  # recipes, trained with `edgecnn train` and seed 0

@@ -1,7 +1,7 @@
-"""Reads and writes committed results: JSON, whose rows are replaced one by one as measurements come.
+"""Reads and writes committed results, which are JSON files; each new measurement replaces one row or entry.
 
-A file whose name ends in `.gz` is compressed, and looks to its readers as if it were not. The same content gives the
-same bytes, whatever the time and the machine.
+A file whose name ends in `.gz` is compressed when written and unpacked when read. The same content always gives the
+same bytes, on any machine.
 """
 
 import gzip
@@ -13,7 +13,7 @@ from typing import Any
 from edgecnn.files import atomic
 
 Row = dict[str, Any]
-STRONGEST = 9  # of zlib's levels
+STRONGEST = 9  # zlib's highest compression level
 
 
 def read_bytes(path: Path) -> bytes:
@@ -21,19 +21,19 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unpacked(content: bytes, name: str) -> bytes:
-    """The content of a file of that name, without its compression."""
+    """The unpacked content of a file of that name."""
     return gzip.decompress(content) if name.endswith(".gz") else content
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file, whole or not at all."""
+    """Replace a file, completely or not at all."""
     content = text.encode()
     with atomic(path) as temporary:
         temporary.write_bytes(gzip.compress(content, STRONGEST, mtime=0) if path.suffix == ".gz" else content)
 
 
 def read_result(path: Path) -> Row:
-    """What a file holds; nothing before its first measurement."""
+    """The content of a result file; empty if it does not exist yet."""
     found: Row = json.loads(read_bytes(path)) if path.exists() else {}
     return found
 
@@ -46,6 +46,6 @@ def update_result(path: Path, **entries: Any) -> None:
 def replace_row(
     path: Path, name: str, row: Row, keys: Sequence[str], order: Callable[[Row], Any], **entries: Any
 ) -> None:
-    """Put a row into the list `name`, in the place of the one that has the same `keys`, and sort the list."""
+    """Put a row into the list `name`, replace the row with the same values of `keys`, and sort the list by `order`."""
     others = (old for old in read_result(path).get(name, []) if any(old[key] != row[key] for key in keys))
     update_result(path, **{name: sorted([row, *others], key=order)}, **entries)

@@ -3,7 +3,7 @@
 Trains `edge` and `accurate` unchanged and with one part added, removed or changed. Each variant is trained for EPOCHS
 epochs with each of the recipe's SEEDS. The figures are accuracies on validation images: unchanged, augmented as in
 training (DRAWS times), and with each corruption of accuracy/corruptions.py. The test images are not used. Trainings
-that are already in benchmarks/results/ablation.json are not repeated. Each training takes half a minute to four minutes.
+that are already in benchmarks/results/ablation.json are not repeated. Each takes half a minute to four minutes.
 """
 
 import statistics
@@ -42,19 +42,23 @@ VARIANTS = {
         "as it is": EDGE,
         "without blur, light and noise": replace(EDGE, augmentation=PLAIN),
         "without augmentation": replace(EDGE, augmentation=None),
-        "without one cycle, at a tenth of its peak": replace(EDGE, schedule="constant", learning_rate=1e-3),
+        "with a constant learning rate, a tenth of the peak": replace(EDGE, schedule="constant", learning_rate=1e-3),
         "without weight decay": replace(EDGE, weight_decay=0.0),
-        "without batch norm, at a tenth of its peak": replace(without_batch_norm(EDGE), learning_rate=1e-3),
-        "with clean statistics": replace(EDGE, recalibrate_batch_norm=True),
+        "without batch norm, with a tenth of the peak learning rate": replace(
+            without_batch_norm(EDGE), learning_rate=1e-3
+        ),
+        "with batch norm recalibrated": replace(EDGE, recalibrate_batch_norm=True),
         "with shear": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, shear=0.2)),
-        "with bending": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, elastic=0.02)),
+        "with elastic distortion": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, elastic=0.02)),
     },
     "accurate": {
         "as it is": ACCURATE,
-        "without clean statistics": replace(ACCURATE, recalibrate_batch_norm=False),
-        "half the peak": replace(ACCURATE, learning_rate=4e-3),
-        "half the distortion": replace(ACCURATE, augmentation=GENTLE),
-        "without bending": replace(ACCURATE, augmentation=replace(ACCURATE.augmentation or PLAIN, elastic=0.0)),
+        "without batch norm recalibrated": replace(ACCURATE, recalibrate_batch_norm=False),
+        "with half the peak learning rate": replace(ACCURATE, learning_rate=4e-3),
+        "with half the augmentation": replace(ACCURATE, augmentation=GENTLE),
+        "without elastic distortion": replace(
+            ACCURATE, augmentation=replace(ACCURATE.augmentation or PLAIN, elastic=0.0)
+        ),
     },
 }
 

@@ -102,7 +102,7 @@ def save_data(network: Network) -> None:
 
 
 def colored(split: Split, network: Network, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Put each digit at a random place of a larger image, in a random color on another: light on dark or the reverse."""
+    """Put each digit at a random place of a larger image, in a random color on another, either one the lighter."""
     room = network.size - network.enlarged * DIGIT
     images = np.empty((len(split), network.size, network.size, 3), np.uint8)
     for image, digit in zip(images, split.images, strict=True):

@@ -85,7 +85,7 @@ def test_a_kept_float32_file_is_its_own_figure() -> None:
         "no difference shown; 0.00",
         "6.00× faster (6.00–6.00); 0.00",
         "float32, kept",
-        "float32's own file, the fastest",
+        "the same file: float32 is the fastest",
     ]
     assert row(network({"ours": None}, KEPT))[7] == "2.00× slower (2.00–2.00), naive static"
 

@@ -112,7 +112,7 @@ def test_what_is_no_longer_measured_is_told(repository: Repository, capsys: pyte
     repository.write("seeds.json", {"trainings": []})
     code, lines = checked(capsys)
     assert (code, len(lines)) == (1, 3)
-    assert all(line.endswith("is no longer measured") for line in lines)
+    assert all(line.endswith("now not measured") for line in lines)
 
 
 def test_a_first_measurement_has_nothing_to_fall_from(

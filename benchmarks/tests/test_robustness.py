@@ -99,7 +99,7 @@ def test_conditions_say_how_wide_the_interval_is_and_where_it_was_measured() -> 
         {"edge": network("edge", answers(800, 500)), "other": network("other", answers(1, 1))}
     )
     assert "MNIST's 1,000 test images" in text
-    assert "at most 3.09 points from it" in text  # Wilson's of 500 in 1,000
+    assert "at most 3.09 points away" in text  # Wilson's of 500 in 1,000
     assert where == "a board; edgecnn 0.1.0, onnxruntime 1.24.1, numpy 2.4.6"
 
 
@@ -123,7 +123,7 @@ def test_results_come_back_from_json_in_the_order_of_the_recipes(tmp_path: Path)
 
 @pytest.fixture
 def trial(mnist: Dataset) -> Any:
-    """A few digits, as they are and inverted; blank images stand for what is no digit."""
+    """A few digits, unchanged and inverted. Blank images stand for images that do not show a digit."""
     few = replace(
         mnist,
         validation=Split("validation", mnist.validation.images[:200], mnist.validation.labels[:200]),
