@@ -12,9 +12,8 @@ def prepare(model: Any) -> None:
     """Edit a ModelProto in place: make weights initializers, simplify Gemms, drop unused parts, name every node."""
     graph = Graph(model)
     stored = {tensor.name for tensor in graph.proto.initializer}
-    for value in [
-        value for value in graph.proto.input if value.name in stored
-    ]:  # files before IR version 4 list weights as inputs
+    # Files before IR version 4 list weights as inputs too.
+    for value in [value for value in graph.proto.input if value.name in stored]:
         graph.proto.input.remove(value)
     while constants_to_initializers(graph) or plain_gemm(graph):
         pass

@@ -56,8 +56,8 @@ def tune(path: Path, image: NDArray[Any], progress: OnProgress = ignore, count: 
 
     latency = _latency(path, image, _finalists(path, image), count, rounds_of(0))
     fastest = chosen(latency)
-    # With several settings, chance alone puts one interval above 1 more often than 1 in 40 times. Besides, a session
-    # can be fast because of its place in memory, and not because of its settings.
+    # With several settings, chance alone puts one interval above 1 more often than 1 in 40 times. A session can also be
+    # fast because of its place in memory, and not because of its settings.
     rivals = [Settings(), fastest] if fastest != Settings() else []
     confirmation = _latency(path, image, rivals, count, rounds_of(1))
     opening = _opening(path, chosen(confirmation or latency), count, rounds_of(2))

@@ -133,7 +133,7 @@ def test_resume_names_the_recipe_and_the_data_of_both(few: Dataset, tmp_path: Pa
     other = replace(few, name="other", sha256="ab")
     for recipe, data, told in (
         ("notebook-3x3", few, "recipe was edge, now notebook-3x3"),
-        ("edge", other, "source was mnist, now other, data_sha256 was .*, now ab"),
+        ("edge", other, "dataset was mnist, now other, data_sha256 was .*, now ab"),
     ):
         with pytest.raises(TrainingError, match=rf"belongs to another training: {told}; give the same options, or"):
             train(find_recipe(recipe), data, ModelFolder(tmp_path), epochs=2, seed=1, resume=True)
