@@ -7,8 +7,8 @@ READY := $(VENV)/.ready
 .PHONY: demo test test-fast lint docs clean help
 
 help:
-	@echo "make demo    train, export, quantize, bench and predict, under build/demo (about 3 minutes)"
-	@echo "make test    run every test (about 5 minutes)"
+	@echo "make demo    train, export, quantize, bench and predict, under build/demo (2 to 3 minutes)"
+	@echo "make test    run every test (about 6 minutes on 2 cores)"
 	@echo "make test-fast  run the tests that need no TensorFlow, browser or emulator (less than a minute)"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make docs    renew the tables in README.md and docs/, and build the site in build/site"
