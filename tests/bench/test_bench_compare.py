@@ -94,7 +94,7 @@ def test_another_host_is_not_comparable(changed: dict[str, Any], reason: str) ->
 )
 def test_another_plan_is_not_comparable(then: Plan, now: Plan, reason: str) -> None:
     earlier = bench(measured("onnx-int8", streams([10])), plan=then)
-    with pytest.raises(BenchError, match="add --force to compare all the same") as caught:
+    with pytest.raises(BenchError, match="add --force to compare anyway") as caught:
         require_comparable(earlier, HOST, now)
     assert reason in str(caught.value)
     assert require_comparable(earlier, HOST, now, force=True) == (reason,)
@@ -338,8 +338,8 @@ def test_versions_that_differ_are_notes() -> None:
     newer = replace(HOST, python="3.12.1", versions={"edgecnn": "0.1.0", "onnxruntime": "1.30.0", "openvino": "2026.1"})
     item = measured("onnx-int8", streams([10]))
     assert compare(bench(item), bench(item, host=newer)).notes == (
-        "Python was 3.11.2, is 3.12.1",
-        "onnxruntime was 1.24.1, is 1.30.0",
+        "Python was 3.11.2, now 3.12.1",
+        "onnxruntime was 1.24.1, now 1.30.0",
         "openvino was not installed, now 2026.1",
     )
 
@@ -348,7 +348,7 @@ def test_other_test_images_are_a_note() -> None:
     seen, unseen = measured("onnx-int8", streams([10]), given=TRUTH), measured("onnx-int8", streams([10]))
     mail = bench(seen, data={MODEL: OTHER_SHA256}, datasets={OTHER_SHA256: replace(DIGITS, source="mail")})
     moved = bench(seen, datasets={DIGITS_SHA256: replace(DIGITS, source="elsewhere")})
-    assert compare(bench(seen), mail).notes == ("the test images were mnist (dddddddd), are mail (00000000)",)
+    assert compare(bench(seen), mail).notes == ("the test images were mnist (dddddddd), now mail (00000000)",)
     assert compare(mail, bench(unseen)).notes == ("the test images were mail (00000000), now noise",)
     assert compare(bench(seen), moved).notes == ()
 

@@ -210,7 +210,7 @@ def test_a_file_that_is_gone_at_the_start_is_named(make: Make, model: Path) -> N
     model.unlink()
     contender_run.start()
     assert contender_run.failure is not None
-    assert f"{model} is no file" in contender_run.failure
+    assert f"{model} does not exist" in contender_run.failure
 
 
 def test_a_bug_in_the_coordinator_keeps_its_traceback(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

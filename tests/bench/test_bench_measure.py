@@ -407,7 +407,7 @@ def test_data_that_is_not_there_is_refused_before_anything_starts(tiny: Path, tm
 
 
 def test_a_model_that_is_not_there_is_refused_before_anything_starts(tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="nowhere is no file"):
+    with pytest.raises(ModelError, match="nowhere does not exist"):
         measure([tiny, tmp_path / "nowhere"], PLAN, progress=never)
 
 
