@@ -164,6 +164,7 @@ def test_the_tests_that_a_page_names_exist(page: Path) -> None:
 # Generated blocks
 
 
+@pytest.mark.slow
 def test_tables_are_the_committed_results() -> None:
     for name, content in blocks("table", *PAGES):
         assert docs.table(name) == content, f"{name}: run make docs"
@@ -222,6 +223,7 @@ def test_the_map_has_every_room() -> None:
     assert there <= rooms
 
 
+@pytest.mark.slow
 def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     config = ROOT / "docs" / "site" / "mkdocs.yml"
     command = [sys.executable, "-m", "mkdocs", "build", "--config-file", str(config), "--site-dir", str(tmp_path)]

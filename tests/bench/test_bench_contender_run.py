@@ -24,6 +24,7 @@ from edgecnn.runtime.classifier import Classifier
 # The quickest plan that has it all: every round still has a query.
 PLAN = Plan(duration=0.05, warm_up=0.01, warm_up_queries=2, rounds=3, queries=10)
 IMAGES = 200
+pytestmark = pytest.mark.slow  # nearly every test starts a process
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 Make = Callable[..., ContenderRun]
 

@@ -164,6 +164,7 @@ def document(run: Bench, earlier: Bench | None = None) -> Any:
 # Writing and reading
 
 
+@pytest.mark.slow
 @given(BENCHES)
 def test_what_is_written_is_read_back_equal(run: Bench) -> None:
     text = to_json(Summary(run, (), ()))
@@ -238,6 +239,7 @@ def digits(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_digits(mnist, tmp_path_factory.mktemp("data") / "few.npz")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_real_runs_suit_the_schema_and_are_read_back(scenario: Scenario, digits: Path, tmp_path: Path) -> None:
     rates = (200.0,) if scenario == "server" else ()

@@ -230,6 +230,7 @@ def coverage(draw: Callable[[Generator], tuple[list[float], list[float]]], truth
     return sum(low <= truth <= high for low, high in intervals) / TRIALS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize("noise", [0.01, 0.3])
 def test_under_lognormal_noise_the_interval_covers_the_truth_as_often_as_it_says(paired: bool, noise: float) -> None:
@@ -239,6 +240,7 @@ def test_under_lognormal_noise_the_interval_covers_the_truth_as_often_as_it_says
     assert 0.92 <= coverage(draw, 1.5, paired) <= 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [2.0, 5.0])
 @pytest.mark.parametrize("paired", [True, False])
 def test_under_skewed_noise_the_interval_covers_the_truth_nearly_as_often(shape: float, paired: bool) -> None:
@@ -249,6 +251,7 @@ def test_under_skewed_noise_the_interval_covers_the_truth_nearly_as_often(shape:
     assert 0.92 <= coverage(draw, truth, paired) <= 0.98
 
 
+@pytest.mark.slow
 def test_unpaired_rounds_of_different_numbers_are_covered_too() -> None:
     def draw(rng: Generator) -> tuple[list[float], list[float]]:
         return lognormal(rng, 0.05, 8), lognormal(rng, 0.1, 15)
@@ -370,6 +373,7 @@ def test_a_difference_lies_in_its_interval_and_that_between_minus_one_and_one(on
     assert low < high
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_difference_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(7)
     pairs = zip(rng.binomial(1000, 0.98, 2000).tolist(), rng.binomial(500, 0.97, 2000).tolist(), strict=True)

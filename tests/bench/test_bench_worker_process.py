@@ -24,6 +24,7 @@ from edgecnn.errors import BenchError
 from edgecnn.runtime.classifier import Classifier
 
 LIMIT = 60.0  # seconds: far more than anything here takes
+pytestmark = pytest.mark.slow  # nearly every test starts a process
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and sessions")
 Start = Callable[[Contender], WorkerProcess]
 
