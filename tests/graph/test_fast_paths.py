@@ -100,7 +100,9 @@ def test_other_groups_have_no_fast_path(outputs: int) -> None:
     assert all("no number of channels changes that" in line for line in explain(judge(convolution)))
 
 
-@pytest.mark.parametrize(("form", "word"), [("asymmetric", "zero point of 0"), ("dynamic", "static quantization has one")])
+@pytest.mark.parametrize(
+    ("form", "word"), [("asymmetric", "zero point of 0"), ("dynamic", "static quantization has one")]
+)
 def test_only_symmetric_weights_are_fast(form: Form, word: str) -> None:
     lines = explain(judge(replace(DEEP, form=form)))
     assert len(lines) == 2
