@@ -120,7 +120,7 @@ def test_doctor_says_that_there_is_no_vnni(there: Answers) -> None:
 
 def test_the_tests_of_quantizing_hold_there_too(emulator: ModuleType) -> None:
     files = [str(TESTS / name) for name in ("quantizing/test_quantizers.py", "quantizing/test_float32_model.py")]
-    chosen = "form_asked_for or residual_block or old_opset"
+    chosen = "form_asked_for or old_opset"
     # Without plugins, which take long to import there.
     options = ["-o", "addopts=", "-p", "no:cacheprovider", "-k", chosen]
     command = [emulator.python(emulator.X86_CPU), "-m", "pytest", *options, *files]
