@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Z_95 = 1.959964  # the 97.5 % quantile of the standard normal distribution
+ROUNDING = 1e-12  # 0.07 × 100 is a little more than 7 in floating point, and means 7 images
 CONFIDENCE_BINS = 15  # of equal width, as in Guo et al.
 
 
@@ -68,7 +69,8 @@ def threshold_keeping(share: float, probabilities: NDArray[np.floating]) -> floa
     none of the classes. Choose the threshold on validation images.
     """
     confidence = np.sort(probabilities.max(axis=1))[::-1]
-    return float(confidence[ceil(share * len(confidence)) - 1])
+    count = max(1, ceil(share * len(confidence) - ROUNDING))
+    return float(confidence[count - 1])
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def test_flat_floats_are_refused() -> None:
 def test_floats_that_no_pixel_has_are_refused(number: float, images: NDArray[np.uint8]) -> None:
     scaled = images / np.float32(255)
     scaled[3, 3, 3] = number
-    with pytest.raises(InputError, match="got (values|NaN or infinite values)"):
+    with pytest.raises(InputError, match=r"got (values|NaN or infinite values)"):
         given(scaled, FLOAT)
 
 
