@@ -3,6 +3,7 @@
 import io
 import struct
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,15 +28,9 @@ def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
     """
     name = name or str(source)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MOST_PIXELS is stricter
-            picture = Image.open(source)
-        if picture.width * picture.height > MOST_PIXELS:
-            raise ImageError(
-                f"{name} has {picture.width}×{picture.height} pixels, more than {MOST_PIXELS:,}: make it smaller first"
-            )
-        picture.load()
-        ImageOps.exif_transpose(picture, in_place=True)
+        # Pillow leaves a file open that it refuses, so it is opened and closed here.
+        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+            return _decoded(file, name)
     except Image.DecompressionBombError:
         raise ImageError(f"{name} has more than {MOST_PIXELS:,} pixels: make it smaller first") from None
     except UnidentifiedImageError:
@@ -43,6 +38,18 @@ def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
     except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} cannot be read as a picture ({reason}): give a complete PNG or JPEG file") from None
+
+
+def _decoded(file: BinaryIO, name: str) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MOST_PIXELS is stricter
+        picture = Image.open(file)
+    if picture.width * picture.height > MOST_PIXELS:
+        raise ImageError(
+            f"{name} has {picture.width}×{picture.height} pixels, more than {MOST_PIXELS:,}: make it smaller first"
+        )
+    picture.load()
+    ImageOps.exif_transpose(picture, in_place=True)
     return picture
 
 

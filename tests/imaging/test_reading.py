@@ -1,5 +1,6 @@
 """Pictures of real digits in every form a file can take, and files that are no pictures."""
 
+import gc
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -243,3 +244,18 @@ def test_a_decompression_bomb_is_refused_undecoded(tmp_path: Path, side: int, ke
 def test_as_many_pixels_as_a_photograph_has_are_read() -> None:
     picture = open_picture(saved(Image.new("1", (MOST_PIXELS // 6000, 6000), 1)))
     assert to_input(picture, SIDE, SIDE, color=False).max() == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_refused_picture_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "large.png"
+    Image.new("L", (40, 40)).save(path)
+    left_open: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", left_open.append)
+    for name in ("edgecnn.imaging.reading.MOST_PIXELS", "PIL.Image.MAX_IMAGE_PIXELS"):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, 100)
+            with pytest.raises(ImageError, match="make it smaller"):
+                open_picture(path)
+    gc.collect()  # a file that was left open would warn now
+    assert left_open == []
