@@ -12,6 +12,7 @@ from edgecnn import console
 from edgecnn import options as opt
 from edgecnn.errors import EdgecnnError, UsageError
 from edgecnn.folder import DEFAULT, default_folder, default_model
+from edgecnn.progress_bar import progress_bar, training_bar
 
 
 class ErrorTranslatingGroup(TyperGroup):
@@ -78,7 +79,7 @@ def train(
 
     folder = ModelFolder(out) if out else default_folder(chosen.name)
     dataset = load(data or MNIST, limit)
-    with console.training_bar(quiet) as progress:
+    with training_bar(quiet) as progress:
         trained = run(
             chosen,
             dataset,
@@ -133,7 +134,7 @@ def export(
     if quantize:
         from edgecnn.quantizing.quantize import quantize as run
 
-        with console.progress_bar(quiet, still=True) as progress:
+        with progress_bar(quiet, still=True) as progress:
             quantized = run(
                 source,
                 scheme=scheme,
@@ -188,7 +189,7 @@ def bench(
         scenario, threads, batch, duration, timeout=timeout, rates=tuple(rate or ()), latency_bound_us=latency_bound
     )
     given = models or [_default_model()]
-    with console.progress_bar(quiet, still=True) as progress:
+    with progress_bar(quiet, still=True) as progress:
         outcome = run.bench(
             given,
             plan,

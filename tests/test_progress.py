@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgecnn.console import duration
 from edgecnn.progress import Estimate, Progress
+from edgecnn.progress_bar import duration
 
 
 def test_the_time_of_all_steps_is_told_once_and_without_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
