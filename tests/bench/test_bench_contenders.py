@@ -232,7 +232,7 @@ def test_an_empty_folder_among_others_is_said_to_be_empty(tiny: Path, tmp_path: 
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="nowhere"):
+    with pytest.raises(ModelError, match=r"nowhere does not exist: check the path"):
         entered(tmp_path / "nowhere")
 
 
