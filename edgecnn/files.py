@@ -2,27 +2,26 @@
 
 import hashlib
 import os
-import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgecnn.errors import OutputError
+from edgecnn.scratch import scratch
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path whose content replaces that of `path`, complete and synced to disk, if the body succeeds.
 
-    The temporary path has the same suffix, because Keras and matplotlib choose their format by it. A link is followed,
-    an earlier file's mode and owner stay, and a device or a pipe is written to and not replaced. Raises OutputError if
-    the operating system refuses the write. If anything fails, an earlier file stays unchanged.
+    The temporary path has the same name, because Keras and matplotlib choose their format by its suffix. A link is
+    followed, an earlier file's mode and owner stay, and a device or a pipe is written to and not replaced. Raises
+    OutputError if the operating system refuses the write. If anything fails, an earlier file stays unchanged.
     """
     written = _through_a_stream if _is_stream(path) else _beside
-    with _telling_what_cannot_be_written(path), written(path) as temporary:
+    with telling_what_cannot_be_written(path), written(path) as temporary:
         yield temporary
 
 
@@ -37,8 +36,8 @@ def _is_stream(path: Path) -> bool:
 
 @contextmanager
 def _through_a_stream(path: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
-        temporary = Path(scratch) / path.name
+    with scratch() as folder:
+        temporary = folder / path.name
         yield temporary
         with temporary.open("rb") as source, path.open("wb") as stream:
             shutil.copyfileobj(source, stream)
@@ -47,26 +46,28 @@ def _through_a_stream(path: Path) -> Iterator[Path]:
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     path = Path(os.path.realpath(path))
-    temporary = _unique(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with scratch(path.parent) as folder:
+        temporary = folder / path.name
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        if path.is_file():
-            _keep_mode_and_owner(path, temporary)
+        sync(temporary)
+        keep_mode_and_owner(path, temporary)
         temporary.replace(path)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or a folder's list of names is on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        with suppress(OSError):  # clean-up must not hide the error that caused it
-            temporary.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
-def _unique(path: Path) -> Path:
-    """A name beside `path` that no other process uses: process ids repeat where containers share a folder."""
-    return path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
-
-
-def _keep_mode_and_owner(earlier: Path, later: Path) -> None:
+def keep_mode_and_owner(earlier: Path, later: Path) -> None:
+    """Give a new file the mode and the owner of the earlier one, if there is one."""
+    if not earlier.is_file():
+        return
     was, now = earlier.stat(), later.stat()
     if (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
         with suppress(PermissionError):  # only root may give a file away
@@ -76,14 +77,10 @@ def _keep_mode_and_owner(earlier: Path, later: Path) -> None:
 
 def prepare_folder(path: Path) -> None:
     """Make a folder and write to it once, so that long work does not fail at its end. Raises OutputError."""
-    probe = path / ".edgecnn-probe"  # a name that no user's file has
-    with _telling_what_cannot_be_written(path):
+    with telling_what_cannot_be_written(path):
         path.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.write_bytes(b"\0" * 4096)
-        finally:
-            with suppress(OSError):
-                probe.unlink()
+        with scratch(path) as folder:
+            (folder / "probe").write_bytes(b"\0" * 4096)
 
 
 def require_writable(path: Path) -> None:
@@ -100,18 +97,16 @@ def copy(source: Path, target: Path) -> None:
         with atomic(target) as temporary:
             shutil.copyfile(source, temporary)
         return
-    beside = _unique(target)
-    with _telling_what_cannot_be_written(target):
-        try:
-            shutil.copytree(source, beside)
-            shutil.rmtree(target, ignore_errors=True)
-            beside.replace(target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+    with telling_what_cannot_be_written(target), scratch(target.parent) as folder:
+        shutil.copytree(source, folder / "new")
+        if target.exists():
+            target.replace(folder / "old")
+        (folder / "new").replace(target)
 
 
 @contextmanager
-def _telling_what_cannot_be_written(path: Path) -> Iterator[None]:
+def telling_what_cannot_be_written(path: Path) -> Iterator[None]:
+    """Raise OutputError in the place of an OSError."""
     try:
         yield
     except OSError as error:

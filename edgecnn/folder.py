@@ -1,12 +1,15 @@
 """Which file of a model folder is called what, and how a model's name becomes a path."""
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import ModelError, UsageError
 from edgecnn.files import atomic, prepare_folder
+from edgecnn.transaction import Transaction, roll_forward, transaction
 
 if TYPE_CHECKING:
     from edgecnn.card import Card
@@ -102,9 +105,29 @@ class ModelFolder:
         with atomic(self.card_path) as path:
             path.write_text(card.to_json(), encoding="utf-8")
 
+    @contextmanager
+    def changing(self) -> Iterator["Staged"]:
+        """Yield where to write new files of this folder, which all take their places in one step if the body succeeds.
+
+        Raises OutputError.
+        """
+        with transaction(self.path) as change:
+            yield Staged(change.path, change)
+
     def prepare(self) -> None:
         """Make the folder, and find out now whether it can be written. Raises OutputError."""
         prepare_folder(self.path)
+
+
+@dataclass(frozen=True)
+class Staged(ModelFolder):
+    """The new files of a model folder before they take their places."""
+
+    change: Transaction
+
+    def remove(self, path: Path) -> None:
+        """Delete a file of the model folder in the same step."""
+        self.change.remove(path)
 
 
 def default_folder(name: str) -> ModelFolder:
@@ -115,17 +138,19 @@ def default_folder(name: str) -> ModelFolder:
 def default_model() -> ModelFolder:
     """What commands work on when no model is given: the one trained in `models/edge` here, else the shipped `edge`."""
     here = default_folder(DEFAULT)
+    roll_forward(here.path)
     return here if here.original() or here.onnx_files() else ModelFolder(SHIPPED_MODELS / DEFAULT)
 
 
 def find(model: str | Path) -> Path:
     """The folder or file that `model` names: a path, a folder under `models/` here, or a shipped model.
 
-    Raises UsageError for a name that no model has, with what there is to choose from, and ModelError for a path to
-    nothing.
+    An interrupted change of the folder is finished first. Raises UsageError for a name that no model has, with what
+    there is to choose from, ModelError for a path to nothing, and OutputError if the change cannot be finished.
     """
     for candidate in (Path(model), MODELS / model, SHIPPED_MODELS / model):
         if candidate.exists():
+            roll_forward(candidate if candidate.is_dir() else candidate.parent)
             return candidate
     if _is_name(model):
         raise UsageError(_unknown(str(model)))

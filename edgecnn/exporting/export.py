@@ -13,7 +13,8 @@ from edgecnn.data import Dataset, Split
 from edgecnn.data.provenance import find_dataset, origin_of
 from edgecnn.errors import ExportError
 from edgecnn.exporting import records
-from edgecnn.exporting.keras_to_onnx import Original, convert, load_original
+from edgecnn.exporting.conversion import convert
+from edgecnn.exporting.original import Original, load_original
 from edgecnn.exporting.verify import Comparison, compare, require_equal
 from edgecnn.folder import ModelFolder
 from edgecnn.metrics import Accuracy, accuracy

@@ -8,7 +8,7 @@ from edgecnn import files
 from edgecnn.card import Card, ExportRecord, versions
 from edgecnn.data import Dataset
 from edgecnn.data.provenance import Origin
-from edgecnn.exporting.keras_to_onnx import Original
+from edgecnn.exporting.original import Original
 from edgecnn.exporting.verify import Comparison
 from edgecnn.folder import ModelFolder
 from edgecnn.graph import describe

@@ -20,8 +20,9 @@ from edgecnn.data import Dataset
 from edgecnn.data.provenance import Origin
 from edgecnn.errors import DataError, ExportError, InputError, ModelError, VerificationError
 from edgecnn.exporting import verify
+from edgecnn.exporting.conversion import convert
 from edgecnn.exporting.export import export
-from edgecnn.exporting.keras_to_onnx import convert, load_original
+from edgecnn.exporting.original import load_original
 from edgecnn.files import sha256
 from edgecnn.folder import ModelFolder
 from edgecnn.graph.cleanup import clean
@@ -207,7 +208,8 @@ CONVERTED = """\
 import sys
 from hashlib import sha256
 from pathlib import Path
-from edgecnn.exporting.keras_to_onnx import convert, load_original
+from edgecnn.exporting.conversion import convert
+from edgecnn.exporting.original import load_original
 for path in sys.argv[1:]:
     print(sha256(convert(load_original(Path(path)), 17).SerializeToString(deterministic=True)).hexdigest())
 """

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.bench.runtimes.litert import EMPTY_LITERT
-from edgecnn.exporting import keras_to_onnx
+from edgecnn.exporting import original as originals
 from edgecnn.training.backend import tensorflow
 
 
@@ -24,7 +24,7 @@ def convert(original: Path, scale: float, calibration: Path | None, folder: Path
     conversion, and its errors are raised unchanged.
     """
     tf = tensorflow("converting for LiteRT")
-    loaded = keras_to_onnx.load(original)
+    loaded = originals.load(original)
     _write(tf, tf.identity, tf.TensorSpec((None, 1), tf.uint8), folder / EMPTY_LITERT)
     _write(tf, loaded.call, loaded.signature, folder / "float32.tflite")
     if calibration:

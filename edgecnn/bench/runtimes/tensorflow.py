@@ -19,15 +19,15 @@ def import_modules(contender: Contender) -> None:
     threading.set_intra_op_parallelism_threads(contender.threads)
     threading.set_inter_op_parallelism_threads(contender.threads)
     keras(PURPOSE)
-    import_module("edgecnn.exporting.keras_to_onnx")
+    import_module("edgecnn.exporting.original")
 
 
 def open_contender(contender: Contender) -> Runner:
-    from edgecnn.exporting import keras_to_onnx
+    from edgecnn.exporting import original as originals
     from edgecnn.training.backend import keras, tensorflow
 
     tf, layers = tensorflow(PURPOSE), keras(PURPOSE).layers
-    original = keras_to_onnx.load(contender.file)
+    original = originals.load(contender.file)
 
     def function(call: Callable[[Any], Any], signature: Any) -> Infer:
         compiled = tf.function(call, input_signature=[signature], jit_compile=contender.variant == "xla")

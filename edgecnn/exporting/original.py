@@ -1,6 +1,5 @@
-"""[TensorFlow] Loads a `.keras`, `.h5` or SavedModel and converts it to a clean ONNX graph with tf2onnx."""
+"""[TensorFlow] Loads a `.keras`, `.h5` or SavedModel, and finds out what it takes and returns."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,14 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.errors import ExportError, MissingDependencyError, ModelError
-from edgecnn.graph.cleanup import clean, finish
-from edgecnn.graph.graph import onnx_module
+from edgecnn.errors import ExportError, ModelError
 from edgecnn.runtime.input_spec import DTYPES, PIXEL_SCALE, InputSpec
 from edgecnn.training.backend import in_chunks, keras, tensorflow
 
 PURPOSE = "loading a TensorFlow model"
-INPUT_NAME, OUTPUT_NAME = "image", "probabilities"
+INPUT_NAME = "image"
 SCALING = ("Rescaling", "Normalization")  # the Keras layers that scale pixels
 FREE_SIZE = 64  # pixels: the height and width of trial images for a model that allows any size
 
@@ -81,36 +78,6 @@ def load(path: Path) -> Loaded:
     return _load_saved(path) if path.is_dir() else _load_keras(path)
 
 
-def convert(original: Original, opset: int) -> Any:
-    """The original as a clean float32 ModelProto of any batch size. Raises ExportError and MissingDependencyError."""
-    onnx_module()
-    try:
-        import tf2onnx
-    except ImportError:
-        raise MissingDependencyError("tf2onnx", "train", "exporting") from None
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    signature = list(original.forward.input_signature)  # type: ignore[attr-defined]
-    try:
-        model, _ = tf2onnx.convert.from_function(original.forward, input_signature=signature, opset=opset)
-    except Exception as error:  # tf2onnx lets exceptions of any type through
-        raise ExportError(f"{original.path} cannot be converted by tf2onnx: {_first_line(error)}") from error
-    _refuse_unknown_operators(original.path, model, opset)
-    clean(model, INPUT_NAME, OUTPUT_NAME)
-    finish(model, original.classes, opset)
-    return model
-
-
-def _refuse_unknown_operators(path: Path, model: Any, opset: int) -> None:
-    """Refuse operators that tf2onnx does not know: it copies them into the graph, where no runtime can run them."""
-    defs = onnx_module().defs
-    unknown = sorted({node.op_type for node in model.graph.node if not defs.has(node.op_type)})
-    if unknown:
-        raise ExportError(
-            f"{path} uses {', '.join(unknown)}, which tf2onnx cannot express in opset {opset}: "
-            "replace the layer (such as gelu by relu or swish) and train again"
-        )
-
-
 def _load_keras(path: Path) -> Loaded:
     tf = tensorflow(PURPOSE)
     try:
@@ -121,7 +88,7 @@ def _load_keras(path: Path) -> Loaded:
                 f"{path} holds a Lambda layer, and code in model files is never run: "
                 "rebuild the model with Keras layers only"
             ) from error
-        raise ModelError(f"{path} is damaged or not a Keras model ({_first_line(error)}): save it again") from error
+        raise ModelError(f"{path} is damaged or not a Keras model ({first_line(error)}): save it again") from error
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ExportError(
             f"{path} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; an image classifier has one each"
@@ -136,7 +103,7 @@ def _load_saved(path: Path) -> Loaded:
         loaded = tf.saved_model.load(str(path))
         signature = loaded.signatures["serving_default"]
     except Exception as error:  # a damaged file can raise anything here too
-        raise ModelError(f"{path} is damaged or not a SavedModel ({_first_line(error)}): save it again") from error
+        raise ModelError(f"{path} is damaged or not a SavedModel ({first_line(error)}): save it again") from error
     inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
     if len(inputs) != 1 or len(outputs) != 1:
         raise ExportError(
@@ -175,5 +142,5 @@ def _are_probabilities(rows: NDArray[Any]) -> bool:
     return bool((rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

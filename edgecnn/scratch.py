@@ -1,0 +1,90 @@
+"""Folders for unfinished work. They go when the work ends, and the next command sweeps those of a killed process.
+
+A folder's process holds a lock on it for as long as it lives, also if it is killed. Process ids would not do, because
+two containers that share a folder have the same ones.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PREFIX = ".edgecnn-"
+_in_use: set[Path] = set()
+
+
+@contextmanager
+def scratch(parent: Path | None = None) -> Iterator[Path]:
+    """Yield an empty folder in `parent`, or in the system's temporary folder, and delete it afterwards.
+
+    Folders there that a killed process left are deleted first. Raises OSError if none can be made.
+    """
+    parent = parent or Path(tempfile.gettempdir())
+    sweep(parent)
+    folder, lock = _new(parent)
+    _in_use.add(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # clean-up must not hide the error that caused it
+        _in_use.discard(folder)
+        os.close(lock)
+
+
+def sweep(parent: Path) -> None:
+    """Delete the scratch folders in `parent` whose process is gone."""
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX):
+                with suppress(OSError):  # it is another user's, or has gone meanwhile
+                    _delete_if_unused(Path(entry.path))
+
+
+def delete_all() -> None:
+    """Delete this process's scratch folders: it is about to end without unwinding."""
+    for folder in tuple(_in_use):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new(parent: Path) -> tuple[Path, int]:
+    """A new locked folder, and the descriptor that holds the lock."""
+    while True:
+        folder = parent / f"{PREFIX}{secrets.token_hex(8)}"
+        folder.mkdir(mode=0o700)
+        with suppress(FileNotFoundError):  # another process has swept it before it was locked: try again
+            lock = _open(folder)
+            if _lock(lock) is not False and os.fstat(lock).st_nlink:
+                return folder, lock
+            os.close(lock)
+
+
+def _delete_if_unused(folder: Path) -> None:
+    lock = _open(folder)
+    try:
+        if os.fstat(lock).st_uid == os.geteuid() and _lock(lock):
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def _open(folder: Path) -> int:
+    """A descriptor of a folder. Raises OSError if it is gone or a link."""
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Whether the folder is locked now. False if another process holds the lock, None if the file system has no locks.
+
+    Without locks, nothing is swept.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
