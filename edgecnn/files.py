@@ -1,12 +1,15 @@
-"""Writes and hashes files, and places the cache folder. It knows nothing about models."""
+"""Reads, writes and hashes files within bounds, and places the cache folder. It knows nothing about models."""
 
+import errno
 import hashlib
+import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from edgecnn.errors import OutputError
 from edgecnn.scratch import scratch
@@ -73,6 +76,33 @@ def keep_mode_and_owner(earlier: Path, later: Path) -> None:
         with suppress(PermissionError):  # only root may give a file away
             os.chown(later, was.st_uid, was.st_gid)
     later.chmod(stat.S_IMODE(was.st_mode))
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading. Raises OSError, also for a pipe or a device, which could answer without end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe would wait for its writer
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most `most` bytes. Raises OSError, also for a larger one."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise OSError(errno.EFBIG, f"it has {size:,} bytes, more than {most:,}", str(path))
+        return file.read(most)
+
+
+def read_json(path: Path, most: int) -> Any:
+    """The value in a JSON file of at most `most` bytes. Raises OSError, and ValueError if it is not JSON."""
+    content = read_bytes(path, most)
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def prepare_folder(path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.errors import OutputError
-from edgecnn.files import atomic, require_writable
+from edgecnn.files import atomic, read_bytes, read_json, require_writable
 
 WRITERS, ROUNDS, SIZE = 8, 25, 200_000
 
@@ -95,3 +95,27 @@ def test_a_folder_in_the_place_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
         write(tmp_path, b"content")
     assert tmp_path.is_dir()
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero"), tmp_path):
+        with pytest.raises(OSError):  # noqa: PT011 (of any errno)
+            read_bytes(path, 10)
+
+
+def test_a_file_is_read_within_its_bound(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"12345")
+    assert (read_bytes(path, 5), read_json(path, 5)) == (b"12345", 12345)
+    with pytest.raises(OSError, match="more than 4"):
+        read_bytes(path, 4)
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b"\xff", b"{"])
+def test_what_is_no_json_is_a_value_error(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"."):
+        read_json(path, 1_000_000)
