@@ -9,6 +9,7 @@ from edgecnn.data import Dataset, load
 from edgecnn.data.provenance import Origin, find_dataset, origin_of
 from edgecnn.errors import DataError, InputError
 from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.preprocessing import NAMED
 
 DIGIT = InputSpec((28, 28), "uint8")
 
@@ -56,16 +57,16 @@ def test_an_origin_that_is_gone_says_to_give_the_data(tmp_path: Path) -> None:
         find_dataset(Origin(str(tmp_path / "gone.npz"), "0" * 64), None, DIGIT, 10)
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (1, 28, 28), (None, None), (None, None, 1)])
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (1, 28, 28), (784,), (None, None), (None, None, 1)])
 def test_a_model_of_mnists_form_is_scored_with_mnist(shape: tuple[int | None, ...], mnist: Dataset) -> None:
-    found = find_dataset(None, None, InputSpec(shape, "float32", 1 / 255), 10)
+    found = find_dataset(None, None, InputSpec(shape, "float32", NAMED["0..1"]), 10)
     assert found is not None
     assert found.sha256 == mnist.sha256
 
 
 @pytest.mark.parametrize(
     ("shape", "classes"),
-    [((28, 28), 11), ((28, 28), 2), ((32, 32), 10), ((28, 28, 3), 10), ((784,), 10), ((None, 32), 10)],
+    [((28, 28), 11), ((28, 28), 2), ((32, 32), 10), ((28, 28, 3), 10), ((None, 32), 10)],
 )
 def test_a_model_of_another_form_has_no_data(shape: tuple[int | None, ...], classes: int) -> None:
     assert find_dataset(None, None, InputSpec(shape, "uint8"), classes) is None

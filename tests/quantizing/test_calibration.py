@@ -12,11 +12,12 @@ from edgecnn.data.dataset import make_dataset
 from edgecnn.errors import DataError, InputError
 from edgecnn.quantizing.calibration import FEWEST, IMAGES, CalibrationRecord, draw, given
 from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.preprocessing import NAMED
 
 UINT8 = InputSpec((28, 28), "uint8")
-FLOAT = InputSpec((28, 28, 1), "float32", 1 / 255)
+FLOAT = InputSpec((28, 28, 1), "float32", NAMED["0..1"])
 HALF = replace(FLOAT, dtype="float16")
-RAW = replace(FLOAT, scale=1.0)
+RAW = replace(FLOAT, preprocessing=NAMED["0..255"])
 EVERY_SPEC = pytest.mark.parametrize("spec", [UINT8, FLOAT, HALF, RAW], ids=["uint8", "float32", "float16", "raw"])
 
 
@@ -39,7 +40,7 @@ def test_drawn_images_are_as_the_model_takes_them(spec: InputSpec, mnist: Datase
     drawn = draw(mnist, spec, 40)
     assert drawn.images.shape == (40, *spec.shape)
     assert drawn.images.dtype == spec.dtype
-    assert drawn.images.max() == pytest.approx(255 * spec.scale, rel=1e-3)
+    assert drawn.images.max() == pytest.approx(spec.preprocessing.range[1], rel=1e-3)
     assert drawn.notes == ()
 
 
@@ -120,7 +121,7 @@ def test_given_images_are_as_the_model_takes_them(spec: InputSpec, images: NDArr
 
 @pytest.mark.parametrize("spec", [FLOAT, HALF, RAW], ids=["float32", "float16", "raw"])
 def test_a_float_model_may_be_given_its_own_pixels(spec: InputSpec, images: NDArray[np.uint8]) -> None:
-    scaled = images[..., None] * np.float32(spec.scale)
+    scaled = images[..., None] * np.float32(spec.preprocessing.scale)
     found = given(scaled, spec)
     assert found.images.dtype == spec.dtype
     assert np.allclose(found.images, scaled, rtol=1e-3)

@@ -18,7 +18,6 @@ from edgecnn.data import Dataset
 from edgecnn.errors import InputError, ModelError
 from edgecnn.host import machine
 from edgecnn.runtime.classifier import PREDICT_CHUNK, Classifier, Prediction, kept_graph
-from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.settings import Settings, with_settings
 
@@ -385,25 +384,6 @@ def test_a_float_model_refuses_values_out_of_range(number: float, fault: str, tm
     images[0, 0, 0], images[1, 3, 4] = 1, number
     with pytest.raises(InputError, match=fault):
         opened(odd.linear(dtype="float32"), tmp_path).predict(images)
-
-
-@pytest.mark.parametrize(
-    ("shape", "size"),
-    [
-        ((28, 20), (28, 20, False)),
-        ((28, 20, 1), (28, 20, False)),
-        ((1, 28, 20), (28, 20, False)),
-        ((28, 20, 3), (28, 20, True)),
-    ],
-)
-def test_the_size_of_the_pictures_follows_from_the_shape(shape: tuple[int, ...], size: tuple[int, int, bool]) -> None:
-    assert InputSpec(shape, "uint8").image_size == size
-
-
-@pytest.mark.parametrize("shape", [(784,), (None, 28), (3, 28, 20), (28, 28, 4), (2, 28, 28, 3)])
-def test_a_model_of_no_fixed_picture_size_says_that_it_takes_no_pictures(shape: tuple[int | None, ...]) -> None:
-    with pytest.raises(InputError, match="pictures need"):
-        _ = InputSpec(shape, "uint8").image_size
 
 
 @pytest.mark.parametrize("batch", [1, 4])
