@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 from edgecnn.errors import OutputError
 from edgecnn.scratch import scratch
 
+READ_AT_ONCE = 2**20  # bytes
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -168,6 +170,8 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, or of all files in a folder in the order of their names."""
     files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
+    for part in files:
+        with open_regular(part) as file:
+            while block := file.read(READ_AT_ONCE):
+                digest.update(block)
     return digest.hexdigest()

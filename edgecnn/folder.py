@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecnn import files
 from edgecnn.errors import ModelError, UsageError
 from edgecnn.files import atomic, prepare_folder
 from edgecnn.transaction import Transaction, roll_forward, transaction
@@ -92,14 +93,45 @@ class ModelFolder:
         """The folder's card, or None where there is none. Raises ModelError if it cannot be read."""
         if not self.card_path.exists():
             return None
-        from edgecnn.card import Card  # which imports numpy: half of the time that --help takes
+        from edgecnn import card  # which imports numpy: half of the time that --help takes
 
         try:
-            return Card.from_json(self.card_path.read_text(encoding="utf-8"))
-        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+            return card.Card.from_json(files.read_bytes(self.card_path, card.MOST_BYTES))
+        except (ValueError, OSError) as error:
             raise ModelError(
                 f"{self.card_path} is not a card of edgecnn ({error}): remove it or export again"
             ) from None
+
+    def card_of(self, path: Path) -> "Card | None":
+        """The card if it is about that very file of this folder, by name and hash; None if it is about others.
+
+        A card of edgecnn 0.1 does not have its original's hash, and is about any. Raises ModelError if the file was
+        replaced since the card was written, because labels and scores would be wrong. A third-party original may be
+        saved anew at any time: then there is no card, and export writes another.
+        """
+        card = self.card()
+        if card is None or (path.name not in card.exports and path.name not in ORIGINAL_NAMES):
+            return None
+        if self._fits(card, path):
+            return card
+        if path.name in ORIGINAL_NAMES and card.training is None:
+            return None
+        raise ModelError(
+            f"{self.card_path} is about another {path.name} than the one beside it: train or export again, "
+            "or remove the card if you replaced the file yourself"
+        )
+
+    def undescribed(self, card: "Card") -> tuple[Path, ...]:
+        """The files here that the folder's card is not about: their hashes differ, or it does not list them."""
+        original = self.original()
+        return tuple(
+            path for path in (*([original] if original else ()), *self.onnx_files()) if not self._fits(card, path)
+        )
+
+    def _fits(self, card: "Card", path: Path) -> bool:
+        if path.name in ORIGINAL_NAMES:
+            return card.original_sha256 in ("", files.sha256(path))
+        return path.name in card.exports and card.exports[path.name].sha256 == files.sha256(path)
 
     def write_card(self, card: "Card") -> None:
         with atomic(self.card_path) as path:

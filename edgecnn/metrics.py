@@ -19,6 +19,10 @@ class Accuracy:
     correct: int
     images: int
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.correct <= self.images or not self.images:
+            raise ValueError(f"{self.correct} of {self.images} images cannot be correct")
+
     @property
     def value(self) -> float:
         """The share labeled correctly, 0 to 1."""
