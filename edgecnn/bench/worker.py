@@ -2,7 +2,6 @@
 
 import gc
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -15,8 +14,9 @@ from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import Contender
 from edgecnn.bench.runtimes.runner import Infer, Runner, import_runtime, open_runner
-from edgecnn.errors import BenchError, EdgecnnError
+from edgecnn.errors import BenchError
 from edgecnn.host.machine import peak_rss, resident
+from edgecnn.processes.entry import serve
 
 PATIENCE = 10  # a warm-up ends after this many times its seconds, if a slow contender has not run its queries
 POOL = 64  # images that timed queries use in turn: different ones, and few enough to stay in the cache
@@ -177,25 +177,8 @@ def _require_numbers(scores: NDArray[Any]) -> None:
         raise BenchError("the model returned values that are not finite: check its weights for NaN, or export it again")
 
 
-def serve(worker: Worker, commands: Any, answers: Any) -> None:
-    """Answer commands until the input ends. An EdgecnnError is sent as an answer; any other error ends the process."""
-    for line in commands:
-        command = json.loads(line)
-        try:
-            answer = getattr(worker, command.pop("do"))(**command)
-        except EdgecnnError as error:
-            answer = {"error": str(error)}
-        print(json.dumps(answer), file=answers, flush=True)
-
-
 def main() -> None:
     """Run a worker on the contender and images that the first argument describes."""
-    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints must not reach the pipe
     task = json.loads(sys.argv[1])
     contender = Contender(**{**task["contender"], "file": Path(task["contender"]["file"])})
-    serve(Worker(contender, Path(task["images"])), sys.stdin, pipe)
-
-
-if __name__ == "__main__":
-    main()
+    serve(Worker(contender, Path(task["images"])))

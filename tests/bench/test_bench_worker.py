@@ -19,9 +19,10 @@ from test_bench_runners import contender
 
 from edgecnn.bench import worker
 from edgecnn.bench.runtimes.runner import Infer, Runner
-from edgecnn.bench.worker import KEPT, POOL, Worker, serve
+from edgecnn.bench.worker import KEPT, POOL, Worker
 from edgecnn.data import Dataset
 from edgecnn.errors import BenchError
+from edgecnn.processes.entry import answer
 from edgecnn.runtime.classifier import Classifier
 
 RATE = 5000.0  # arrivals a second
@@ -272,7 +273,10 @@ def test_a_model_that_returns_nan_is_an_error_when_it_is_loaded(tmp_path: Path, 
     np.save(tmp_path / "images.npy", mnist.test.images[:10])
     answers = asked(Worker(contender("onnxruntime", "odd", file), tmp_path / "images.npy"), {"do": "load"})
     assert answers == [
-        {"error": "the model returned values that are not finite: check its weights for NaN, or export it again"}
+        {
+            "error": "the model returned values that are not finite: check its weights for NaN, or export it again",
+            "kind": "BenchError",
+        }
     ]
 
 
@@ -283,8 +287,9 @@ def test_memory_at_most_is_no_less_than_memory_now(make: Make) -> None:
 
 def asked(server: Worker, *commands: dict[str, Any]) -> list[dict[str, Any]]:
     answers = io.StringIO()
-    serve(server, [json.dumps(command) for command in commands], answers)
-    return [json.loads(line) for line in answers.getvalue().splitlines()]
+    answer(server, [json.dumps(command) for command in commands], answers)
+    replies = [json.loads(line) for line in answers.getvalue().splitlines()]
+    return [reply.get("answer", reply) for reply in replies]
 
 
 def test_commands_are_answered_a_line_each_and_an_error_ends_nothing(make: Make) -> None:
@@ -295,7 +300,7 @@ def test_commands_are_answered_a_line_each_and_an_error_ends_nothing(make: Make)
 
     stream = {"do": "stream", "seconds": 0.0, "queries": 2, "cap": 1.0}
     first, second, third = asked(make(picky), *({**stream, "batch": batch} for batch in (1, 7, 8)))
-    assert (first["queries"], second, third["queries"]) == (2, {"error": "seven"}, 2)
+    assert (first["queries"], second["error"], third["queries"]) == (2, "seven", 2)
 
 
 def test_a_bug_ends_the_process(make: Make) -> None:
@@ -324,5 +329,5 @@ def test_what_a_library_prints_is_kept_apart_from_the_answers(tiny: Path) -> Non
     done = subprocess.run(
         [sys.executable, "-c", PRINTING, task], input='{"do": "load"}\n', capture_output=True, text=True, check=True
     )
-    assert json.loads(done.stdout) == {"fine": True}
+    assert json.loads(done.stdout) == {"answer": {"fine": True}}
     assert done.stderr == "a library says something\n"

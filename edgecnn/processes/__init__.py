@@ -1,0 +1,1 @@
+"""How this program's processes start, answer each other and end."""
