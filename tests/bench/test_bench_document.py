@@ -86,7 +86,7 @@ MEASUREMENTS = st.builds(
     some(st.builds(Round, COUNT, AT_LEAST_1, maybe(FIGURE), COUNT, COUNT, some(COUNT))),
     some(COUNT),
     maybe(some(COUNT)),
-    maybe(st.builds(Accuracy, TEXT, COUNT, AT_LEAST_1)),
+    maybe(st.builds(Accuracy, TEXT, st.integers(0, 10), st.integers(10, 10**6))),
     maybe(TEXT),
 )
 READINGS = st.builds(
