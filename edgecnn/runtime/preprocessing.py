@@ -93,6 +93,7 @@ NAMED: Mapping[str, Preprocessing] = {
     "0..1": Preprocessing((1 / 255,)),
     "0..255": Preprocessing(),
     "-1..1": Preprocessing((1 / 127.5,), (-1.0,)),
+    "-0.5..0.5": Preprocessing((1 / 255,), (-0.5,)),
     "mnist": standardized((0.1307,), (0.3081,)),
     "imagenet": standardized((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "caffe": Preprocessing((1.0, 1.0, 1.0), (-103.939, -116.779, -123.68), bgr=True),

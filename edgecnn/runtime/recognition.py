@@ -1,0 +1,164 @@
+"""Finds out how a model wants its pixels, by the log loss of its answers for labeled images.
+
+Accuracy does not tell: the labels of a network of convolutions and ReLUs hardly change with the scale of its input.
+Its probabilities do.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import log, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.data import Dataset, Split
+from edgecnn.data.dataset import chunks
+from edgecnn.errors import ExportError
+from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.preprocessing import NAMED, Preprocessing, standardized
+from edgecnn.runtime.scores import Scores, recognize, to_probabilities
+
+IMAGES, SEED = (1000, 5000), 0  # validation images to judge by, more if the first do not decide
+MOST_PIXELS = 2**21  # in a run: bounds the memory
+SURE = 3.0  # standard errors by which the best must lie ahead of any other
+BETTER_THAN_CHANCE = 0.9  # of the log loss of guessing: a model above it has not learned these images
+SAME = 0.01  # the mean difference of the true labels' probabilities below which two candidates do the same
+LEAST = 1e-12  # a probability below it counts as this, so that one wrong answer does not decide alone
+BY_DATA = "by the data"  # the candidate whose mean and deviation are those of the training images
+
+Run = Callable[[NDArray[Any]], NDArray[np.floating]]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Recognized:
+    """How a model wants its pixels and what its scores mean; `reason` says in a few words how that is known."""
+
+    preprocessing: Preprocessing
+    scores: Scores
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A preprocessing, with each image's log loss and the probability of its true label, float64 [n]."""
+
+    name: str
+    preprocessing: Preprocessing
+    losses: Floats
+    truths: Floats
+
+    def __str__(self) -> str:
+        return self.name if self.name in NAMED else self.preprocessing.name
+
+    @property
+    def loss(self) -> float:
+        return float(self.losses.mean())
+
+    @property
+    def twin(self) -> str:
+        """What it shares with the candidate that differs only in the order of the channels."""
+        return self.name.removesuffix(",bgr")
+
+    def differs_from(self, other: "_Candidate") -> bool:
+        return float(np.abs(self.truths - other.truths).mean()) >= SAME
+
+    def is_ahead_of(self, other: "_Candidate") -> bool:
+        """Whether the other one is worse beyond chance, or does the same."""
+        if not self.differs_from(other):
+            return True
+        lead = other.losses - self.losses
+        return float(lead.mean()) > SURE * float(lead.std()) / sqrt(len(lead))
+
+
+def choose(run: Run, spec: InputSpec, dataset: Dataset, name: str) -> Recognized:
+    """Choose the preprocessing with the least log loss on validation images.
+
+    `run` turns a prepared batch into scores, [n, outputs]; `spec` is the model's input, and messages call the model
+    `name`. Raises ExportError if no candidate is better than guessing, or if the best is not ahead of the others beyond
+    chance.
+    """
+    for images in IMAGES:
+        sample = dataset.validation.sample(images, SEED)
+        scores, judged = _tried(run, spec, dataset.train, sample)
+        best = _best(judged)
+        rivals = [item for item in judged if item.twin != best.twin and not best.is_ahead_of(item)]
+        if not rivals:
+            break
+    if not best.loss < BETTER_THAN_CHANCE * log(len(dataset.labels)):
+        raise ExportError(
+            f"{name} answers no better than by chance for {dataset.name}, however its pixels are scaled: give the data "
+            "that it was trained with by --data, or say how it wants its pixels by --preprocess"
+        )
+    if rivals:
+        raise ExportError(
+            f"{name} may want its pixels as {best} or as {rivals[0]}: their log losses on {len(sample):,} images, "
+            f"{best.loss:.3f} and {rivals[0].loss:.3f}, do not decide; say which by --preprocess"
+        )
+    return Recognized(best.preprocessing, scores, _reason(best, judged, len(sample)))
+
+
+def _tried(run: Run, spec: InputSpec, train: Split, sample: Split) -> tuple[Scores, list[_Candidate]]:
+    """What the model's scores mean, and every candidate judged."""
+    tried = candidates(spec, train)
+    values = {name: _scores(run, replace(spec, preprocessing=how), sample) for name, how in tried.items()}
+    scores = recognize(np.concatenate(list(values.values())))  # all of them: the more, the surer
+    return scores, [_judged(name, how, values[name], sample, scores) for name, how in tried.items()]
+
+
+def _scores(run: Run, spec: InputSpec, sample: Split) -> NDArray[np.floating]:
+    pixels = sample.images[0].size
+    return np.concatenate([run(spec.prepare(part)) for part in chunks(sample.images, max(1, MOST_PIXELS // pixels))])
+
+
+def candidates(spec: InputSpec, train: Split) -> Mapping[str, Preprocessing]:
+    """What is tried for a float model, by name: the usual ones first."""
+    color = spec.layout is not None and spec.layout.channels == 3
+    usual = ("0..1", "0..255", "-1..1", "-0.5..0.5", *(("imagenet", "caffe") if color else ("mnist",)))
+    found = {name: NAMED[name] for name in usual}
+    turned = {f"{name},bgr": _turned(NAMED[name]) for name in ("0..1", "0..255", "-1..1")} if color else {}
+    by_data = _by_data(train)
+    return found | turned | ({BY_DATA: by_data} if by_data else {})
+
+
+def _turned(how: Preprocessing) -> Preprocessing:
+    return Preprocessing(how.scale * 3, how.offset * 3, bgr=True)
+
+
+def _by_data(train: Split) -> Preprocessing | None:
+    """The mean and the deviation of the training images, by channel; None if they are all of one color."""
+    pixels = train.images.reshape(-1, 3) if train.images.ndim == 4 else train.images.reshape(-1, 1)
+    mean, std = pixels.mean(axis=0) / 255, pixels.std(axis=0) / 255
+    return standardized(tuple(mean.tolist()), tuple(std.tolist())) if (std > 0).all() else None
+
+
+def _judged(name: str, how: Preprocessing, values: NDArray[np.floating], sample: Split, scores: Scores) -> _Candidate:
+    exact = np.nan_to_num(to_probabilities(values, scores).astype(np.float64), nan=0.0)
+    truths = exact[np.arange(len(sample)), sample.labels]
+    losses = -np.log(np.maximum(truths, LEAST))
+    if scores == "independent":
+        losses = losses - np.log(np.maximum(1 - _without(exact, sample.labels), LEAST)).sum(axis=1)
+    return _Candidate(name, how, losses, truths)
+
+
+def _without(values: Floats, labels: NDArray[np.int64]) -> Floats:
+    """Each row without its label's column."""
+    keep = np.ones(values.shape, bool)
+    keep[np.arange(len(labels)), labels] = False
+    return values[keep].reshape(len(labels), -1)
+
+
+def _best(judged: list[_Candidate]) -> _Candidate:
+    """The one with the least loss; red, green, blue unless the other order is ahead beyond chance, as it is usual."""
+    best = min(judged, key=lambda item: item.loss)
+    usual = next(item for item in judged if item.name == best.twin)
+    return best if best.differs_from(usual) and best.is_ahead_of(usual) else usual
+
+
+def _reason(best: _Candidate, judged: list[_Candidate], images: int) -> str:
+    """How clearly the best is ahead, by the next one that does not do the same."""
+    rivals = [item for item in judged if best.differs_from(item)]
+    second = min(rivals, key=lambda item: item.loss, default=None)
+    ahead = f", against {second.loss:.3f} for {second}" if second else ", and all others do the same"
+    return f"log loss {best.loss:.3f} on {images:,} validation images{ahead}"

@@ -1,0 +1,51 @@
+"""What the numbers that a classifier returns mean, and the probabilities that they stand for."""
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+# `independent`: a probability for each class, which do not add up to 1, as from sigmoids. `one` and `one logit`: a
+# single number for the second of two classes, as a probability or as the logit of one.
+Scores = Literal["probabilities", "logits", "log-probabilities", "independent", "one", "one logit"]
+SCORES: tuple[Scores, ...] = get_args(Scores)
+SUM_TOLERANCE = 2e-3  # how far probabilities may be from adding up to 1; float16 rounds to this
+
+
+def recognize(values: NDArray[np.floating]) -> Scores:
+    """Find out what `values`, [n, outputs], mean; the more images, the surer."""
+    within = bool((values >= 0).all() and (values <= 1).all())
+    if values.shape[1] == 1:
+        return "one" if within else "one logit"
+    if within and _adds_up(values):
+        return "probabilities"
+    if (values <= SUM_TOLERANCE).all() and _adds_up(np.exp(values.astype(np.float64))):
+        return "log-probabilities"
+    return "independent" if within else "logits"
+
+
+def _adds_up(values: NDArray[np.floating]) -> bool:
+    return bool(np.allclose(values.sum(axis=1, dtype=np.float64), 1, atol=SUM_TOLERANCE))
+
+
+def to_probabilities(values: NDArray[np.floating], scores: Scores) -> NDArray[np.float32]:
+    """The probabilities, float32 [n, classes], that `values`, [n, outputs], stand for.
+
+    Those of `independent` scores do not add up to 1. A single output becomes two classes.
+    """
+    if scores in ("probabilities", "independent"):
+        return values.astype(np.float32, copy=False)
+    exact = values.astype(np.float64)
+    if scores == "log-probabilities":
+        return np.exp(exact).astype(np.float32)
+    if scores == "logits":
+        powers = np.exp(exact - exact.max(axis=1, keepdims=True))
+        shares: NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        return shares
+    second = exact if scores == "one" else np.exp(-np.logaddexp(0, -exact))
+    return np.concatenate([1 - second, second], axis=1).astype(np.float32)
+
+
+def classes_of(outputs: int) -> int:
+    """The number of classes of a model with that many outputs."""
+    return max(outputs, 2)
