@@ -1,6 +1,5 @@
 """[onnx] Cleans a converted graph: applies elimination and fusion patterns until none of them changes anything."""
 
-from collections.abc import Callable
 from typing import Any
 
 from edgecnn.graph.elimination.constants import constants_to_initializers, drop_neutral
@@ -8,12 +7,9 @@ from edgecnn.graph.elimination.shapes import fix_shapes, reshape_to_flatten, sin
 from edgecnn.graph.fusion.convolutions import affine_into_conv, nhwc_input_into_conv, scale_into_weights
 from edgecnn.graph.fusion.products import bias_to_gemm, matmul_to_gemm, transposed_flatten_to_gemm
 from edgecnn.graph.graph import BATCH, Graph, onnx_module, use_oldest_format
-
-# More rounds than any graph needs. If they run out, two patterns undo each other.
-MOST_ROUNDS = 1000
-
-Pattern = Callable[[Graph], bool]
-
+from edgecnn.graph.naming import rename
+from edgecnn.graph.order import sort
+from edgecnn.graph.patterns import Pattern, apply
 
 PATTERNS: tuple[Pattern, ...] = (
     constants_to_initializers,
@@ -33,14 +29,10 @@ PATTERNS: tuple[Pattern, ...] = (
 def clean(model: Any, input_name: str, output_name: str) -> None:
     """Apply PATTERNS to a converted ModelProto, in place, until none changes anything; then name its tensors."""
     graph = Graph(model)
-    for _ in range(MOST_ROUNDS):
-        graph.drop_dead()
-        if not any(pattern(graph) for pattern in PATTERNS):
-            break
-    else:
-        raise AssertionError("the patterns do not reach a fixpoint")
-    graph.sort()
-    graph.rename(input_name, output_name)
+    apply(graph, PATTERNS)
+    graph.write()
+    sort(model.graph)
+    rename(model.graph, input_name, output_name)
 
 
 def finish(model: Any, classes: int, opset: int) -> None:

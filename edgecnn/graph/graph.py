@@ -1,267 +1,223 @@
-"""[onnx] Graph: queries and edits one ONNX graph (constants, producers, consumers, shapes, names)."""
+"""[onnx] Graph: queries and edits one ONNX graph by an index of nodes, constants and shapes, which edits keep true."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.errors import MissingDependencyError
+from edgecnn.graph.order import replace_nodes, sorted_nodes
+from edgecnn.graph.protos import attributes, metadata, names_read, onnx_module, rename_reads, use_oldest_format
+from edgecnn.graph.shapes import Shape, compute, infer_shapes
+
+__all__ = ["Graph", "attributes", "metadata", "onnx_module", "use_oldest_format"]
 
 Array = NDArray[Any]
 BATCH = "batch"
 TO_NCHW = [0, 3, 1, 2]
 TO_NHWC = [0, 2, 3, 1]
 RESHAPES = ("Reshape", "Flatten", "Unsqueeze", "Squeeze")
-
-
-def onnx_module() -> Any:
-    """The onnx package. Raises MissingDependencyError if it is not installed."""
-    try:
-        import onnx
-        import onnx.checker
-        import onnx.helper
-        import onnx.numpy_helper
-        import onnx.shape_inference
-    except ImportError:
-        raise MissingDependencyError("onnx", "quantize", "exporting and quantizing") from None
-    return onnx
-
-
-def use_oldest_format(model: Any) -> None:
-    """Set the oldest IR version that allows the model's opset, so that an older onnxruntime on a device can open it."""
-    model.ir_version = onnx_module().helper.find_min_ir_version_for(model.opset_import)
-
-
-def metadata(model: Any) -> dict[str, str]:
-    """The metadata_props of a ModelProto as a dict."""
-    return {item.key: item.value for item in model.metadata_props}
-
-
-def attributes(node: Any) -> dict[str, Any]:
-    """A node's attributes as Python values."""
-    return {item.name: onnx_module().helper.get_attribute_value(item) for item in node.attribute}
+MOST_KEPT = 2**16  # values: constants up to this size are decoded once only
 
 
 class Graph:
-    """Queries one ModelProto and edits it in place."""
+    """Queries one ModelProto. Edits it too; the ModelProto has the edits after `write`.
+
+    What a subgraph, such as the body of a Loop, reads from outside counts as read by the node it belongs to.
+    """
 
     def __init__(self, model: Any) -> None:
         self.onnx = onnx_module()
         self.model = model
         self.proto = model.graph
         self._made = 0
+        self._constants = {tensor.name: tensor for tensor in self.proto.initializer}
+        self._outputs = {output.name for output in self.proto.output}
+        self._nodes: dict[int, Any] = {}  # by their place
+        self._places: dict[int, int] = {}  # by the node's id
+        self._makers: dict[str, Any] = {}
+        self._readers: dict[str, dict[int, Any]] = {}  # by the tensor's name, then by the node's id
+        self._sorted: list[Any] | None = None
+        self._shapes: dict[int, dict[str, Shape]] = {}  # by the batch size
+        self._stale, self._kept = False, False
+        self._values: dict[str, Array] = {}
+        for place, node in enumerate(self.proto.node):
+            self._add(node, place)
+        self._sorted = list(self._nodes.values())
+
+    def _add(self, node: Any, place: int) -> None:
+        self._nodes[place], self._places[id(node)] = node, place
+        for name in filter(None, node.output):
+            self._makers.setdefault(name, node)
+        self._index_reads(node)
+        self._sorted = None
+
+    def _index_reads(self, node: Any) -> None:
+        for name in names_read(node):
+            self._readers.setdefault(name, {})[id(node)] = node
+
+    def _forget_reads(self, node: Any) -> None:
+        for name in names_read(node):
+            self._readers[name].pop(id(node), None)
 
     @property
     def nodes(self) -> list[Any]:
-        return list(self.proto.node)
+        """All nodes, each after those whose results it reads."""
+        if self._sorted is None:
+            self._sorted = sorted_nodes(self._nodes.values(), self._makers)
+        return list(self._sorted)
+
+    def holds(self, node: Any) -> bool:
+        """Whether a node is still in the graph."""
+        return id(node) in self._places
 
     def constant(self, name: str) -> Array | None:
-        """The value of a constant tensor, or None if `name` is computed."""
-        for tensor in self.proto.initializer:
-            if tensor.name == name:
-                array: Array = self.onnx.numpy_helper.to_array(tensor)
-                return array
-        return None
+        """The value of a constant tensor, or None if `name` is computed. It must not be changed in place."""
+        if name in self._values or name not in self._constants:
+            return self._values.get(name)
+        array: Array = self.onnx.numpy_helper.to_array(self._constants[name])
+        if array.size <= MOST_KEPT:
+            self._values[name] = array
+        return array
+
+    def dims(self, name: str) -> tuple[int, ...] | None:
+        """The shape of a constant tensor, or None if `name` is computed."""
+        return tuple(self._constants[name].dims) if name in self._constants else None
 
     def scalar(self, name: str) -> float | None:
         """The value of a constant with one number and at most one dimension, or None.
 
         A constant with more dimensions could change the shape of what it is combined with.
         """
-        value = self.constant(name)
-        return float(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.ndim <= 1 else None
+        value = self.constant(name) if self.dims(name) in ((), (1,)) else None
+        return float(value.reshape(-1)[0]) if value is not None else None
 
     def add_constant(self, value: Array) -> str:
         """Add a constant and return its name, which `rename` later replaces by a readable one."""
         name = self._new_name("constant")
-        self.proto.initializer.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
+        array = np.ascontiguousarray(value).reshape(value.shape)  # ascontiguousarray gives a scalar a dimension
+        self._constants[name] = self.onnx.numpy_helper.from_array(array, name)
         return name
 
     def _new_name(self, kind: str) -> str:
-        """A name that no tensor and no node has yet. An earlier Graph may have added some to the same model."""
-        values = [*self.proto.initializer, *self.proto.input, *self.proto.node]
-        taken = {value.name for value in values} | {name for node in self.proto.node for name in node.output}
+        """A name that no tensor has yet. An earlier Graph may have added some to the same model."""
+        inputs = {value.name for value in self.proto.input}
         while True:
             self._made += 1
-            if (name := f"edgecnn_{kind}_{self._made}") not in taken:
+            name = f"edgecnn_{kind}_{self._made}"
+            if not (name in self._constants or name in self._makers or name in inputs):
                 return name
 
     def producer(self, name: str) -> Any | None:
         """The node that computes the tensor `name`, or None for inputs and constants."""
-        return next((node for node in self.proto.node if name in node.output), None)
+        return self._makers.get(name)
 
     def consumers(self, name: str) -> list[Any]:
-        """The nodes that read the tensor `name`."""
-        return [node for node in self.proto.node if name in node.input]
+        """The nodes that read the tensor `name`, themselves or in a subgraph."""
+        return list(self._readers.get(name, {}).values())
 
     def is_output(self, name: str) -> bool:
-        return any(output.name == name for output in self.proto.output)
+        return name in self._outputs
 
     def only_consumer(self, node: Any) -> Any | None:
         """The only node that reads this node's result, or None if there are several or if it is a graph output."""
-        users = self.consumers(node.output[0])
-        return users[0] if len(users) == 1 and not self.is_output(node.output[0]) else None
+        users = self._readers.get(node.output[0], {})
+        return next(iter(users.values())) if len(users) == 1 and not self.is_output(node.output[0]) else None
 
-    def replace(self, old: Any, op: str, inputs: list[str], **values: Any) -> None:
+    def set_input(self, node: Any, at: int, name: str) -> None:
+        """Let a node read the tensor `name` as its input number `at`, which may be one more than it had."""
+        self._forget_reads(node)
+        node.input[at:] = [name, *node.input[at + 1 :]]
+        self._index_reads(node)
+        self._sorted = None
+
+    def replace(self, old: Any, op: str, inputs: Iterable[str], **values: Any) -> None:
         """Replace `old` by a node of type `op` whose result has the same name."""
-        node = self.onnx.helper.make_node(op, inputs, list(old.output), name=old.name, **values)
-        position = next(at for at, item in enumerate(self.proto.node) if item is old or item == old)
-        self.proto.node.remove(old)
-        self.proto.node.insert(position, node)
+        node = self.onnx.helper.make_node(op, list(inputs), list(old.output), name=old.name, **values)
+        place = self._places[id(old)]
+        self.remove(old)
+        self._add(node, place)
+        self._stale = True
 
-    def insert_before(self, node: Any, op: str, inputs: list[str], **values: Any) -> str:
-        """Insert a node of type `op` before `node`, and return the name of its result."""
-        made = self.onnx.helper.make_node(op, inputs, [self._new_name(op.lower())], **values)
+    def add(self, op: str, inputs: Iterable[str], **values: Any) -> str:
+        """Add a node of type `op`, and return the name of its result. Its place is before the nodes that read it."""
+        made = self.onnx.helper.make_node(op, list(inputs), [self._new_name(op.lower())], **values)
         made.name = made.output[0]
-        position = next(at for at, item in enumerate(self.proto.node) if item is node or item == node)
-        self.proto.node.insert(position, made)
+        self._add(made, max(self._nodes, default=0) + 1)
+        self._stale = True
         return str(made.output[0])
+
+    def remove(self, node: Any) -> None:
+        """Remove a node. Nothing may need its results any more, unless another node makes them next."""
+        del self._nodes[self._places.pop(id(node))]
+        for name in node.output:
+            self._makers.pop(name, None)
+        self._forget_reads(node)
+        self._sorted = None
 
     def bypass(self, node: Any, source: str) -> None:
         """Remove a node whose result equals the tensor `source`. A graph output keeps its name."""
         result = node.output[0]
-        self.proto.node.remove(node)
+        self.remove(node)
         if self.is_output(result):
             maker = self.producer(source)
             assert maker is not None, "a graph input would become a graph output"
             self._rewire(source, result)
+            del self._makers[source]
             maker.output[list(maker.output).index(source)] = result
+            self._makers[result] = maker
         else:
             self._rewire(result, source)
 
     def _rewire(self, old: str, new: str) -> None:
-        for node in self.proto.node:
-            for at, name in enumerate(node.input):
-                if name == old:
-                    node.input[at] = new
+        for node in self._readers.pop(old, {}).values():
+            rename_reads(node, {old: new})
+            self._index_reads(node)
+        self._sorted = None
 
-    def shapes(self, batch: int) -> dict[str, tuple[int | None, ...]]:
+    def shapes(self, batch: int) -> dict[str, Shape]:
         """The shape of every tensor for a batch size of `batch`. A dimension that stays unknown is None."""
-        copy = type(self.model)()
-        copy.CopyFrom(self.model)
-        stored = {tensor.name for tensor in copy.graph.initializer}  # old exporters list the weights as inputs too
-        for value in [*copy.graph.input, *copy.graph.output]:
-            if value.name not in stored and value.type.tensor_type.shape.dim:
-                value.type.tensor_type.shape.dim[0].dim_value = batch
-        inferred = self.onnx.shape_inference.infer_shapes(copy, data_prop=True).graph
-        values = [*inferred.input, *inferred.value_info, *inferred.output]
-        shapes: dict[str, tuple[int | None, ...]] = {
-            value.name: tuple(dim.dim_value or None for dim in value.type.tensor_type.shape.dim)
-            for value in values
-            if value.type.tensor_type.HasField("shape")
-        }
-        return shapes | {tensor.name: tuple(tensor.dims) for tensor in self.proto.initializer}
+        if self._stale and not self._kept:
+            self._shapes.clear()
+            self._stale = False
+        if batch not in self._shapes:
+            self._shapes[batch] = infer_shapes(self.model, self.nodes, self._constants, batch)
+        return self._shapes[batch]
+
+    @contextmanager
+    def shapes_kept(self) -> Iterator[None]:
+        """In the block, `shapes` does not follow edits, because to infer them again after each would take long.
+
+        It lacks the tensors that are added in the block.
+        """
+        self.shapes(2)
+        self._kept = True
+        yield
+        self._kept = False
 
     def computed(self, name: str, batch: int) -> Array | None:
         """The value of a tensor for a batch size of `batch`; None if it depends on more than constants and shapes."""
-        shapes, needed = self.shapes(batch), {name}
-        nodes: list[Any] = []
-        values = {tensor.name: tensor for tensor in self.proto.initializer}
-        for node in reversed(self.nodes):  # ONNX keeps nodes in topological order
-            if needed.isdisjoint(node.output):
-                continue
-            if node.op_type == "Shape":
-                shape = shapes.get(node.input[0], (None,))
-                if None in shape:
-                    return None
-                ends = attributes(node)
-                value = np.array(shape[ends.get("start", 0) : ends.get("end")], np.int64)
-                values[node.output[0]] = self.onnx.numpy_helper.from_array(value, node.output[0])
-            else:
-                nodes.insert(0, node)
-                needed.difference_update(node.output)
-                needed.update(filter(None, node.input))
-        return self._run(nodes, [values[item] for item in needed], name) if needed <= set(values) else None
-
-    def _run(self, nodes: list[Any], constants: list[Any], name: str) -> Array | None:
-        """The value that nodes without inputs compute, or None if onnx's reference evaluator cannot run them."""
-        from onnx.reference import ReferenceEvaluator
-
-        helper = self.onnx.helper
-        made = helper.make_graph(nodes, "computed", [], [helper.make_empty_tensor_value_info(name)], constants)
-        model = helper.make_model(made, opset_imports=self.model.opset_import, ir_version=self.model.ir_version)
-        try:
-            [value] = ReferenceEvaluator(model).run(None, {})
-        except Exception:  # numpy's exceptions of any type; the tensor then stays computed
-            return None
-        return np.asarray(value)
-
-    def sort(self) -> None:
-        """Sort nodes and constants in the order in which the output needs them.
-
-        The order then depends on the graph only. A converter's order can differ from run to run.
-        """
-        placed: list[Any] = []
-        makers = {name: node for node in self.proto.node for name in node.output}
-        waiting = [output.name for output in reversed(self.proto.output)]
-        seen: set[str] = set()
-        while waiting:
-            node = makers.get(waiting[-1])
-            missing = [name for name in node.input if name in makers and name not in seen] if node else []
-            if missing:
-                waiting.extend(reversed(missing))
-            elif node is not None and waiting[-1] not in seen:
-                placed.append(node)
-                seen.update(node.output)
-            else:
-                waiting.pop()
-        order = {name: at for at, name in enumerate(dict.fromkeys(name for node in placed for name in node.input))}
-        constants = sorted(self.proto.initializer, key=lambda tensor: order.get(tensor.name, len(order)))
-        _replace_items(self.proto.node, placed)
-        _replace_items(self.proto.initializer, constants)
+        return compute(name, self.model, self._makers, self._constants, self.shapes(batch))
 
     def drop_dead(self) -> None:
         """Remove the nodes and constants that no output needs, and the shapes that a converter recorded."""
-        needed = {output.name for output in self.proto.output}
-        for node in reversed(self.nodes):  # ONNX keeps nodes in topological order
-            if needed.intersection(node.output):
-                needed.update(node.input)
-            else:
-                self.proto.node.remove(node)
-        for tensor in list(self.proto.initializer):
-            if tensor.name not in needed:
-                self.proto.initializer.remove(tensor)
+        ends = (self._makers[name] for name in self._outputs if name in self._makers)
+        needed = {id(node) for node in sorted_nodes(ends, self._makers)}
+        for node in self.nodes:
+            if id(node) not in needed:
+                self.remove(node)
+        self._constants = {
+            name: tensor for name, tensor in self._constants.items() if self._readers.get(name) or self.is_output(name)
+        }
         del self.proto.value_info[:]
 
-    def rename(self, input_name: str, output_name: str) -> None:
-        """Give every node and tensor a short name by its position: conv1, conv1_weight, conv1_bias, relu1, …"""
-        names = {self.proto.input[0].name: input_name, self.proto.output[0].name: output_name}
-        ends = (input_name, output_name)
-        counts: dict[str, int] = {}
-        for node in self.proto.node:
-            kind = node.op_type.lower()
-            counts[kind] = counts.get(kind, 0) + 1
-            node.name = f"{kind}{counts[kind]}"
-            for at, name in enumerate(node.output):
-                if name:  # an omitted optional result or input has an empty name
-                    names.setdefault(name, _unlike(ends, f"{node.name}_{at}" if at else node.name))
-            for at, name in enumerate(node.input):
-                if self.constant(name) is not None:
-                    names.setdefault(name, _unlike(ends, f"{node.name}_{_role(node, at)}"))
-        for node in self.proto.node:  # after all names are chosen, so that no new name meets an old one
-            node.input[:] = [names.get(name, name) for name in node.input]
-            node.output[:] = [names.get(name, name) for name in node.output]
-        for value in [*self.proto.initializer, *self.proto.input, *self.proto.output]:
-            value.name = names.get(value.name, value.name)
-
-
-def _replace_items(field: Any, items: list[Any]) -> None:
-    """Replace the messages of a protobuf field by copies of `items`."""
-    copies = [type(item).FromString(item.SerializeToString()) for item in items]
-    del field[:]
-    field.extend(copies)
-
-
-def _unlike(taken: tuple[str, ...], name: str) -> str:
-    """`name`, changed if it is taken."""
-    return f"{name}_" if name in taken else name
-
-
-def _role(node: Any, at: int) -> str:
-    """What a node uses its input number `at` for, such as "weight"."""
-    roles = {
-        "Conv": ("input", "weight", "bias"),
-        "Gemm": ("input", "weight", "bias"),
-        "Reshape": ("input", "shape"),
-    }
-    return roles.get(node.op_type, ())[at] if at < len(roles.get(node.op_type, ())) else f"constant{at}"
+    def write(self) -> None:
+        """Store the edits in the ModelProto."""
+        replace_nodes(self.proto, self.nodes)
+        stored = [tensor.name for tensor in self.proto.initializer]
+        for at in reversed(range(len(stored))):
+            if stored[at] not in self._constants:
+                del self.proto.initializer[at]
+        old = set(stored)
+        self.proto.initializer.extend(tensor for name, tensor in self._constants.items() if name not in old)

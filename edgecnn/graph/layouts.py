@@ -12,6 +12,7 @@ from typing import Any
 
 from edgecnn.graph.elimination.shapes import is_flatten, sizes_known
 from edgecnn.graph.graph import TO_NHWC, Graph, attributes
+from edgecnn.graph.naming import rename
 from edgecnn.graph.space_to_depth import fold_stem
 from edgecnn.graph.stem import find_stem, restore_channels
 
@@ -66,8 +67,8 @@ def _flatten_channels_last(graph: Graph) -> bool:
         if product is None or weights is None or len(shape) != 3 or not _multiplies(product, node):
             continue
         rows = weights.reshape(*shape, -1).transpose(1, 2, 0, 3).reshape(weights.shape)
-        product.input[1] = graph.add_constant(rows)
-        node.input[0] = graph.insert_before(node, "Transpose", [node.input[0]], perm=TO_NHWC)
+        graph.set_input(product, 1, graph.add_constant(rows))
+        graph.set_input(node, 0, graph.add("Transpose", [node.input[0]], perm=TO_NHWC))
         changed = True
     return changed
 
@@ -80,8 +81,9 @@ def _multiplies(product: Any, node: Any) -> bool:
 
 def _tidy(graph: Graph) -> None:
     graph.drop_dead()
+    graph.write()
     if len(graph.proto.output) == 1:
-        graph.rename(graph.proto.input[0].name, graph.proto.output[0].name)
+        rename(graph.proto, graph.proto.input[0].name, graph.proto.output[0].name)
 
 
 def _copy(model: Any) -> Any:

@@ -1,11 +1,13 @@
 """[onnx] Prepares a float32 graph from any exporter for quantizing."""
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
 from edgecnn.graph.elimination.constants import constants_to_initializers
 from edgecnn.graph.fusion.products import plain_gemm
 from edgecnn.graph.graph import Graph
+from edgecnn.graph.patterns import apply
 
 
 def prepare(model: Any) -> None:
@@ -15,15 +17,14 @@ def prepare(model: Any) -> None:
     # Files before IR version 4 list weights as inputs too.
     for value in [value for value in graph.proto.input if value.name in stored]:
         graph.proto.input.remove(value)
-    while constants_to_initializers(graph) or plain_gemm(graph):
-        pass
-    graph.drop_dead()  # onnxruntime warns about unused parts each time it opens the graph
-    _name_nodes(graph)
+    apply(graph, (constants_to_initializers, plain_gemm))  # and drop unused parts: onnxruntime warns of them
+    graph.write()
+    _name_nodes(model.graph.node)
 
 
-def _name_nodes(graph: Graph) -> None:
+def _name_nodes(nodes: Sequence[Any]) -> None:
     """Give every node a unique name, because the nodes to keep in float32 are chosen by name."""
-    nodes, seen = graph.nodes, set[str]()
+    seen = set[str]()
     taken = {node.name for node in nodes}
     for node in nodes:
         if not node.name or node.name in seen:

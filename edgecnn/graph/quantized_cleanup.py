@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Set
 from typing import Any
 
-from edgecnn.graph.cleanup import MOST_ROUNDS
 from edgecnn.graph.graph import Graph, attributes
+from edgecnn.graph.patterns import MOST_ROUNDS
 
 MOVING = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice")  # operators that change no value
 FLOAT_RESULT = ("Gemm", "MatMul")  # operators whose int8 kernels can return float32
@@ -26,6 +26,7 @@ def clean(model: Any, source: Any) -> None:
     else:
         raise AssertionError("the patterns do not reach a fixpoint")
     graph.drop_dead()
+    graph.write()
 
 
 def results_of_products(graph: Graph) -> frozenset[str]:
@@ -105,7 +106,7 @@ def float_result(graph: Graph, products: Set[str]) -> bool:
         if len(graph.consumers(maker.output[0])) > 1 or any(_runs_in_int8(graph, reader) for reader in readers):
             continue
         graph.bypass(node, maker.input[0])
-        graph.proto.node.remove(maker)
+        graph.remove(maker)
         return True
     return False
 

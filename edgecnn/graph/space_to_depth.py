@@ -125,8 +125,8 @@ def _read_blocks(graph: Graph, stem: Stem, rows: Fold, columns: Fold) -> None:
     shape, pixels = (high, wide, rows.by * columns.by * stem.channels), stem.pixels
     if rows.by > 1:  # otherwise each block is already contiguous in memory
         split = np.array([-1, high, rows.by, wide, columns.by * stem.channels], np.int64)
-        pixels = graph.insert_before(stem.conv, "Reshape", [pixels, graph.add_constant(split)])
-        pixels = graph.insert_before(stem.conv, "Transpose", [pixels], perm=[0, 1, 3, 2, 4])
+        pixels = graph.add("Reshape", [pixels, graph.add_constant(split)])
+        pixels = graph.add("Transpose", [pixels], perm=[0, 1, 3, 2, 4])
     read_as(graph, stem, pixels, shape)
 
 
@@ -135,7 +135,7 @@ def _convolve_blocks(graph: Graph, stem: Stem, rows: Fold, columns: Fold) -> Non
     conv = stem.conv
     bias = graph.constant(conv.input[2]) if len(conv.input) > 2 else None
     if bias is not None:
-        conv.input[2] = graph.add_constant(np.tile(bias, phases))
+        graph.set_input(conv, 2, graph.add_constant(np.tile(bias, phases)))
     pads = (-rows.first, -columns.first, rows.end, columns.end)
     set_convolution(graph, conv, folded_kernel(stem, rows, columns), (rows.stride, columns.stride), pads)
 
@@ -160,29 +160,28 @@ def folded_kernel(stem: Stem, rows: Fold, columns: Fold) -> Array:
 def _pool_phases(graph: Graph, pool: Any, rows: Fold, columns: Fold, filters: int) -> None:
     """Replace the pool by the maximum of each block's four phases, which are put next to each other."""
     shape = (rows.outputs, columns.outputs * 4, filters)
-    source = _reshape_channels_last(graph, pool, pool.input[0], shape)
+    source = _reshape_channels_last(graph, pool.input[0], shape)
     graph.replace(pool, "MaxPool", [source], kernel_shape=[1, 4], strides=[1, 4])
 
 
 def _join_phases(graph: Graph, result: str, rows: Fold, columns: Fold, filters: int) -> None:
     """Join the phases of each row in their order in memory, and cut off outputs beyond the end of the axis."""
-    users = graph.consumers(result)
+    users = graph.consumers(result)  # before the Transpose that is added below
     shape = (rows.outputs, columns.outputs * columns.phases, filters)
-    joined = _reshape_channels_last(graph, users[0], result, shape, width=columns.axis.outputs)
+    joined = _reshape_channels_last(graph, result, shape, width=columns.axis.outputs)
     for user in users:
-        user.input[:] = [joined if name == result else name for name in user.input]
+        for at in [at for at, name in enumerate(user.input) if name == result]:
+            graph.set_input(user, at, joined)
 
 
-def _reshape_channels_last(
-    graph: Graph, before: Any, source: str, shape: tuple[int, int, int], width: int | None = None
-) -> str:
+def _reshape_channels_last(graph: Graph, source: str, shape: tuple[int, int, int], width: int | None = None) -> str:
     """Transpose `source` to channels-last, reshape it to `shape`, cut it to `width`, and transpose it back.
 
     Returns the name of the result, which is channels-first as `source` is.
     """
-    name = graph.insert_before(before, "Transpose", [source], perm=TO_NHWC)
-    name = graph.insert_before(before, "Reshape", [name, graph.add_constant(np.array([-1, *shape], np.int64))])
+    name = graph.add("Transpose", [source], perm=TO_NHWC)
+    name = graph.add("Reshape", [name, graph.add_constant(np.array([-1, *shape], np.int64))])
     if width not in (None, shape[1]):
         bounds = [graph.add_constant(np.array([value], np.int64)) for value in (0, width, 2)]
-        name = graph.insert_before(before, "Slice", [name, *bounds])
-    return graph.insert_before(before, "Transpose", [name], perm=TO_NCHW)
+        name = graph.add("Slice", [name, *bounds])
+    return graph.add("Transpose", [name], perm=TO_NCHW)

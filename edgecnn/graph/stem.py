@@ -102,8 +102,8 @@ def axis_end(axis: Axis) -> int:
 def read_as(graph: Graph, stem: Stem, pixels: str, shape: tuple[int, int, int]) -> None:
     """Let the convolution read the tensor `pixels`, unchanged in memory, as [height, width, channels]."""
     target = graph.add_constant(np.array([-1, *shape], np.int64))
-    reshaped = graph.insert_before(stem.conv, "Reshape", [pixels, target])
-    stem.conv.input[0] = graph.insert_before(stem.conv, "Transpose", [reshaped], perm=TO_NCHW)
+    reshaped = graph.add("Reshape", [pixels, target])
+    graph.set_input(stem.conv, 0, graph.add("Transpose", [reshaped], perm=TO_NCHW))
 
 
 def set_convolution(

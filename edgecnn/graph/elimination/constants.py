@@ -6,15 +6,17 @@ import numpy as np
 
 from edgecnn.graph.graph import Array, Graph, attributes
 
+NEUTRAL = {"Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}
+EITHER_SIDE = ("Add", "Mul")  # operators whose inputs may change places
 
-def constants_to_initializers(graph: Graph) -> bool:
-    """Replace a Constant node by an initializer. Returns whether there was one."""
-    for node in graph.nodes:
-        value = _value_of(graph, node) if node.op_type == "Constant" else None
-        if value is not None:
-            graph.bypass(node, graph.add_constant(value))
-            return True
-    return False
+
+def constants_to_initializers(graph: Graph, node: Any) -> bool:
+    """Replace a Constant node by an initializer."""
+    value = _value_of(graph, node) if node.op_type == "Constant" else None
+    if value is None or graph.is_output(node.output[0]):
+        return False
+    graph.bypass(node, graph.add_constant(value))
+    return True
 
 
 def _value_of(graph: Graph, node: Any) -> Array | None:
@@ -27,15 +29,21 @@ def _value_of(graph: Graph, node: Any) -> Array | None:
     return np.array(value, types[form]) if form in types else None
 
 
-def drop_neutral(graph: Graph) -> bool:
-    """Remove an operation that returns its input: x + 0, x × 1 or Identity. Returns whether there was one."""
-    for node in graph.nodes:
-        for at, constant in enumerate(node.input[:2]):
-            neutral = {"Add": 0.0, "Mul": 1.0}.get(node.op_type)
-            if neutral is not None and graph.scalar(constant) == neutral:
-                graph.bypass(node, node.input[1 - at])
+def drop_neutral(graph: Graph, node: Any) -> bool:
+    """Remove an operation that returns its input: x + 0, x - 0, x × 1, x / 1 or Identity."""
+    neutral = NEUTRAL.get(node.op_type)
+    if neutral is not None:
+        for at in (1, 0) if node.op_type in EITHER_SIDE else (1,):
+            source = node.input[1 - at]
+            if graph.scalar(node.input[at]) == neutral and _may_end(graph, node, source):
+                graph.bypass(node, source)
                 return True
-        if node.op_type == "Identity" and graph.producer(node.input[0]) is not None:
-            graph.bypass(node, node.input[0])
-            return True
+    if node.op_type == "Identity" and _may_end(graph, node, node.input[0]):
+        graph.bypass(node, node.input[0])
+        return True
     return False
+
+
+def _may_end(graph: Graph, node: Any, source: str) -> bool:
+    """Whether `source` can take the place of a node's result: a graph output must come from a node."""
+    return not graph.is_output(node.output[0]) or graph.producer(source) is not None

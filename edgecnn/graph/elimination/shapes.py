@@ -18,23 +18,22 @@ SHAPE_INPUTS = {
 }
 
 
-def fix_shapes(graph: Graph) -> bool:
-    """Replace computed shapes, sizes and positions that are the same for every batch size by constants.
+def fix_shapes(graph: Graph, node: Any) -> bool:
+    """Replace a node's computed shapes, sizes and positions by constants, if they are the same for every batch size.
 
     Each one is computed for two batch sizes and compared. In a Reshape, one dimension may change with the batch size:
     it becomes -1. All of them must be replaced to get the same graph from every conversion, because TensorFlow's
-    optimizer replaces some of them itself, and which ones differs from run to run. Returns whether anything changed.
+    optimizer replaces some of them itself, and which ones differs from run to run.
     """
     changed = False
-    for node in graph.nodes:
-        for at in SHAPE_INPUTS.get(node.op_type, ()):
-            name = node.input[at] if at < len(node.input) else ""
-            if not name or graph.producer(name) is None:
-                continue
-            value = _for_every_batch(graph, name, may_move=node.op_type == "Reshape")
-            if value is not None:
-                node.input[at] = graph.add_constant(value)
-                changed = True
+    for at in SHAPE_INPUTS.get(node.op_type, ()):
+        name = node.input[at] if at < len(node.input) else ""
+        if not name or graph.producer(name) is None:
+            continue
+        value = _for_every_batch(graph, name, may_move=node.op_type == "Reshape")
+        if value is not None:
+            graph.set_input(node, at, graph.add_constant(value))
+            changed = True
     return changed
 
 
@@ -47,31 +46,25 @@ def _for_every_batch(graph: Graph, name: str, *, may_move: bool) -> Array | None
     return np.where(moving, -1, two) if moving.sum() <= may_move else None
 
 
-def reshape_to_flatten(graph: Graph) -> bool:
-    """Replace a Reshape that flattens all but the batch dimension by a Flatten. Returns whether there was one."""
-    for node in graph.nodes:
-        if node.op_type == "Reshape" and is_flatten(graph, node):
-            graph.replace(node, "Flatten", [node.input[0]], axis=1)
-            return True
-    return False
+def reshape_to_flatten(graph: Graph, node: Any) -> bool:
+    """Replace a Reshape that flattens all but the batch dimension by a Flatten."""
+    if node.op_type != "Reshape" or not is_flatten(graph, node):
+        return False
+    graph.replace(node, "Flatten", [node.input[0]], axis=1)
+    return True
 
 
-def singleton_transpose_to_reshape(graph: Graph) -> bool:
-    """Replace a Transpose that only moves dimensions of size 1 by a Reshape, because no value moves in memory.
-
-    Returns whether there was one.
-    """
-    for node in graph.nodes:
-        if node.op_type != "Transpose":
-            continue
-        shape, order = graph.shapes(2).get(node.input[0], ()), attributes(node).get("perm", [])
-        moved = [axis for axis in order if axis < len(shape) and shape[axis] != 1]
-        if not shape or order[0] != 0 or None in shape or moved != sorted(moved):
-            continue
-        target = graph.add_constant(np.array([-1, *(shape[axis] for axis in order[1:])], np.int64))
-        graph.replace(node, "Reshape", [node.input[0], target])
-        return True
-    return False
+def singleton_transpose_to_reshape(graph: Graph, node: Any) -> bool:
+    """Replace a Transpose that only moves dimensions of size 1 by a Reshape, because no value moves in memory."""
+    if node.op_type != "Transpose":
+        return False
+    shape, order = graph.shapes(2).get(node.input[0], ()), attributes(node).get("perm", [])
+    moved = [axis for axis in order if axis < len(shape) and shape[axis] != 1]
+    if not shape or not order or order[0] != 0 or None in shape or moved != sorted(moved):
+        return False
+    target = graph.add_constant(np.array([-1, *(shape[axis] for axis in order[1:])], np.int64))
+    graph.replace(node, "Reshape", [node.input[0], target])
+    return True
 
 
 def is_flatten(graph: Graph, node: Any) -> bool:
