@@ -5,10 +5,11 @@ name is imported when it is first used (PEP 562).
 """
 
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in typing, which takes long to import: a signal meanwhile would end in a traceback
 if TYPE_CHECKING:
+    from typing import Any
+
     from edgecnn.bench.figures import summarize
     from edgecnn.bench.measure import measure
     from edgecnn.bench.results import Plan
@@ -74,9 +75,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOME:
         raise AttributeError(f"module 'edgecnn' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOME[name]), name)
 
 

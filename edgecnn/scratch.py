@@ -26,7 +26,6 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
     parent = parent or Path(tempfile.gettempdir())
     sweep(parent)
     folder, lock = _new(parent)
-    _in_use.add(folder)
     try:
         yield folder
     finally:
@@ -47,19 +46,27 @@ def sweep(parent: Path) -> None:
 def delete_all() -> None:
     """Delete this process's scratch folders: it is about to end without unwinding."""
     for folder in tuple(_in_use):
-        shutil.rmtree(folder, ignore_errors=True)
+        renamed = _name_in(folder.parent)  # first, so that no other thread puts a half deleted one into use
+        with suppress(OSError):
+            folder.rename(renamed)
+            shutil.rmtree(renamed, ignore_errors=True)
 
 
 def _new(parent: Path) -> tuple[Path, int]:
     """A new locked folder, and the descriptor that holds the lock."""
     while True:
-        folder = parent / f"{PREFIX}{secrets.token_hex(8)}"
+        folder = _name_in(parent)
+        _in_use.add(folder)  # now, because a signal may come before the caller has it
         folder.mkdir(mode=0o700)
         with suppress(FileNotFoundError):  # another process has swept it before it was locked: try again
             lock = _open(folder)
             if _lock(lock) is not False and os.fstat(lock).st_nlink:
                 return folder, lock
             os.close(lock)
+
+
+def _name_in(parent: Path) -> Path:
+    return parent / f"{PREFIX}{secrets.token_hex(8)}"
 
 
 def _delete_if_unused(folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgecnn import files
 from edgecnn.errors import OutputError
+from edgecnn.processes import stopping
 from edgecnn.scratch import PREFIX, scratch
 
 COMMITTED = ".edgecnn.committed"
@@ -63,15 +64,21 @@ def roll_forward(folder: Path) -> None:
 def _commit(change: Transaction) -> None:
     for path in (*change.path.rglob("*"), change.path):
         files.sync(path)
+    names = sorted(path.name for path in change.path.iterdir() if path.name != REMOVED)
     for _ in range(MOST_TRIES):
         roll_forward(change.folder)
         with suppress(OSError):  # another process has committed meanwhile
             change.path.rename(change.folder / COMMITTED)
+            stopping.wrote(*(change.folder / name for name in names))
             break
     else:
         raise OutputError(f"cannot write {change.folder}: other commands are writing there; run this one again")
-    files.sync(change.folder)
-    roll_forward(change.folder)
+    try:
+        files.sync(change.folder)
+        roll_forward(change.folder)
+    except KeyboardInterrupt:  # the change has happened: finish it, so that what is told of the folder is true
+        roll_forward(change.folder)
+        raise
 
 
 def _move(committed: Path, folder: Path) -> None:

@@ -4,7 +4,6 @@ import base64
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
@@ -34,6 +33,8 @@ from edgecnn.runtime import arithmetic
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import read_metadata
+from edgecnn.runtime.preprocessing import Preprocessing
+from edgecnn.scratch import scratch
 
 NOISE_IMAGES, NOISE_SIZE = 64, 64  # a model without data is timed with noise
 CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as in `edgecnn export --quantize`
@@ -71,11 +72,11 @@ def measure_entries(
     if data is not None:
         read(data)  # fail now instead of once for every contender
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecnn-")))
+        unfinished = stack.enter_context(scratch())
         contender_runs = [
             contender_run
             for number, entry in enumerate(entries)
-            for contender_run in _contender_runs(entry, partial(_images, entry, data, read), plan, scratch, number)
+            for contender_run in _contender_runs(entry, partial(_images, entry, data, read), plan, unfinished, number)
         ]
         for contender_run in contender_runs:
             stack.callback(contender_run.close)
@@ -183,9 +184,9 @@ def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
     return Data(dataset.name, dataset.labels, tuple(test.labels.tolist()), pictures)
 
 
-def _contender_runs(entry: Entry, images_of: ImagesOf, plan: Plan, scratch: Path, number: int) -> list[ContenderRun]:
+def _contender_runs(entry: Entry, images_of: ImagesOf, plan: Plan, unfinished: Path, number: int) -> list[ContenderRun]:
     """The entry's contenders with their images; if these are missing or do not fit, the contenders have failed."""
-    images, folder = scratch / f"{number}.npy", scratch / str(number)
+    images, folder = unfinished / f"{number}.npy", unfinished / str(number)
     try:
         spec, dataset, pixels = images_of()
     except EdgecnnError as error:
@@ -246,7 +247,7 @@ def _images(entry: Entry, data: str | Path | None, read: Read) -> tuple[InputSpe
 
 def _interface(entry: Entry) -> tuple[InputSpec, int, Origin | None]:
     if entry.card:
-        spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, entry.card.input_scale)
+        spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, Preprocessing((entry.card.input_scale,)))
         return spec, len(entry.card.labels), None
     path = Path(entry.model)
     files = ModelFolder(path).onnx_files() if path.is_dir() else [path]  # all of them, even if they are not measured

@@ -1,10 +1,8 @@
 """[onnx] Measures with onnxruntime's profiler what each part of a graph costs in float32 and int8 on this machine."""
 
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from edgecnn.quantizing.min_cut import NEVER, Costs
 from edgecnn.quantizing.quantizers import quantizable
 from edgecnn.quantizing.timing import turn
 from edgecnn.runtime.classifier import Classifier, profile
+from edgecnn.scratch import scratch
 
 PROFILED_SECONDS = 0.3
 PROFILED_RUNS = (30, 400)  # at least and at most: every run makes the profile's file larger
@@ -58,8 +57,8 @@ def _costs_of_units(model: Any, names: list[str], image: NDArray[Any]) -> dict[s
 
 def _costs_of_nodes(model: Any, image: NDArray[Any]) -> dict[str, tuple[str, float]]:
     """The operator and microseconds of each node that runs, without the time that the profiler adds."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "model.onnx"
+    with scratch() as folder:
+        path = folder / "model.onnx"
         onnx_module().save(model, path)
         classifier = Classifier(path, threads=1)
         latency = turn(lambda: classifier.run(image))

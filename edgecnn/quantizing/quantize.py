@@ -1,6 +1,5 @@
 """[onnx] `quantize`: makes a float32 ONNX file smaller and faster where that pays, and keeps float32 where not."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from edgecnn.quantizing.schemes import Scheme, Target
 from edgecnn.quantizing.search import Search
 from edgecnn.quantizing.write import Request, ship
 from edgecnn.runtime.classifier import Classifier
+from edgecnn.scratch import scratch
 
 
 def quantize(
@@ -62,8 +62,8 @@ def quantize(
     else:
         images = calibrations.given(calibration, original.input)
     request = Request(folder_for(model, source, out), dataset, scheme, target, max_drop)
-    with tempfile.TemporaryDirectory() as scratch:
-        evaluator = Evaluator(original, proto, images, dataset.validation, Path(scratch))
+    with scratch() as unfinished:
+        evaluator = Evaluator(original, proto, images, dataset.validation, unfinished)
         search = Search(evaluator, target, max_drop, progress)
         found = search.run() if scheme == "auto" else search.run_named(scheme)
         return ship(request, evaluator, found, progress)

@@ -1,12 +1,10 @@
 """[onnx] Converts a float32 graph: to static int8 in QDQ form (with calibration), to dynamic int8, or to float16."""
 
 import logging
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from edgecnn.errors import ExportError
 from edgecnn.graph.graph import Graph, onnx_module
 from edgecnn.graph.quantized_cleanup import clean, pixel_tensors
 from edgecnn.quantizing.schemes import Int8, Method
+from edgecnn.scratch import scratch
 
 CALIBRATION_CHUNK = 64  # images for each run: all of their activations are in memory at once
 ALTERNATIVE = "try --scheme dynamic or float16"
@@ -45,12 +44,10 @@ def calibrate(model: Any, images: NDArray[Any], method: Method) -> Any:
         "entropy": ort.CalibrationMethod.Entropy,
     }
     onnx = onnx_module()
-    with tempfile.TemporaryDirectory() as scratch, quiet(), telling("calibrated"):
-        file = Path(scratch) / "model.onnx"
+    with scratch() as folder, quiet(), telling("calibrated"):
+        file = folder / "model.onnx"
         onnx.save(model, file)
-        calibrator = ort.create_calibrator(
-            file, sorted(quantizable()), str(Path(scratch) / "augmented.onnx"), methods[method]
-        )
+        calibrator = ort.create_calibrator(file, sorted(quantizable()), str(folder / "augmented.onnx"), methods[method])
         for batch in _batches(images, model):
             calibrator.collect_data(_Once({model.graph.input[0].name: batch}))
         ranges = calibrator.compute_data()
@@ -109,8 +106,8 @@ def dynamic(model: Any) -> Any:
     from onnxruntime import quantization as ort
 
     onnx = onnx_module()
-    with tempfile.TemporaryDirectory() as scratch, quiet(), telling("quantized"):
-        source, output = (Path(scratch) / name for name in ("source.onnx", "output.onnx"))
+    with scratch() as folder, quiet(), telling("quantized"):
+        source, output = (folder / name for name in ("source.onnx", "output.onnx"))
         onnx.save(model, source)
         ort.quantize_dynamic(source, output, per_channel=True, weight_type=ort.QuantType.QUInt8)
         return onnx.load(output)

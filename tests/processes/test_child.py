@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from process_checks import ends_within
 
 from edgecnn.errors import ExportError, MissingDependencyError
 from edgecnn.processes import parent
@@ -165,16 +165,3 @@ def test_a_child_whose_parent_has_gone_already_ends_at_once() -> None:
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
     assert parent.POLLING_SECONDS < 2
-
-
-def ends_within(seconds: float, pid: int) -> bool:
-    """Ended ones that nobody has asked about count."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.02)
-    return False
