@@ -1,4 +1,4 @@
-"""Measures one contender during a run: its processes, its time limit and its results so far."""
+"""Measures one contender during a run: its processes, its time limits and its results so far."""
 
 import time
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import numpy as np
 
 from edgecnn.bench.contenders import Contender
 from edgecnn.bench.results import OFFLINE_BATCHES, Load, Measurement, Memory, Plan, Round
+from edgecnn.bench.runtimes.runner import ANSWERED
 from edgecnn.bench.scenarios import rounds_of
 from edgecnn.bench.worker_process import WorkerProcess
 from edgecnn.data import Dataset
@@ -21,13 +22,15 @@ from edgecnn.metrics import Accuracy, accuracy
 # differ. So a contender that starts within this many seconds gets a new process each round, and its interval includes
 # this variation.
 STARTS_QUICKLY = 1.5
+SCORING_SECONDS = 1.0  # a process says how far it has come about this often while it classifies the test images
 
 
 class ContenderRun:
     """Runs one contender: `start`, then each `round`, then `finish`.
 
-    An EdgecnnError is not raised but kept as `failure`, and later calls do nothing. `images` is a .npy file of the test
-    images; `dataset` is None if they are noise.
+    An EdgecnnError is not raised but kept as `failure`, and later calls do nothing. In `finish` it is kept as
+    `unscored`, because the timings are there. `images` is a .npy file of the test images; `dataset` is None if they are
+    noise.
     """
 
     def __init__(self, contender: Contender, images: Path, dataset: Dataset | None, plan: Plan) -> None:
@@ -37,13 +40,13 @@ class ContenderRun:
         self._entered = replace(contender, file=Path(contender.file.name)) if converted else contender
         self._scenario = rounds_of(plan, len(dataset.test) if dataset else max(OFFLINE_BATCHES))
         self.failure: str | None = None
+        self.unscored: str | None = None
         self._loads: list[Load] = []
         self._memories: list[Memory] = []
         self._rounds: list[Round] = []
         self._floor: list[int] = []
         self._answers: list[int] | None = None
         self._process: WorkerProcess | None = None
-        self._patience = plan.timeout
         self._file = _state(contender.file)
         self._bytes = size(contender.file)  # read now, because a converted file is deleted after the run
 
@@ -57,7 +60,13 @@ class ContenderRun:
 
     def finish(self) -> None:
         """Time an empty model, and classify every test image."""
-        self._try(self._finish)
+        if self.failure:
+            return
+        try:
+            self._finish()
+        except EdgecnnError as error:
+            self.unscored = str(error)
+            self.close()
 
     def fail(self, reason: str) -> None:
         """Record `reason` as the failure and end the process."""
@@ -88,6 +97,7 @@ class ContenderRun:
             answers=tuple(self._answers) if self._answers is not None else None,
             accuracy=self._accuracy(),
             failure=self.failure,
+            unscored=self.unscored,
         )
 
     def _accuracy(self) -> Accuracy | None:
@@ -97,8 +107,10 @@ class ContenderRun:
 
     def _start(self) -> None:
         self._process = WorkerProcess(self.contender, self.images)
+        imported = self._ask("import_runtime")["ns"]
         loaded = self._ask("load")
-        self._loads.append(Load(**loaded, cold_ns=time.perf_counter_ns() - self._process.started_ns))
+        cold = time.perf_counter_ns() - self._process.started_ns
+        self._loads.append(Load(import_ns=imported, **loaded, cold_ns=cold))
         seconds, queries = self.plan.warm_up_seconds, self.plan.warm_up_queries
         self._ask("warm_up", seconds, batch=self.plan.batch, seconds=seconds, queries=queries)
 
@@ -114,7 +126,16 @@ class ContenderRun:
     def _finish(self) -> None:
         self._floor += self._ask("floor", 1.0)["ns"]
         if self.dataset:
-            self._answers = self._ask("answers")["labels"]
+            self._answers = self._score(len(self.dataset.test))
+
+    def _score(self, images: int) -> list[int]:
+        """The class index of each test image, asked for in parts: a slow contender is not a silent one."""
+        labels: list[int] = []
+        an_image = min((part.elapsed_ns / part.queries / part.batch / 1e9 for part in self._rounds), default=0.0)
+        while len(labels) < images:
+            expected = SCORING_SECONDS + ANSWERED * an_image
+            labels += self._ask("answers", expected, start=len(labels), seconds=SCORING_SECONDS)["labels"]
+        return labels
 
     def _try(self, step: Callable[[], None]) -> None:
         if self.failure:
@@ -125,11 +146,9 @@ class ContenderRun:
             self.fail(str(error))
 
     def _ask(self, command: str, expected: float = 0.0, **arguments: Any) -> dict[str, Any]:
-        """Send a command. Time beyond `expected` seconds counts against the contender's time limit."""
+        """Send a command that should take `expected` seconds. The time limit is for how much longer it takes."""
         assert self._process is not None
-        started = time.perf_counter()
-        answer = self._process.ask(command, self._patience + expected, **arguments)
-        self._patience -= max(0.0, time.perf_counter() - started - expected)
+        answer: dict[str, Any] = self._process.ask(command, self.plan.timeout + expected, **arguments)
         return answer
 
 

@@ -1,9 +1,6 @@
 """Runs all contenders in interleaved rounds, each in its own processes; only one process is active at a time."""
 
 import base64
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
@@ -11,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.bench import litert_files
 from edgecnn.bench.contender_run import ContenderRun
 from edgecnn.bench.contenders import Contender, Entry, start_list
 from edgecnn.bench.pace import drifts
@@ -28,6 +25,7 @@ from edgecnn.folder import ModelFolder
 from edgecnn.host.machine import this_clock, this_host
 from edgecnn.host.watch import Watch, judge
 from edgecnn.imaging.reading import to_png
+from edgecnn.processes import stopping
 from edgecnn.progress import OnProgress, Progress, ignore
 from edgecnn.runtime import arithmetic
 from edgecnn.runtime.classifier import Classifier
@@ -36,12 +34,10 @@ from edgecnn.runtime.metadata import read_metadata
 from edgecnn.runtime.preprocessing import Preprocessing
 from edgecnn.scratch import scratch
 
+TELLING_SECONDS = 10.0  # in which a run that a signal ends is summarized and shown
 NOISE_IMAGES, NOISE_SIZE = 64, 64  # a model without data is timed with noise
-CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as in `edgecnn export --quantize`
 MOST_PICTURES = 60  # at most this many images that contenders label differently are kept
 ImagesOf = Callable[[], tuple[InputSpec, Dataset | None, NDArray[np.uint8]]]
-
-LAST_WORDS = 300  # characters kept of a failed conversion's message
 
 
 def measure(
@@ -88,6 +84,8 @@ def measure_entries(
             raise BenchError(f"--batch {plan.batch:,} is more than the {largest:,} test images: give a smaller batch")
         run = _Run(contender_runs, progress)
         stopped = run.to_the_end()
+    if stopped:
+        stopping.allow(TELLING_SECONDS)
     missing = tuple(dict.fromkeys(note for entry in entries for note in entry.missing))
     return _bench(run, plan, missing, stopped)
 
@@ -196,43 +194,12 @@ def _contender_runs(entry: Entry, images_of: ImagesOf, plan: Plan, unfinished: P
         return contender_runs
     np.save(images, pixels)
     entry = replace(entry, contenders=tuple(replace(item, scale=spec.scale) for item in entry.contenders))
-    converted, reason = _converted(entry, dataset, folder, plan)
+    converted, reason = litert_files.converted(entry, dataset, folder, plan.timeout)
     contender_runs = [ContenderRun(contender, images, dataset, plan) for contender in converted]
     for contender_run in contender_runs:
         if contender_run.contender.runtime == "litert" and not contender_run.contender.file.exists():
             contender_run.fail(reason)
     return contender_runs
-
-
-def _converted(entry: Entry, dataset: Dataset | None, folder: Path, plan: Plan) -> tuple[list[Contender], str]:
-    """The contenders, LiteRT's with files converted into `folder`; and the reason if a converted file is missing."""
-    contenders = [
-        replace(item, file=folder / f"{item.variant}.tflite") if item.runtime == "litert" else item
-        for item in entry.contenders
-    ]
-    original = next((item for item in entry.contenders if item.runtime == "litert"), None)
-    if original is None:
-        return contenders, ""
-    folder.mkdir()
-    task: dict[str, Any] = {"original": str(original.file.resolve()), "scale": original.scale, "folder": str(folder)}
-    task["calibration"] = None
-    if dataset:
-        task["calibration"] = str(folder / "calibration.npy")
-        np.save(task["calibration"], dataset.train.sample(CALIBRATION_IMAGES, CALIBRATION_SEED).images)
-    return contenders, _convert(task, plan.timeout)
-
-
-def _convert(task: dict[str, Any], timeout: float) -> str:
-    """Convert for LiteRT. Returns the reason to report if a file is missing afterwards."""
-    command = [sys.executable, "-P", "-m", "edgecnn.bench.runtimes.litert_conversion", json.dumps(task)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False)
-    except subprocess.TimeoutExpired:
-        return "the conversion for LiteRT took longer than the time limit: raise --timeout"
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        return f"the model cannot be converted for LiteRT: {last[:LAST_WORDS]}"
-    return "quantizing for LiteRT needs calibration images: give --data"
 
 
 def _images(entry: Entry, data: str | Path | None, read: Read) -> tuple[InputSpec, Dataset | None, NDArray[np.uint8]]:

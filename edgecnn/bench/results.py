@@ -21,9 +21,9 @@ class Plan:
     Each contender runs `rounds` rounds with `threads` threads and `batch` images per query. All rounds together last at
     least `duration` seconds and `queries` queries, but no longer than CAP times the duration. Each process first warms
     up for at least `warm_up` seconds (or a sixth of the duration, if that is less) and `warm_up_queries` queries.
-    `timeout` is the number of seconds that a contender may take beyond that. In the server scenario, `rates` are the
-    rates to try, in queries per second; if empty, the bench searches for the highest rate whose p99 latency is at most
-    `latency_bound_us`, in microseconds.
+    `timeout` is the number of seconds that a contender may be silent beyond that. In the server scenario, `rates` are
+    the rates to try, in queries per second; if empty, the bench searches for the highest rate whose p99 latency is at
+    most `latency_bound_us`, in microseconds.
     """
 
     scenario: Scenario = "single-stream"
@@ -103,7 +103,8 @@ class Measurement:
     """Everything that was measured of one contender.
 
     `loads` and `memories` have one item per process. `floor_ns` holds latencies of an empty model in the same runtime,
-    in nanoseconds. `answers` holds one class index per test image. `failure` says why the contender was stopped.
+    in nanoseconds. `answers` holds one class index per test image. `failure` says why the contender was stopped, and
+    `unscored` why it was timed but did not answer all test images.
     """
 
     contender: Contender
@@ -115,6 +116,7 @@ class Measurement:
     answers: tuple[int, ...] | None = None
     accuracy: Accuracy | None = None
     failure: str | None = None
+    unscored: str | None = None
 
 
 @dataclass(frozen=True)
@@ -175,3 +177,9 @@ class Bench:
     def failures(self) -> tuple[Measurement, ...]:
         """The measurements of the contenders that failed."""
         return tuple(item for item in self.measurements if item.failure)
+
+    @property
+    def unscored(self) -> tuple[str, ...]:
+        """Which contenders were timed but not scored, and why."""
+        stopped = (item for item in self.measurements if item.unscored)
+        return tuple(f"{item.contender.name} was not scored: {item.unscored}" for item in stopped)

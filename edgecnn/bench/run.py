@@ -1,6 +1,6 @@
 """Runs a whole bench: measures models, compares with an earlier run, checks rules and writes reports."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from edgecnn.bench.reports.html import to_html
 from edgecnn.bench.reports.markdown import to_markdown
 from edgecnn.bench.results import Plan
 from edgecnn.bench.rules import RuleHit
+from edgecnn.errors import OutputError
 from edgecnn.files import atomic, require_writable
 from edgecnn.host.machine import this_host
+from edgecnn.processes import stopping
 from edgecnn.progress import OnProgress, ignore
 
 Format = Callable[[Summary, Comparison | None], str]
@@ -33,7 +35,7 @@ class Outcome:
     """The outcome of a bench.
 
     `summary` has its figures and `comparison` their changes since an earlier run. `held` are the rules that hold, and
-    `unjudged` says which rules cannot be checked, and why.
+    `unjudged` says which contenders were not scored and which rules cannot be checked, and why.
     """
 
     summary: Summary
@@ -43,7 +45,7 @@ class Outcome:
 
     @property
     def complete(self) -> bool:
-        """Whether everything was measured and every rule was checked."""
+        """Whether everything was measured, scored and checked."""
         return not (self.summary.bench.failures or self.summary.bench.partial or self.unjudged)
 
 
@@ -71,11 +73,14 @@ def bench(
     gate.require_known(rules, [item.name for entry in entries for item in entry.contenders])
     before = read(earlier) if earlier else None
     forced = require_comparable(before, this_host(), plan, force=force) if before else ()
+    if before:
+        compare(before, before)  # if its figures cannot be compared, it is better known now
     for path in reports:
         require_writable(path)
     summary = summarize(measure_entries(entries, plan, data=data, progress=progress))
     comparison = compare(before, summary.bench, forced) if before else None
-    return Outcome(summary, comparison, gate.held(rules, summary.rows), gate.unjudged(rules, summary.rows))
+    unjudged = (*summary.bench.unscored, *gate.unjudged(rules, summary.rows))
+    return Outcome(summary, comparison, gate.held(rules, summary.rows), unjudged)
 
 
 def report(outcome: Outcome, kind: str) -> str:
@@ -83,7 +88,26 @@ def report(outcome: Outcome, kind: str) -> str:
     return FORMATS[kind](outcome.summary, outcome.comparison)
 
 
+def write_reports(outcome: Outcome, wanted: Mapping[str, Path]) -> tuple[str, ...]:
+    """Write the report of each kind to its file. Returns why some were not written.
+
+    A partial run does not replace the file of an earlier one.
+    """
+    return tuple(reason for kind, path in wanted.items() if (reason := _unwritten(outcome, kind, path)))
+
+
+def _unwritten(outcome: Outcome, kind: str, path: Path) -> str | None:
+    if outcome.summary.bench.partial and path.is_file():
+        return f"{path} stays as it was: this run was stopped before its end"
+    try:
+        write_report(outcome, kind, path)
+    except OutputError as error:
+        return str(error)
+    return None
+
+
 def write_report(outcome: Outcome, kind: str, path: Path) -> None:
     """Write the report to a file, completely or not at all. Raises OutputError."""
     with atomic(path) as temporary:
         temporary.write_text(report(outcome, kind), encoding="utf-8")
+    stopping.wrote(path)

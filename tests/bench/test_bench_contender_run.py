@@ -181,7 +181,7 @@ def test_what_went_before_an_accident_is_kept_and_nothing_more_is_asked(
     through(contender_run, 2)
     (pid,) = pids()
     accident(pid, model)
-    contender_run._patience = 0.2  # of the two minutes
+    contender_run.plan = replace(PLAN, timeout=0.2)
     contender_run.round(2)
     found = contender_run.measurement
     assert found.failure == reason.format(model)
@@ -191,6 +191,49 @@ def test_what_went_before_an_accident_is_kept_and_nothing_more_is_asked(
     contender_run.finish()
     assert contender_run.measurement == found
     assert pids() == []
+
+
+@POSIX
+@pytest.mark.parametrize("accident", [killed, stopped])
+def test_what_was_timed_stays_if_the_contender_cannot_be_scored(
+    accident: Callable[[int, Path], None], make: Make, model: Path, keeps_its_process: None
+) -> None:
+    contender_run = make()
+    through(contender_run)
+    (pid,) = pids()
+    accident(pid, model)
+    contender_run.plan = replace(PLAN, timeout=0.2)
+    contender_run.finish()
+    found = contender_run.measurement
+    assert (found.failure, found.answers, found.accuracy) == (None, None, None)
+    assert found.unscored is not None
+    assert found.unscored.startswith("its process ")
+    assert len(found.rounds) == PLAN.rounds
+    assert pids() == []
+
+
+def test_a_slow_contender_is_scored_in_parts_each_within_the_limit(
+    make: Make, keeps_its_process: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Clocked):
+        def ask(self, command: str, limit: float, **arguments: Any) -> dict[str, Any]:
+            if command == "floor":
+                return {"ns": [1]}
+            if command == "answers":
+                self.limits.append((command, limit))
+                return {"labels": [1] * min(30, IMAGES - arguments["start"])}
+            return super().ask(command, limit, **arguments)
+
+    process = Slow()
+    monkeypatch.setattr(contender_runs, "WorkerProcess", lambda *_: process)
+    contender_run = make()
+    contender_run.start()
+    contender_run.round(0)
+    contender_run.finish()
+    assert contender_run.measurement.answers == (1,) * IMAGES
+    parts = [limit for command, limit in process.limits if command == "answers"]
+    assert len(parts) == 7
+    assert min(parts) > PLAN.timeout
 
 
 def test_a_contender_that_does_not_start_is_asked_for_nothing_more(make: Make, tmp_path: Path) -> None:
@@ -238,7 +281,8 @@ class Clocked:
         self.limits.append((command, round(limit, 6)))
         self.clock += self.takes.get(command, 0.0)
         answers: dict[str, dict[str, Any]] = {
-            "load": {"import_ns": 1, "init_ns": 1, "first_ns": 1},
+            "import_runtime": {"ns": 1},
+            "load": {"init_ns": 1, "first_ns": 1},
             "warm_up": {"ns": 1},
             "stream": {"queries": 1, "elapsed_ns": 1, "ns": [1]},
             "memory": {"peak": 1, "steady": 1},
@@ -249,21 +293,21 @@ class Clocked:
         pass
 
 
-def test_only_what_a_command_takes_beyond_its_own_time_uses_up_the_limit(
+def test_the_limit_is_for_each_command_beyond_the_time_that_it_should_take(
     make: Make, keeps_its_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = Clocked()
     monkeypatch.setattr(contender_runs, "WorkerProcess", lambda *_: process)
     monkeypatch.setattr("time.perf_counter", lambda: process.clock)
     contender_run = make(plan=replace(PLAN, duration=30.0, rounds=3, timeout=10.0))
-    process.takes = {"load": 3.0, "stream": 12.0}  # a round has ten seconds
+    process.takes = {"import_runtime": 9.0, "load": 9.0, "warm_up": 9.0, "stream": 19.0}  # a round has ten seconds
     contender_run.start()
     contender_run.round(0)
     contender_run.round(1)
     limits = dict(process.limits)
-    assert process.limits[0] == ("load", 10.0)
-    assert [limit for command, limit in process.limits if command == "stream"] == [7.0 + 10.0, 5.0 + 10.0]
-    assert limits["memory"] == 3.0
+    assert [limit for command, limit in process.limits if command == "stream"] == [20.0, 20.0]
+    assert (limits["import_runtime"], limits["load"], limits["memory"]) == (10.0, 10.0, 10.0)
+    assert contender_run.failure is None
 
 
 def test_a_new_process_is_warmed_up_with_the_plans_batch_and_queries(
@@ -278,6 +322,6 @@ def test_a_new_process_is_warmed_up_with_the_plans_batch_and_queries(
 
     monkeypatch.setattr(contender_runs, "WorkerProcess", Noted)
     make(plan=replace(PLAN, batch=8, warm_up_queries=7)).start()
-    assert [command for command, _ in asked] == ["load", "warm_up"]
-    assert (asked[1][1]["batch"], asked[1][1]["queries"]) == (8, 7)
-    assert 0 < asked[1][1]["seconds"] <= PLAN.warm_up
+    assert [command for command, _ in asked] == ["import_runtime", "load", "warm_up"]
+    assert (asked[2][1]["batch"], asked[2][1]["queries"]) == (8, 7)
+    assert 0 < asked[2][1]["seconds"] <= PLAN.warm_up

@@ -18,11 +18,11 @@ from onnx import numpy_helper
 
 from edgecnn.bench import Runtime
 from edgecnn.bench.contenders import TENSORFLOW_WAYS, Contender
-from edgecnn.bench.runtimes import litert_conversion
+from edgecnn.bench.runtimes.litert_conversion import Conversion
 from edgecnn.bench.runtimes.openvino import quiet_openvino
 from edgecnn.bench.runtimes.runner import ANSWERED, EMPTY, Runner, open_runner
 from edgecnn.data import Dataset
-from edgecnn.errors import BenchError, ModelError
+from edgecnn.errors import BenchError, ExportError, ModelError
 from edgecnn.folder import ModelFolder
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.training.backend import keras, tensorflow
@@ -69,7 +69,10 @@ def converted(exported: ModelFolder, mnist: Dataset, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("litert")
     calibration = folder / "calibration.npy"
     np.save(calibration, mnist.train.sample(200, seed=0).images)
-    litert_conversion.convert(exported.keras, 1.0, calibration, folder)
+    conversion = Conversion(folder)
+    conversion.load(str(exported.keras))
+    conversion.float32()
+    conversion.int8(1.0, str(calibration))
     return folder
 
 
@@ -177,8 +180,9 @@ def test_litert_sees_a_float_models_pixels_scaled(
     float_model: tuple[Path, NDArray[np.float32]], images: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     path, weight = float_model
-    litert_conversion.convert(path, SCALE, None, tmp_path)
-    assert not (tmp_path / "int8.tflite").exists()  # without images to calibrate with
+    conversion = Conversion(tmp_path)
+    conversion.load(str(path))
+    conversion.float32()
     runner = open_runner(contender("litert", "float32", tmp_path / "float32.tflite", scale=SCALE))
     expected = probabilities(images * SCALE, weight)
     np.testing.assert_allclose(runner.infer(runner.prepare(images)), expected, atol=1e-5)
@@ -288,7 +292,7 @@ def test_the_shipped_empty_model_is_what_its_script_makes() -> None:
     assert make_empty.make().SerializeToString() == EMPTY.read_bytes()
 
 
-def test_a_conversion_that_fails_is_said_in_its_first_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conversion_that_fails_is_said_in_its_first_line(tmp_path: Path) -> None:
     """An operator that LiteRT has not; TensorFlow's message ends with a page of its intermediate code."""
     tf = tensorflow("a test")
 
@@ -299,10 +303,10 @@ def test_a_conversion_that_fails_is_said_in_its_first_line(tmp_path: Path, monke
     module = tf.Module()
     module.strange = tf.function(strange, input_signature=[tf.TensorSpec((None, 4, 4), tf.float32, name="image")])
     tf.saved_model.save(module, str(tmp_path / "saved_model"))
-    task = f'{{"original": "{tmp_path / "saved_model"}", "scale": 1, "calibration": null, "folder": "{tmp_path}"}}'
-    monkeypatch.setattr("sys.argv", ["litert", task])
-    with pytest.raises(SystemExit, match=r"^[^\n]*'tf.Betainc' op is neither a custom op nor a flex op$"):
-        litert_conversion.main()
+    conversion = Conversion(tmp_path)
+    conversion.load(str(tmp_path / "saved_model"))
+    with pytest.raises(ExportError, match=r"^[^\n]*'tf.Betainc' op is neither a custom op nor a flex op$"):
+        conversion.float32()
     assert not (tmp_path / "float32.tflite").exists()
 
 

@@ -16,6 +16,7 @@ def conditions(summary: Summary) -> list[str]:
     if bench.partial:
         lines.append("PARTIAL: stopped before the end; what is missing was not measured")
     lines += [f"failed: {item.contender.name}: {item.failure}" for item in bench.failures]
+    lines += bench.unscored
     lines += [f"UNSTABLE: {issue.reason}; {issue.remedy}" for issue in bench.stability_issues]
     lines += [f"note: {note}" for note in bench.notes]
     return lines + [f"missing: {note}" for note in bench.missing]

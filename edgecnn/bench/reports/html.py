@@ -109,6 +109,7 @@ def _alerts(summary: Summary) -> str:
     for item in bench.failures:
         reason = f"<b>{escape(item.contender.name)} failed</b>: {escape(item.failure or '')}"
         boxes.append(f'<div class="alert failed">{reason}</div>')
+    boxes += [f'<div class="alert failed">{escape(line)}</div>' for line in bench.unscored]
     boxes += [f'<p class="note">missing: {escape(note)}</p>' for note in bench.missing]
     return "".join(boxes)
 

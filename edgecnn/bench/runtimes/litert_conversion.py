@@ -1,35 +1,68 @@
-"""[TensorFlow] Converts an original model for LiteRT, in its own process.
+"""[TensorFlow] Converts an original model for LiteRT, in a process of its own that answers one request a file.
 
-python -m edgecnn.bench.runtimes.litert_conversion TASK
+python -m edgecnn.processes.entry PARENT edgecnn.bench.runtimes.litert_conversion FOLDER
 """
 
-import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgecnn.bench.runtimes.litert import EMPTY_LITERT
+from edgecnn.errors import EdgecnnError, ExportError
 from edgecnn.exporting import original as originals
+from edgecnn.processes.entry import serve
 from edgecnn.training.backend import tensorflow
 
+LONGEST = 300  # characters kept of TensorFlow's messages, whose later lines show its intermediate code
 
-def convert(original: Path, scale: float, calibration: Path | None, folder: Path) -> None:
-    """Write `float32.tflite`, `int8.tflite` and an empty model to `folder`, all for any batch size.
 
-    `scale` is what a float model's pixels, 0 to 255, are multiplied by. `calibration` is a .npy file of uint8 images
-    [n, height, width] or [n, height, width, 3]; without it, `int8.tflite` is not written. TensorFlow does the
-    conversion, and its errors are raised unchanged.
+class Conversion:
+    """Converts one model into `folder`, for any batch size. Each public method is a command.
+
+    Raises ExportError in the place of TensorFlow's errors.
     """
-    tf = tensorflow("converting for LiteRT")
-    loaded = originals.load(original)
-    _write(tf, tf.identity, tf.TensorSpec((None, 1), tf.uint8), folder / EMPTY_LITERT)
-    _write(tf, loaded.call, loaded.signature, folder / "float32.tflite")
-    if calibration:
-        images = loaded.input(scale).prepare(np.load(calibration))
-        _write(tf, loaded.call, loaded.signature, folder / "int8.tflite", images)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, original: str) -> None:
+        """Load the original, and write an empty model."""
+        with _told():
+            self._tf = tensorflow("converting for LiteRT")
+            self._loaded = originals.load(Path(original))
+            _write(
+                self._tf, self._tf.identity, self._tf.TensorSpec((None, 1), self._tf.uint8), self.folder / EMPTY_LITERT
+            )
+
+    def float32(self) -> None:
+        """Write `float32.tflite`."""
+        with _told():
+            _write(self._tf, self._loaded.call, self._loaded.signature, self.folder / "float32.tflite")
+
+    def int8(self, scale: float, calibration: str) -> None:
+        """Write `int8.tflite`.
+
+        `scale` is what a float model's pixels, 0 to 255, are multiplied by. `calibration` is a .npy file of uint8
+        images [n, height, width] or [n, height, width, 3].
+        """
+        with _told():
+            images = self._loaded.input(scale).prepare(np.load(calibration))
+            _write(self._tf, self._loaded.call, self._loaded.signature, self.folder / "int8.tflite", images)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except EdgecnnError:
+        raise
+    except Exception as error:  # TensorFlow raises a dozen unrelated types
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ExportError(first[:LONGEST]) from error
 
 
 def _write(tf: Any, call: Any, signature: Any, path: Path, calibration: Any = None) -> None:
@@ -48,14 +81,4 @@ def _write(tf: Any, call: Any, signature: Any, path: Path, calibration: Any = No
 
 
 def main() -> None:
-    """Convert the model that the first argument describes. The last line on stderr is the first line of the error."""
-    task = json.loads(sys.argv[1])
-    calibration = task["calibration"] and Path(task["calibration"])
-    try:
-        convert(Path(task["original"]), task["scale"], calibration, Path(task["folder"]))
-    except Exception as error:  # the last lines of TensorFlow's message show its intermediate code
-        raise SystemExit(str(error).strip().partition("\n")[0] or type(error).__name__) from error
-
-
-if __name__ == "__main__":
-    main()
+    serve(Conversion(Path(sys.argv[1])))
