@@ -102,9 +102,11 @@ def _fast_paths(path: Path, coverage: "Coverage | None") -> "tuple[Judged, ...]"
 
 def _describe(path: Path) -> dict[str, Any]:
     from edgecnn.graph.describe import describe
-    from edgecnn.graph.graph import onnx_module
+    from edgecnn.graph.loading import load_model, telling_of_damage
 
-    return asdict(describe(onnx_module().load(path)))
+    model = load_model(path)
+    with telling_of_damage(path):
+        return asdict(describe(model))
 
 
 def _precision(quantization: Mapping[str, Any], operators: Mapping[str, int]) -> str:

@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.graph.fast_paths import Convolution, Judged, judge
-from edgecnn.graph.graph import Graph, attributes, onnx_module
+from edgecnn.graph.graph import Graph, attributes
+from edgecnn.graph.loading import load_model, telling_of_damage
 
 
 def judged_convolutions(path: Path) -> tuple[Judged, ...]:
     """Judge each convolution as if it were static int8 with symmetric weights, as edgecnn quantizes it.
 
-    Raises MissingDependencyError without onnx.
+    Raises ModelError, and MissingDependencyError without onnx.
     """
-    graph = Graph(onnx_module().load(path, load_external_data=False))
-    return tuple(judge(convolution) for convolution in _convolutions(graph))
+    model = load_model(path)
+    with telling_of_damage(path):
+        return tuple(judge(convolution) for convolution in _convolutions(Graph(model)))
 
 
 def _convolutions(graph: Graph) -> Iterator[Convolution]:

@@ -2,7 +2,6 @@
 
 import platform
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,10 @@ from edgecnn.graph.convolutions import is_plain
 from edgecnn.graph.describe import weighted
 from edgecnn.graph.fast_paths import Convolution, Form, Judged, judge
 from edgecnn.graph.graph import Graph, attributes, onnx_module
+from edgecnn.graph.loading import load_model, telling_of_damage
 from edgecnn.graph.tensor_types import element_types
 from edgecnn.runtime.classifier import save_optimized
+from edgecnn.scratch import scratch
 
 Precision = Literal["int8", "float16", "float32", "conversion", "data", "other"]
 
@@ -83,11 +84,16 @@ def coverage(path: Path) -> Coverage:
 
     Raises ModelError for a file that onnxruntime cannot open, and MissingDependencyError without onnx.
     """
-    onnx = onnx_module()
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "optimized.onnx"
+    model = load_model(path)
+    with scratch() as folder:
+        output = folder / "optimized.onnx"
         save_optimized(path, output)
-        original, optimized = (Graph(onnx.load(file, load_external_data=False)) for file in (path, output))
+        optimized = onnx_module().load(output)  # it holds onnxruntime's own operators, which no file from outside may
+    with telling_of_damage(path):
+        return _coverage(Graph(model), Graph(optimized))
+
+
+def _coverage(original: Graph, optimized: Graph) -> Coverage:
     types = element_types(optimized)
     nodes = tuple(_nodes(optimized, types, _macs(original, optimized)))
     return Coverage(

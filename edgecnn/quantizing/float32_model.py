@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from edgecnn.errors import ExportError
-from edgecnn.graph.graph import Graph, metadata, onnx_module
+from edgecnn.graph.graph import Graph, metadata
+from edgecnn.graph.loading import load_model, telling_of_damage
 from edgecnn.graph.prepare import prepare
 from edgecnn.quantizing.quantizers import ALTERNATIVE, quantizable
 from edgecnn.runtime.metadata import ModelMetadata
@@ -21,11 +22,16 @@ SOURCE_LINE = re.compile(r"^/\S+:\d+: (\S+: )?")  # the place in onnx's own code
 def load_source(path: Path) -> Any:
     """The ModelProto of a float32 file, with named nodes and an opset of at least OLDEST_OPSET.
 
-    Raises ExportError for a model that is already quantized, holds 16-bit, NaN or infinite weights, contains control
-    flow, has an opset that cannot be raised, or has nothing that int8 could run. Raises MissingDependencyError without
-    onnx.
+    Raises ModelError for a damaged or unsafe file, and ExportError for a model that is already quantized, holds 16-bit,
+    NaN or infinite weights, contains control flow, has an opset that cannot be raised, or has nothing that int8 could
+    run. Raises MissingDependencyError without onnx.
     """
-    model = onnx_module().load(path)
+    model = load_model(path)
+    with telling_of_damage(path):
+        return _prepared(model, path)
+
+
+def _prepared(model: Any, path: Path) -> Any:
     graph = Graph(model)
     _require_float32(graph, path)
     model = _with_opset(model, path)

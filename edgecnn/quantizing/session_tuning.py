@@ -1,8 +1,7 @@
 """Times session settings on this host, and finds the fastest for a model."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from edgecnn.bench.stats import Estimate, ratio, speed_verdict
 from edgecnn.host import machine
 from edgecnn.progress import OnProgress, Progress, ignore
 from edgecnn.quantizing.timing import TURN_SECONDS, Call, rounds, turn
-from edgecnn.runtime.classifier import Classifier, kept_graph
+from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.settings import Settings
 
 ROUNDS = 25
@@ -33,14 +32,12 @@ class Tuning:
     """The settings to use, and the measurements that led to them.
 
     `latency` holds the results for one query, with the default settings first. `confirmation` repeats them for the
-    defaults and the fastest settings, if those differ. `opening` holds the times to open the model: without a kept
-    optimized graph and, if one can be kept, with it.
+    defaults and the fastest settings, if those differ.
     """
 
     settings: Settings
     latency: tuple[SettingsResult, ...]
     confirmation: tuple[SettingsResult, ...]
-    opening: tuple[SettingsResult, ...]
 
 
 def tune(path: Path, image: NDArray[Any], progress: OnProgress = ignore, count: int = ROUNDS) -> Tuning:
@@ -52,7 +49,7 @@ def tune(path: Path, image: NDArray[Any], progress: OnProgress = ignore, count: 
     """
 
     def rounds_of(part: int) -> Callable[[int], None]:
-        return lambda done: progress(Progress("tuning the session", part * count + done, 3 * count))
+        return lambda done: progress(Progress("tuning the session", part * count + done, 2 * count))
 
     latency = _latency(path, image, _finalists(path, image), count, rounds_of(0))
     fastest = chosen(latency)
@@ -60,8 +57,7 @@ def tune(path: Path, image: NDArray[Any], progress: OnProgress = ignore, count: 
     # fast because of its place in memory, and not because of its settings.
     rivals = [Settings(), fastest] if fastest != Settings() else []
     confirmation = _latency(path, image, rivals, count, rounds_of(1))
-    opening = _opening(path, chosen(confirmation or latency), count, rounds_of(2))
-    return Tuning(chosen(opening), latency, confirmation, opening)
+    return Tuning(chosen(confirmation or latency), latency, confirmation)
 
 
 def candidates(cores: int) -> list[Settings]:
@@ -111,30 +107,6 @@ def _finalists(path: Path, image: NDArray[Any]) -> list[Settings]:
     if len(others) >= FINALISTS:
         others = sorted(others, key=lambda settings: turn(_query(path, image, settings)))[: FINALISTS - 1]
     return [default, *others]
-
-
-def _opening(path: Path, settings: Settings, count: int, progress: Callable[[int], None]) -> tuple[SettingsResult, ...]:
-    """Time opening the model, without and with a kept optimized graph if one can be kept."""
-    kept = kept_graph(path)
-    field = [settings, replace(settings, cached=True)] if kept else [settings]
-    with _as_before(kept):  # writing metadata changes the file, and with it the name of the kept graph
-        return _results(field, [_opener(path, each) for each in field], count, progress)
-
-
-@contextmanager
-def _as_before(kept: Path | None) -> Iterator[None]:
-    """Remove the kept graph afterwards if it did not exist before."""
-    new = kept is not None and not kept.exists()
-    try:
-        yield
-    finally:
-        if kept and new:
-            with suppress(OSError):
-                kept.unlink(missing_ok=True)
-
-
-def _opener(path: Path, settings: Settings) -> Call:
-    return lambda: Classifier(path, settings=settings)
 
 
 def _results(

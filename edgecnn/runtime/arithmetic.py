@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.files import open_regular
 from edgecnn.host.machine import architecture, multiplies_int8_exactly
 from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.protobuf import Field, fields
@@ -48,7 +49,7 @@ def needs_exact_products(path: Path) -> bool:
     False for a file that cannot be read or is not an ONNX file. Opening the file then raises the error.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             model = fields(file, 0, fstat(file.fileno()).st_size)
             graph = [part for field in model if field.number == GRAPH for part in fields(file, field.start, field.end)]
             return _is_quantized(file, graph) and any(_is_wide(file, tensor) for tensor in _tensors(file, graph))

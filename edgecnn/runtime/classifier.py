@@ -1,11 +1,10 @@
 """Classifier: the only place that opens an onnxruntime.InferenceSession."""
 
-import hashlib
 import json
 import re
-import tempfile
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -14,27 +13,30 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edgecnn import files
 from edgecnn.data.dataset import chunks
-from edgecnn.errors import ModelError, OutputError
+from edgecnn.errors import ModelError
 from edgecnn.folder import find_onnx
 from edgecnn.host import machine
 from edgecnn.runtime import arithmetic
+from edgecnn.runtime.file_check import check_file
 from edgecnn.runtime.input_spec import PIXEL_SCALE, InputSpec
 from edgecnn.runtime.metadata import ModelMetadata, read_metadata
+from edgecnn.runtime.preprocessing import Preprocessing
 from edgecnn.runtime.settings import Settings, stored
+from edgecnn.scratch import scratch
 
 PREDICT_CHUNK = 256  # images for each run, so that activations fit into the cache and memory is bounded
 DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
 # What onnxruntime's messages begin with: a code, the file's path, and the C++ function that found the error.
 CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*?\) )?")
 KERNEL_TIME = "_kernel_time"  # the end of the name of a node's event in onnxruntime's profile
-# The key that every tensor stored in another file has: https://onnx.ai/onnx/repo-docs/ExternalData.html
-EXTERNAL = b"location"
 # With this option, onnxruntime uses slower but exact uint8 kernels where products of 8-bit weights could saturate:
 # https://github.com/microsoft/onnxruntime/blob/main/include/onnxruntime/core/session/onnxruntime_session_options_config_keys.h
 EXACT_INT8 = "session.x64quantprecision"
-ALL, NONE = ort.GraphOptimizationLevel.ORT_ENABLE_ALL, ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+SCORES = ("tensor(float)", "tensor(float16)")
+# A file can claim any size. These bounds hold the memory that an image and the labels take.
+MOST_VALUES = 1 << 26  # in one batch of a fixed size, or in one image: 8,192 × 8,192
+MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Classifier:
     `model` is a file, a model folder (its `model.onnx` is opened) or the name of a shipped model. Without `settings`,
     the session uses those that the file holds for this host and this version of onnxruntime, or else the safe defaults.
     `threads=n` is short for `settings=Settings(threads=n)`. An idle classifier uses no CPU time. Raises ModelError if
-    the file is missing, damaged or not an image classifier, and TypeError if both threads and settings are given.
+    the file is missing, damaged, unsafe or not an image classifier, and TypeError if both threads and settings are
+    given.
 
     `notes` hold the reasons, one line each, why another file would suit this processor better. The answers are correct
     anyway.
@@ -63,14 +66,10 @@ class Classifier:
         self.path = find_onnx(model)
         given = settings if threads is None else Settings(threads=threads)
         self.settings = given or _stored(self.path)
-        self._session = _open(self.path, self.settings)
+        self._session = _session(self.path, session_options(self.settings))
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1:
-            raise ModelError(f"{self.path} has {len(inputs)} inputs: an image classifier has one input")
-        if inputs[0].type not in DTYPES or len(inputs[0].shape) < 2:
-            raise ModelError(f"{self.path} takes {inputs[0].type} {inputs[0].shape}: an image classifier takes images")
-        if len(outputs[0].shape) != 2 or not isinstance(outputs[0].shape[1], int):
-            raise ModelError(f"{self.path} returns {outputs[0].shape}: an image classifier returns [batch, classes]")
+        _require_images(self.path, inputs)
+        _require_classes(self.path, outputs)
         self.metadata = ModelMetadata.of(self._session.get_modelmeta().custom_metadata_map, self.path)
         self.input_name, self.output_name = inputs[0].name, outputs[0].name
         self.input = _input_spec(inputs[0], self.metadata)
@@ -93,17 +92,29 @@ class Classifier:
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities, float32 [n, classes], for `images` in the form that the attribute `input` describes.
 
-        Raises InputError for other images.
+        Raises InputError for other images, and ModelError if an answer is not a finite number.
         """
         prepared = self.input.prepare(images)
         if not len(prepared):
             return np.zeros((0, len(self.labels)), np.float32)
         size = self.batch or PREDICT_CHUNK
         rows = [self.run(_filled(chunk, self.batch)) for chunk in chunks(prepared, size)]
-        return np.concatenate(rows)[: len(prepared)].astype(np.float32, copy=False)
+        probabilities = np.concatenate(rows)[: len(prepared)].astype(np.float32, copy=False)
+        self._require_answers(probabilities, len(prepared))
+        return probabilities
+
+    def _require_answers(self, probabilities: NDArray[np.float32], images: int) -> None:
+        """Raise ModelError unless there is a row of finite numbers for each image, as the file promises."""
+        if probabilities.shape != (images, len(self.labels)):
+            raise ModelError(
+                f"{self.path} answers {list(probabilities.shape)} for {images} images, not the "
+                f"[{images}, {len(self.labels)}] that it declares: export it again"
+            )
+        if not np.isfinite(probabilities).all():
+            raise ModelError(f"{self.path} answers with NaN or infinite numbers: train and export it again")
 
     def classify(self, images: NDArray[Any], top: int = 1) -> list[list[Prediction]]:
-        """For each image, the `top` most probable labels, the most probable first. Raises InputError."""
+        """For each image, the `top` most probable labels, the most probable first. Raises as `predict` does."""
         probabilities = self.predict(images)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
@@ -123,9 +134,16 @@ def _stored(path: Path) -> Settings:
     return stored(hosts, machine.fingerprint(), ort.__version__) if hosts else Settings()
 
 
-def _open(path: Path, settings: Settings) -> ort.InferenceSession:
-    kept = kept_graph(path) if settings.cached else None
-    return _session(path, session_options(settings)) if kept is None else _open_kept(kept, path, settings)
+def bare_run(path: Path, threads: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """The run of a model that need not be a classifier, such as an empty one. Raises ModelError."""
+    session = _session(path, session_options(Settings(threads=threads)))
+    taken, returned = session.get_inputs()[0].name, session.get_outputs()[0].name
+
+    def run(batch: NDArray[Any]) -> NDArray[Any]:
+        answers: NDArray[Any] = session.run([returned], {taken: batch})[0]
+        return answers
+
+    return run
 
 
 def save_optimized(path: Path, output: Path) -> None:
@@ -136,42 +154,14 @@ def save_optimized(path: Path, output: Path) -> None:
     _session(path, session_options(Settings(), output=output))
 
 
-def _open_kept(kept: Path, path: Path, settings: Settings) -> ort.InferenceSession:
-    """Open the kept graph. If there is none or it is damaged, open the model and keep its optimized graph."""
-    with suppress(ModelError):
-        return _session(kept, session_options(settings, NONE))
-    with suppress(ModelError, OutputError), files.atomic(kept) as temporary:
-        return _session(path, session_options(settings, output=temporary))
-    return _session(path, session_options(settings))
-
-
-def kept_graph(path: Path) -> Path | None:
-    """The path where a model's optimized graph is kept. It depends on the file's content, the host and onnxruntime.
-
-    None if the graph cannot be kept: if the file cannot be read, if the user has no home folder, if the weights are in
-    other files (which can change without the model file), or if the host does not tell its CPU's features (other CPUs
-    could then have the same fingerprint).
-    """
-    if not machine.cpu_flags():
-        return None
-    try:
-        content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        return None if EXTERNAL in content else files.optimized_model(digest, machine.fingerprint(), ort.__version__)
-    except (OSError, OutputError):
-        return None
-
-
-def session_options(
-    settings: Settings, level: ort.GraphOptimizationLevel = ALL, output: Path | None = None
-) -> ort.SessionOptions:
+def session_options(settings: Settings, output: Path | None = None) -> ort.SessionOptions:
     """The options of a session. If `output` is given, the session writes its optimized graph there."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = settings.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # do not log errors that are raised anyway
     options.enable_cpu_mem_arena = settings.arena
-    options.graph_optimization_level = level
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
     # Without this, spinning threads go on for a second after each run.
     options.add_session_config_entry("session.force_spinning_stop", str(int(settings.spinning)))
@@ -183,8 +173,11 @@ def session_options(
 
 
 def _session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
+    """Open a file that `check_file` accepts. Raises ModelError."""
+    check_file(path)
     try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        # With its fallback, onnxruntime prints an error on stdout and tries the same provider again.
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # onnxruntime raises a dozen unrelated types
         raise ModelError(f"{path} cannot be opened by onnxruntime {ort.__version__}: {_reason(error)}") from error
 
@@ -192,8 +185,6 @@ def _session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
 def _reason(error: Exception) -> str:
     """onnxruntime's message without its codes, and what to do about it."""
     message = CODES.sub("", " ".join(str(error).split())).rstrip(".")
-    if "external data" in message.lower():
-        return "its weights are in another file that is not in its folder; put that file there, or export it again"
     if "Protobuf parsing failed" in message or "No graph was found" in message:
         return "it is truncated or not an ONNX file; copy or export it again"
     if "opset" in message or "IR version" in message:
@@ -204,7 +195,32 @@ def _reason(error: Exception) -> str:
 def _input_spec(node: Any, metadata: ModelMetadata) -> InputSpec:
     shape = tuple(size if isinstance(size, int) else None for size in node.shape[1:])
     dtype = DTYPES[node.type]
-    return InputSpec(shape, dtype) if dtype == "uint8" else InputSpec(shape, dtype, metadata.input_scale or PIXEL_SCALE)
+    return (
+        InputSpec(shape, dtype)
+        if dtype == "uint8"
+        else InputSpec(shape, dtype, Preprocessing((metadata.input_scale or PIXEL_SCALE,)))
+    )
+
+
+def _require_images(path: Path, inputs: list[Any]) -> None:
+    if len(inputs) != 1:
+        raise ModelError(f"{path} has {len(inputs)} inputs: an image classifier has one input")
+    (image,) = inputs
+    if image.type not in DTYPES or len(image.shape) < 2:
+        raise ModelError(f"{path} takes {image.type} {image.shape}: an image classifier takes images")
+    sizes = [size for size in image.shape if isinstance(size, int)]
+    if any(size < 1 for size in sizes) or prod(sizes) > MOST_VALUES:
+        raise ModelError(f"{path} takes {image.shape}: an image has 1 to {MOST_VALUES:,} values")
+
+
+def _require_classes(path: Path, outputs: list[Any]) -> None:
+    if not outputs:
+        raise ModelError(f"{path} has no output: an image classifier returns [batch, classes]")
+    scores = outputs[0]
+    if scores.type not in SCORES or len(scores.shape) != 2 or not isinstance(scores.shape[1], int):
+        raise ModelError(f"{path} returns {scores.type} {scores.shape}: an image classifier returns [batch, classes]")
+    if not 1 <= scores.shape[1] <= MOST_CLASSES:
+        raise ModelError(f"{path} returns {scores.shape}: an image classifier has 1 to {MOST_CLASSES:,} classes")
 
 
 def _labels(metadata: ModelMetadata, classes: int, path: Path) -> tuple[str, ...]:
@@ -222,10 +238,10 @@ def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, 
     quarter (a mean, because onnxruntime reports whole microseconds). It includes about 2 µs for the profiling itself.
     Raises ModelError if the model cannot be opened.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch() as folder:
         options = session_options(Settings())
         options.enable_profiling = True
-        options.profile_file_prefix = str(Path(scratch) / "profile")
+        options.profile_file_prefix = str(folder / "profile")
         session = _session(path, options)
         feed = {session.get_inputs()[0].name: batch}
         for _ in range(runs):

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from edgecnn.data.provenance import Origin
 from edgecnn.errors import ModelError
+from edgecnn.files import open_regular
 from edgecnn.metrics import Accuracy
 from edgecnn.runtime.protobuf import Field
 from edgecnn.runtime.protobuf import fields as protobuf_fields
@@ -93,6 +94,13 @@ class ModelMetadata:
 EMPTY: tuple[object, ...] = (None, "", (), {})
 
 
+def _json(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError for NaN and halves of characters, which JSON does not have."""
+    value = json.loads(text)
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
+
+
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -103,14 +111,14 @@ def _text(value: Any) -> str:
 
 
 def _labels(text: str) -> tuple[str, ...]:
-    labels = json.loads(text)
+    labels = _json(text)
     if not isinstance(labels, list) or not all(isinstance(label, str | int | float) for label in labels):
         raise ValueError("not a list of labels")
     return tuple(map(str, labels))
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    found = json.loads(text)
+    found = _json(text)
     if not isinstance(found, dict):
         raise ValueError("not an object")
     return found
@@ -199,7 +207,7 @@ def read_metadata(path: Path) -> ModelMetadata:
     ModelError for a damaged entry of ours.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             model = protobuf_fields(file, 0, fstat(file.fileno()).st_size)
             entries = dict(_entry(file, item) for item in model if item.number == METADATA_PROPS)
     except (OSError, ValueError):

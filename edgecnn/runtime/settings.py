@@ -12,18 +12,17 @@ class Settings:
     """How onnxruntime runs a model. The defaults are safe: they suit every host and use no CPU time between runs.
 
     `threads` share the work of one operator. With `spinning`, threads wait for work in a loop during a run, so that
-    they start sooner; after the run they sleep. `arena` keeps memory for later runs. `cached` keeps the graph that
-    onnxruntime optimized on this host, and opens that graph the next time. Raises ValueError for fewer than 1 thread.
+    they start sooner; after the run they sleep. `arena` keeps memory for later runs. Raises ValueError for fewer than 1
+    thread.
     """
 
     threads: int = 1
     spinning: bool = False
     arena: bool = True
-    cached: bool = False
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
-        parts = {"spinning": self.spinning, "without arena": not self.arena, "optimized graph kept": self.cached}
+        parts = {"spinning": self.spinning, "without arena": not self.arena}
         return ", ".join([threads, *(name for name, holds in parts.items() if holds)])
 
     def __post_init__(self) -> None:
@@ -34,13 +33,14 @@ class Settings:
 def stored(hosts: Mapping[str, Any], fingerprint: str, onnxruntime: str) -> Settings:
     """The settings that a file's metadata holds for the host with that fingerprint, or the defaults if there are none.
 
-    Settings that were measured with another version of `onnxruntime`, or that are damaged, are ignored.
+    Settings that were measured with another version of `onnxruntime`, or that are damaged, are ignored. So is what an
+    older edgecnn stored beside them: whether to keep an optimized graph.
     """
     entry = hosts.get(fingerprint)
     if not isinstance(entry, dict) or entry.get("onnxruntime") != onnxruntime:
         return Settings()
-    values = {key: value for key, value in entry.items() if key != "onnxruntime"}
     kinds = {key: type(value) for key, value in asdict(Settings()).items()}
+    values = {key: value for key, value in entry.items() if key in kinds}
     if {key: type(value) for key, value in values.items()} != kinds:  # exact types: a bool is not an int here
         return Settings()
     return Settings(**values) if 1 <= values["threads"] <= len(usable_cpus()) else Settings()

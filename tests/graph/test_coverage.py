@@ -131,10 +131,9 @@ def test_unsigned_weights_miss_the_fast_path(tmp_path: Path) -> None:
     assert {judged.convolution.form for judged in covered.convolutions} == {"asymmetric"}
 
 
-def test_a_file_of_qlinearconv_keeps_its_activations(tmp_path: Path) -> None:
-    covered = static(tmp_path, activation_type=INT8, quant_format=ort.QuantFormat.QOperator)
-    assert {judged.convolution.activations for judged in covered.convolutions} == {"int8"}
-    assert not any(judged.verdicts[0].fast for judged in covered.convolutions)
+def test_operators_of_onnxruntime_alone_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="only ONNX's own operators"):
+        static(tmp_path, activation_type=INT8, quant_format=ort.QuantFormat.QOperator)
 
 
 def test_dynamic_int8_multiplies_in_int8_and_does_the_rest_in_float(tmp_path: Path) -> None:
@@ -174,11 +173,11 @@ def test_open_shapes_have_no_share(tmp_path: Path) -> None:
     assert [node.macs for node in covered.nodes if node.operator == "Conv"] == [None]
 
 
-def test_weights_in_another_file_are_not_read(tmp_path: Path) -> None:
+def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
     model = odd.linear()
     (tmp_path / "weights.bin").write_bytes(odd.weights_of(model))
-    covered = coverage(odd.save_external(model, tmp_path / "odd.onnx", "weights.bin"))
-    assert covered.int8_macs == 0
+    with pytest.raises(ModelError, match="another place"):
+        coverage(odd.save_external(model, tmp_path / "odd.onnx", "weights.bin"))
 
 
 def test_nothing_is_left_on_the_disk_and_the_file_is_as_it_was(tmp_path: Path) -> None:

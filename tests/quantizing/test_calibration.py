@@ -121,7 +121,7 @@ def test_given_images_are_as_the_model_takes_them(spec: InputSpec, images: NDArr
 
 @pytest.mark.parametrize("spec", [FLOAT, HALF, RAW], ids=["float32", "float16", "raw"])
 def test_a_float_model_may_be_given_its_own_pixels(spec: InputSpec, images: NDArray[np.uint8]) -> None:
-    scaled = images[..., None] * np.float32(spec.preprocessing.scale)
+    scaled = spec.preprocessing.apply(images[..., None])
     found = given(scaled, spec)
     assert found.images.dtype == spec.dtype
     assert np.allclose(found.images, scaled, rtol=1e-3)

@@ -170,7 +170,7 @@ def test_of_many_images_no_more_may_be_lost_than_is_allowed(
         (999, 5, 0, False),
         (1000, 1, 0, False),
         (1000, 2, 0, True),
-        (1, 1, 0, False),
+        (60, 1, 0, False),
     ],
 )
 def test_of_few_images_a_loss_counts_when_a_test_shows_it(images: int, lost: int, gained: int, less: bool) -> None:

@@ -54,7 +54,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rounds and no tuning: what is chosen does not matter to the test."""
     monkeypatch.setattr(searching, "GUIDE_ROUNDS", 5)
     monkeypatch.setattr(searching, "JUDGE_ROUNDS", 5)
-    monkeypatch.setattr(write, "tune", lambda *_: Tuning(Settings(), (), (), ()))
+    monkeypatch.setattr(write, "tune", lambda *_: Tuning(Settings(), (), ()))
 
 
 def few_images(dataset: Dataset) -> Dataset:
@@ -188,7 +188,7 @@ def test_the_settings_of_this_host_go_into_the_file(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     best = Settings(arena=False)
-    monkeypatch.setattr(write, "tune", lambda *_: Tuning(best, (), (), ()))
+    monkeypatch.setattr(write, "tune", lambda *_: Tuning(best, (), ()))
     clock(lambda _: 2.0)
     done = quantize(float32)
     assert Classifier(done.path).settings == best

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import odd_models as odd
 import pytest
 from numpy.typing import NDArray
 
@@ -13,17 +12,9 @@ from edgecnn.errors import ModelError
 from edgecnn.host import machine
 from edgecnn.quantizing import session_tuning
 from edgecnn.quantizing.session_tuning import FINALISTS, SettingsResult, Tuning, candidates, chosen, tune, usable_cores
-from edgecnn.runtime.classifier import Classifier, kept_graph
 from edgecnn.runtime.settings import Settings
 
 Images = NDArray[np.uint8]
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(machine, "cpu_flags", lambda *_: frozenset({"made-up"}))  # which not every system tells
-    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -48,7 +39,6 @@ def test_every_number_of_threads_is_tried_with_and_without_spinning_and_arena() 
         (2, spinning, arena) for spinning in (False, True) for arena in (False, True)
     }
     assert len(candidates(4)) == len(set(candidates(4))) == 2 + 3 * 4
-    assert not any(each.cached for each in candidates(4))
 
 
 @pytest.mark.parametrize(
@@ -78,40 +68,28 @@ def test_tuning_keeps_every_trial(tiny: Path, image: Images) -> None:
     found = tune(tiny, image, lambda at: done.append((at.done, at.steps)), count=2)
     assert isinstance(found, Tuning)
     assert [each.settings for each in found.latency] == candidates(usable_cores())[: len(found.latency)]
-    assert [each.settings for each in found.opening] == [Settings(), Settings(cached=True)]
-    for each in (*found.latency, *found.opening):
+    for each in found.latency:
         assert len(each.medians_us) == 2
         assert min(each.medians_us) > 0
-    assert found.latency[0].speedup.value == found.opening[0].speedup.value == 1
+    assert found.latency[0].speedup.value == 1
     assert found.confirmation == ()
-    assert done == [(number, 6) for number in (1, 2, 5, 6)]
+    assert done == [(number, 4) for number in (1, 2)]
     assert found.settings == Settings()  # two rounds show nothing
 
 
 @pytest.mark.parametrize(
-    ("again", "kept", "settings"),
-    [
-        ([10, 5], [10, 5], Settings(arena=False, cached=True)),
-        ([10, 5], [10, 10], Settings(arena=False)),
-        ([10, 10], [10, 5], Settings(cached=True)),
-        ([10, 11], [10, 11], Settings()),
-    ],
+    ("again", "settings"),
+    [([10, 5], Settings(arena=False)), ([10, 10], Settings()), ([10, 11], Settings())],
 )
 def test_settings_are_chosen_if_they_are_faster_twice(
-    again: list[float],
-    kept: list[float],
-    settings: Settings,
-    tiny: Path,
-    image: Images,
-    monkeypatch: pytest.MonkeyPatch,
+    again: list[float], settings: Settings, tiny: Path, image: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_cores(1, monkeypatch)
-    tables = iter([[10.0, 4.0], again, kept])
+    tables = iter([[10.0, 4.0], again])
     monkeypatch.setattr(session_tuning, "rounds", lambda _calls, count, _seconds: [next(tables)] * count)
     found = tune(tiny, image, count=7)
     assert found.settings == settings
     assert [each.settings for each in found.confirmation] == [Settings(), Settings(arena=False)]
-    assert [each.settings.cached for each in found.opening] == [False, True]
 
 
 def test_of_many_settings_the_defaults_and_the_quickest_few_are_timed_side_by_side(
@@ -122,20 +100,6 @@ def test_of_many_settings_the_defaults_and_the_quickest_few_are_timed_side_by_si
     tried = [each.settings for each in found.latency]
     assert len(set(tried)) == FINALISTS < len(candidates(3))
     assert tried[0] == Settings()
-
-
-def test_tuning_leaves_the_cache_as_it_was(tiny: Path, image: Images, cache: Path) -> None:
-    tune(tiny, image, count=1)
-    assert list(cache.rglob("*.onnx")) == []
-    Classifier(tiny, settings=Settings(cached=True))
-    tune(tiny, image, count=1)
-    assert list(cache.rglob("*.onnx")) == [kept_graph(tiny)]
-
-
-def test_what_cannot_be_kept_is_not_tried(tmp_path: Path, image: Images) -> None:
-    (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.linear()))
-    path = odd.save_external(odd.linear(), tmp_path / "external.onnx", "weights.bin")
-    assert [each.settings for each in tune(path, image, count=1).opening] == [Settings()]
 
 
 def test_a_broken_model_is_named(tmp_path: Path, image: Images) -> None:

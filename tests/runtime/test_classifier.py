@@ -13,11 +13,10 @@ from make_tiny import make
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from edgecnn import files
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError, ModelError
 from edgecnn.host import machine
-from edgecnn.runtime.classifier import PREDICT_CHUNK, Classifier, Prediction, kept_graph
+from edgecnn.runtime.classifier import PREDICT_CHUNK, Classifier, Prediction
 from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.settings import Settings, with_settings
 
@@ -116,47 +115,7 @@ def test_a_session_has_the_threads_asked_for_and_does_not_spin(tiny: Path, threa
 
 # How a session runs.
 
-CACHED = Settings(cached=True)
 VERSION = onnxruntime.__version__
-
-
-@pytest.fixture
-def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(machine, "cpu_flags", lambda *_: frozenset({"made-up"}))  # which not every system tells
-    return tmp_path / "cache"
-
-
-def place(path: Path) -> Path:
-    """Where the optimized graph of a model is kept."""
-    found = kept_graph(path)
-    assert found is not None
-    return found
-
-
-def with_weights(number: float, path: Path) -> Path:
-    """A model that answers unlike one with other weights: `number` for the first class, 0 for the others."""
-    weight = np.zeros((784, 3), np.float32)
-    weight[:, 0] = number
-    model = odd.linear(classes=3, metadata={"labels": '["a", "b", "c"]'})
-    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "weight"))
-    return odd.save(model, path)
-
-
-def first_label(path: Path, images: Images) -> str:
-    return Classifier(path, settings=CACHED).classify(images[:1])[0][0].label
-
-
-@pytest.fixture
-def positive(tmp_path: Path) -> Path:
-    """Answers "a" on any picture with ink."""
-    return with_weights(0.01, tmp_path / "positive.onnx")
-
-
-@pytest.fixture
-def negative(tmp_path: Path) -> Path:
-    """Answers "b"."""
-    return with_weights(-0.01, tmp_path / "negative.onnx")
 
 
 def test_settings_are_those_of_the_session(tiny: Path) -> None:
@@ -199,127 +158,6 @@ def test_a_file_without_settings_gets_the_defaults_without_a_look_at_the_host(
 ) -> None:
     monkeypatch.delattr(machine, "fingerprint")
     assert Classifier(tiny).settings == Settings()
-
-
-def test_nothing_is_kept_unless_asked_for(tiny: Path, cache: Path) -> None:
-    Classifier(tiny)
-    assert list(cache.rglob("*.onnx")) == []
-
-
-def test_a_kept_graph_answers_as_the_model_does_and_holds_its_metadata(tiny: Path, cache: Path, images: Images) -> None:
-    plain, first, second = Classifier(tiny), Classifier(tiny, settings=CACHED), Classifier(tiny, settings=CACHED)
-    assert list(cache.rglob("*.onnx")) == [place(tiny)]
-    for kept in (first, second):
-        np.testing.assert_array_equal(kept.predict(images), plain.predict(images))
-        assert (kept.labels, kept.input, kept.metadata) == (plain.labels, plain.input, plain.metadata)
-        assert kept.path == tiny
-    level = second._session.get_session_options().graph_optimization_level
-    assert level == onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-
-
-def test_a_kept_graph_is_opened_in_the_models_place_and_that_of_no_other(
-    positive: Path, negative: Path, cache: Path, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    digest, fingerprint = files.sha256(positive), machine.fingerprint()
-    right = files.optimized_model(digest, fingerprint, VERSION)
-    wrong = [
-        files.optimized_model(digest, "0" * 16, VERSION),
-        files.optimized_model(digest, fingerprint, "1.0"),
-        files.optimized_model(files.sha256(negative), fingerprint, VERSION),
-    ]
-    assert len({right, *wrong}) == 4
-    for path in wrong:
-        files.copy(negative, path)
-    assert first_label(positive, images) == "a"
-    assert right.exists()
-    files.copy(negative, right)  # so that it can be seen to be opened
-    assert first_label(positive, images) == "b"
-    monkeypatch.setattr(machine, "fingerprint", lambda: "f" * 16)
-    assert first_label(positive, images) == "a"
-    monkeypatch.setattr(machine, "fingerprint", lambda: "0" * 16)
-    assert first_label(positive, images) == "b"
-
-
-def test_a_kept_graph_is_not_opened_once_the_model_has_changed(
-    positive: Path, negative: Path, cache: Path, images: Images
-) -> None:
-    assert first_label(positive, images) == "a"
-    files.copy(negative, positive)
-    assert first_label(positive, images) == "b"
-
-
-@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda _: b"", lambda _: b"no model"])
-def test_a_damaged_kept_graph_is_replaced(
-    damage: Callable[[bytes], bytes], positive: Path, cache: Path, images: Images
-) -> None:
-    assert first_label(positive, images) == "a"
-    whole = place(positive).read_bytes()
-    place(positive).write_bytes(damage(whole))
-    assert first_label(positive, images) == "a"
-    assert place(positive).read_bytes() == whole
-    assert [path for path in place(positive).parent.iterdir() if path != place(positive)] == []
-
-
-def test_a_model_opens_where_nothing_can_be_kept(
-    positive: Path, cache: Path, tmp_path: Path, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # a folder cannot be made in it, even by root
-    assert first_label(positive, images) == "a"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    place(positive).mkdir(parents=True)
-    assert first_label(positive, images) == "a"
-    assert [path.name for path in place(positive).parent.iterdir()] == [place(positive).name]
-
-
-def test_nothing_is_kept_where_the_cpu_is_not_known(
-    positive: Path, cache: Path, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "cpu_flags", lambda *_: frozenset())
-    assert kept_graph(positive) is None
-    assert first_label(positive, images) == "a"
-    assert list(cache.rglob("*.onnx")) == []
-
-
-def test_a_model_opens_from_a_read_only_cache(positive: Path, cache: Path, images: Images) -> None:
-    kept = place(positive).parent
-    kept.mkdir(parents=True)
-    kept.chmod(0o500)
-    try:
-        assert first_label(positive, images) == "a"
-    finally:
-        kept.chmod(0o700)
-
-
-def test_a_broken_model_is_refused_by_its_own_name_and_not_kept(tmp_path: Path, cache: Path) -> None:
-    path = tmp_path / "bad.onnx"
-    path.write_bytes(b"this is no model")
-    with pytest.raises(ModelError, match=r"bad\.onnx cannot be opened"):
-        Classifier(path, settings=CACHED)
-    assert list(cache.rglob("*.onnx")) == []
-
-
-def test_graphs_are_kept_in_the_users_cache(
-    positive: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert place(positive).parent == tmp_path / "cache" / "edgecnn" / "optimized"
-    for ignored in ("", "relative/cache"):
-        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
-        assert place(positive).parent == tmp_path / "home" / ".cache" / "edgecnn" / "optimized"
-
-
-def test_a_user_without_a_home_opens_models(
-    positive: Path, cache: Path, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_home() -> Path:
-        raise RuntimeError("no home")
-
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", no_home)
-    assert kept_graph(positive) is None
-    assert first_label(positive, images) == "a"
 
 
 # What images are taken.
@@ -420,7 +258,7 @@ def test_a_truncated_file_or_another_kind_of_file_is_refused(
     path = tmp_path / "bad.onnx"
     path.write_bytes(content(tiny.read_bytes()))
     with pytest.raises(
-        ModelError, match=r"bad\.onnx cannot be opened .* truncated or not an ONNX file; copy or export"
+        ModelError, match=r"bad\.onnx cannot be opened.*: it is truncated or not an ONNX file.*; copy or export"
     ):
         Classifier(path)
 
@@ -487,34 +325,81 @@ def test_a_model_that_returns_no_row_of_classes_is_refused(
         opened(model, tmp_path)
 
 
-# Weights outside the file: https://onnx.ai/onnx/repo-docs/ExternalDataSecurity.html
+# What a model answers, and what onnxruntime prints.
 
 
-@pytest.mark.parametrize("location", ["../weights.bin", "{absolute}", "link.bin", "linked/weights.bin", "missing.bin"])
-def test_weights_outside_the_models_folder_are_not_read(location: str, tmp_path: Path) -> None:
-    folder, outside = tmp_path / "model", tmp_path / "weights.bin"
-    folder.mkdir()
-    outside.write_bytes(odd.weights_of(odd.linear()))
-    (folder / "link.bin").symlink_to(outside)
-    (folder / "linked").symlink_to(tmp_path)
-    path = odd.save_external(odd.linear(), folder / "odd.onnx", location.format(absolute=outside))
-    with pytest.raises(ModelError, match="weights are in another file that is not in its folder; put that file there"):
-        Classifier(path)
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_answers_that_are_not_numbers_are_an_error(number: float, tmp_path: Path, images: Images) -> None:
+    broken = opened(odd.filled(odd.linear(), number), tmp_path)
+    for ask in (broken.predict, broken.classify):
+        with pytest.raises(ModelError, match=r"odd\.onnx answers with NaN or infinite numbers"):
+            ask(images)
 
 
-def test_weights_beside_the_model_are_read(tmp_path: Path, images: Images) -> None:
-    expected = opened(odd.linear(), tmp_path).predict(images)
-    (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.linear()))
-    path = odd.save_external(odd.linear(), tmp_path / "external.onnx", "weights.bin")
-    np.testing.assert_array_equal(Classifier(path).predict(images), expected)
+def test_one_bad_answer_among_many_is_an_error(tmp_path: Path, mnist: Dataset) -> None:
+    """The logarithm of a blank image's sum is not finite."""
+    model = odd.linear()
+    del model.graph.node[-2:]
+    model.graph.node.extend(
+        [
+            helper.make_node("ReduceSum", ["pixels", "axis"], ["sum"]),
+            helper.make_node("Log", ["sum"], ["log"]),
+            helper.make_node("Mul", ["log", "ones"], ["probabilities"]),
+        ]
+    )
+    model.graph.initializer.extend(
+        [numpy_helper.from_array(np.array([1]), "axis"), numpy_helper.from_array(np.ones(10, np.float32), "ones")]
+    )
+    pictures = mnist.test.images[: PREDICT_CHUNK + 5].copy()
+    classifier = opened(model, tmp_path)
+    assert len(classifier.predict(pictures)) == len(pictures)
+    pictures[-1] = 0
+    with pytest.raises(ModelError, match="NaN or infinite"):
+        classifier.predict(pictures)
 
 
-def test_a_model_with_weights_in_another_file_is_not_kept(tmp_path: Path, cache: Path, images: Images) -> None:
-    """The weights may change while the model's own content, by which its graph would be found again, does not."""
-    (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.linear()))
-    path = odd.save_external(odd.linear(), tmp_path / "external.onnx", "weights.bin")
-    before = Classifier(path, settings=CACHED).predict(images)
-    assert kept_graph(path) is None
-    assert list(cache.rglob("*.onnx")) == []
-    (tmp_path / "weights.bin").write_bytes(odd.weights_of(odd.filled(odd.linear(), 0.0)))
-    assert not np.array_equal(Classifier(path, settings=CACHED).predict(images), before)
+def test_answers_of_another_shape_than_declared_are_an_error(tmp_path: Path, images: Images) -> None:
+    model = odd.linear()
+    model.graph.node.append(helper.make_node("Compress", ["probabilities", "kept"], ["some"], axis=1))
+    model.graph.initializer.append(numpy_helper.from_array(np.arange(10) < 7, "kept"))
+    model.graph.output[0].CopyFrom(odd.value("some", "float32", ["batch", 10]))
+    with pytest.raises(ModelError, match=r"odd\.onnx answers \[5, 7\] for 5 images"):
+        opened(model, tmp_path).predict(images)
+
+
+@pytest.mark.parametrize("failing", [odd.linear(opset=99), odd.linear(ir_version=99), odd.linear(batch=4)])
+def test_onnxruntime_prints_nothing(failing: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    failing.graph.node[1].op_type = "Unheard"
+    with pytest.raises(ModelError):
+        opened(failing, tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch"),
+    [((10**6, 10**6), "batch"), ((28, 28), 10**9), ((2**40, 28), "batch"), ((0, 28), "batch"), ((28, 28), 0)],
+)
+def test_an_input_of_an_absurd_size_is_refused(shape: tuple[int, ...], batch: odd.Size, tmp_path: Path) -> None:
+    model = odd.linear()
+    model.graph.input[0].CopyFrom(odd.value("image", "uint8", [batch, *shape]))
+    with pytest.raises(ModelError, match=r"odd\.onnx"):
+        opened(model, tmp_path)
+
+
+@pytest.mark.parametrize("classes", [0, -3, 2**31, 2**62])
+def test_a_number_of_classes_that_no_memory_holds_is_refused(classes: int, tmp_path: Path) -> None:
+    model = odd.linear()
+    del model.graph.node[-1]
+    model.graph.node.append(helper.make_node("Reshape", ["logits", "form"], ["probabilities"]))
+    model.graph.input.append(odd.value("form", "int64", [2]))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([-1, 10]), "form"))
+    model.graph.output[0].CopyFrom(odd.value("probabilities", "float32", ["batch", classes]))
+    with pytest.raises(ModelError, match=r"odd\.onnx"):
+        opened(model, tmp_path)
+
+
+def test_a_model_without_outputs_is_refused(tmp_path: Path) -> None:
+    model = odd.linear()
+    del model.graph.output[:]
+    with pytest.raises(ModelError, match="has no output"):
+        opened(model, tmp_path)

@@ -12,7 +12,7 @@ def import_modules(_: Contender) -> None:
 
 
 def open_contender(contender: Contender) -> Runner:
-    from edgecnn.runtime.classifier import Classifier
+    from edgecnn.runtime.classifier import Classifier, bare_run
 
     classifier = Classifier(contender.file, threads=contender.threads)
     if classifier.batch not in (None, contender.batch):
@@ -20,6 +20,6 @@ def open_contender(contender: Contender) -> Runner:
     return Runner(
         classifier.input.prepare,
         classifier.run,
-        lambda: Classifier(EMPTY, threads=contender.threads).run,
+        lambda: bare_run(EMPTY, contender.threads),
         classifier.batch or ANSWERED,
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import Contender
 from edgecnn.bench.runtimes.runner import EMPTY, Infer, Runner, input_spec
+from edgecnn.runtime.file_check import check_file
 from edgecnn.runtime.input_spec import InputSpec
 
 
@@ -29,6 +30,7 @@ def open_contender(contender: Contender) -> Runner:
 
 
 def _compiled(file: Path, contender: Contender) -> tuple[Infer, InputSpec]:
+    check_file(file)
     core = quiet_openvino().Core()
     model = core.read_model(file)
     image = model.input(0)
