@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import ExportError, MissingDependencyError
-from edgecnn.exporting.original import INPUT_NAME, Original, first_line
+from edgecnn.exporting.opening import INPUT_NAME, first_line
+from edgecnn.exporting.original import Original
 from edgecnn.graph.cleanup import clean, finish
 from edgecnn.graph.graph import onnx_module
 

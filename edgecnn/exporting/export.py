@@ -1,6 +1,7 @@
 """[onnx; TensorFlow for `export` only] `export`: converts a model to a verified ONNX file and updates the card."""
 
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,18 @@ from edgecnn.data import Dataset, Split
 from edgecnn.data.provenance import find_dataset, origin_of
 from edgecnn.errors import ExportError
 from edgecnn.exporting import records
-from edgecnn.exporting.conversion import convert
-from edgecnn.exporting.original import Original, load_original
+from edgecnn.exporting.isolated import IsolatedModel, open_isolated
 from edgecnn.exporting.verify import Comparison, compare, require_equal
-from edgecnn.folder import ModelFolder
+from edgecnn.folder import ModelFolder, Staged
+from edgecnn.graph.graph import onnx_module
 from edgecnn.metrics import Accuracy, accuracy
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.preprocessing import Preprocessing
 
 DEFAULT_OPSET = 17
 VERIFICATION_IMAGES = 1000
+LEAST_IMAGES, MOST_RANDOM_BYTES = 50, 2**24  # where random images are compared
 SEED = 0  # for drawing the verification images
 SCALES = (1 / 255, 1.0)  # the factors that are tried for the pixels of a third-party float model
 
@@ -54,36 +57,35 @@ def export(
     """
     source = _original_in(folders.find(model))
     folder = folder_for(model, source, out)
-    card = ModelFolder(source.parent).card() if source.name in folders.ORIGINAL_NAMES else None
-    original = load_original(source)
+    card = ModelFolder(source.parent).card_of(source) if source.name in folders.ORIGINAL_NAMES else None
+    original = open_isolated(source)
     dataset = find_dataset(origin_of(card), data, original.input, original.classes)
     original = _with_scale(original, dataset)
     card = card or records.third_party_card(folder.path.name, original, dataset)
-    card = records.card_in(folder, source, card)
+    card = replace(records.card_in(folder, source, card), original_sha256=files.sha256(source))
     path = folder.onnx("float32")
-    record, comparison, verified_on = _write_verified(path, original, dataset, card, opset)
-    copy_source(source, folder)
-    card = card.with_export(path.name, record)
-    folder.write_card(card)
+    with folder.changing() as staged:
+        record, comparison, verified_on = _write_verified(staged.onnx("float32"), original, dataset, card, opset)
+        copy_source(source, folder, staged)
+        card = card.with_export(path.name, record)
+        staged.write_card(card)
     return Exported(path, card, record, comparison, verified_on, _notes(original, dataset))
 
 
 def _write_verified(
-    path: Path, original: Original, dataset: Dataset | None, card: Card, opset: int
+    path: Path, original: IsolatedModel, dataset: Dataset | None, card: Card, opset: int
 ) -> tuple[ExportRecord, Comparison, str]:
     """Write the ONNX file if its answers equal the original's. Returns its record, the comparison and the images."""
     images, verified_on = _verification_images(original.input, dataset)
-    proto = convert(original, opset)
-    with files.atomic(path) as temporary:
-        metadata = records.metadata_of(card, original.input, files.sha256(original.path))
-        records.save(proto, temporary, metadata)
-        candidate = Classifier(temporary)
-        comparison = compare(candidate.predict(images), original.predict(images))
-        require_equal(comparison, path.name)
-        score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
-        records.save(proto, temporary, replace(metadata, accuracy=score))
-        record = records.record_of(temporary, "float32", opset, score, comparison)
-    return record, comparison, verified_on
+    proto = onnx_module().load_from_string(original.convert(opset))
+    metadata = records.metadata_of(card, original.input, card.original_sha256)
+    records.save(proto, path, metadata)
+    candidate = Classifier(path)
+    comparison = compare(candidate.predict(images), original.predict(images))
+    require_equal(comparison, path.name)
+    score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
+    records.save(proto, path, replace(metadata, accuracy=score))
+    return records.record_of(path, "float32", opset, score, comparison), comparison, verified_on
 
 
 def _original_in(path: Path) -> Path:
@@ -109,7 +111,7 @@ def folder_for(model: str | Path, source: Path, out: Path | None) -> ModelFolder
     return folders.default_folder(source.stem)
 
 
-def _with_scale(original: Original, dataset: Dataset | None) -> Original:
+def _with_scale(original: IsolatedModel, dataset: Dataset | None) -> IsolatedModel:
     """Set the factor for the pixels of a float model: of 1/255 and 1, the one that scores better in validation.
 
     The model itself does not say which it was trained with.
@@ -119,22 +121,23 @@ def _with_scale(original: Original, dataset: Dataset | None) -> Original:
     sample = dataset.validation.sample(VERIFICATION_IMAGES, SEED)
 
     def correct(scale: float) -> int:
-        spec = replace(original.input, scale=scale)
+        spec = replace(original.input, preprocessing=Preprocessing((scale,)))
         answers = replace(original, input=spec).predict(sample.images).argmax(axis=1)
         return accuracy(sample.name, answers, sample.labels).correct
 
-    return replace(original, input=replace(original.input, scale=max(SCALES, key=correct)))
+    return replace(original, input=replace(original.input, preprocessing=Preprocessing((max(SCALES, key=correct),))))
 
 
 def _verification_images(spec: InputSpec, dataset: Dataset | None) -> tuple[NDArray[np.uint8], str]:
     if dataset:
         sample = dataset.test.sample(VERIFICATION_IMAGES, SEED)
         return sample.images, f"{len(sample):,} test images of {dataset.name}"
-    shape = (VERIFICATION_IMAGES, *(size or 64 for size in spec.shape))
-    return np.random.default_rng(SEED).integers(0, 256, shape, np.uint8), f"{VERIFICATION_IMAGES:,} random images"
+    sizes = [size or 64 for size in spec.shape]
+    count = min(VERIFICATION_IMAGES, max(LEAST_IMAGES, MOST_RANDOM_BYTES // prod(sizes)))
+    return np.random.default_rng(SEED).integers(0, 256, (count, *sizes), np.uint8), f"{count:,} random images"
 
 
-def _notes(original: Original, dataset: Dataset | None) -> tuple[str, ...]:
+def _notes(original: IsolatedModel, dataset: Dataset | None) -> tuple[str, ...]:
     notes = []
     if original.softmax_added:
         notes.append("the model returns logits; a Softmax was added so that the ONNX file returns probabilities")
@@ -153,8 +156,9 @@ def score_of(probabilities: NDArray[np.float32], split: Split) -> Accuracy:
     return accuracy(split.name, probabilities.argmax(axis=1), split.labels)
 
 
-def copy_source(source: Path, folder: ModelFolder) -> None:
+def copy_source(source: Path, folder: ModelFolder, staged: Staged | None = None) -> None:
     """Copy the source into the folder, so that the converted model can be compared with it later."""
     if folder.path.resolve() == source.parent.resolve():
         return
-    files.copy(source, folder.path / (f"model{source.suffix}" if source.is_file() else "saved_model"))
+    name = f"model{source.suffix}" if source.is_file() else "saved_model"
+    files.copy(source, (staged or folder).path / name)

@@ -1,40 +1,27 @@
-"""[TensorFlow] Loads a `.keras`, `.h5` or SavedModel, and finds out what it takes and returns."""
+"""[TensorFlow] The original of an ONNX file: a TensorFlow model that takes images and returns class probabilities.
+
+A model from outside is loaded here in the process that calls. `edgecnn.exporting.isolated` does it in another.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.errors import ExportError, ModelError
+from edgecnn.errors import ExportError
+from edgecnn.exporting import forms, keras_file, saved_model
+from edgecnn.exporting.opening import PURPOSE, Loaded, first_line, open_keras, open_saved_model
 from edgecnn.runtime.input_spec import DTYPES, PIXEL_SCALE, InputSpec
-from edgecnn.training.backend import in_chunks, keras, tensorflow
+from edgecnn.training.backend import in_chunks, tensorflow
 
-PURPOSE = "loading a TensorFlow model"
-INPUT_NAME = "image"
 SCALING = ("Rescaling", "Normalization")  # the Keras layers that scale pixels
-FREE_SIZE = 64  # pixels: the height and width of trial images for a model that allows any size
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A TensorFlow model that was loaded but not run yet. `keras` is the Keras model, or None for a SavedModel."""
-
-    keras: Any | None
-    call: Callable[[Any], Any]
-    signature: Any  # the input's tf.TensorSpec
-    parameters: int
-
-    def input(self, scale: float) -> InputSpec:
-        """The model's input. The pixels of a float model are multiplied by `scale`."""
-        dtype = self.signature.dtype.name
-        return InputSpec(tuple(self.signature.shape[1:]), dtype, 1.0 if dtype == "uint8" else scale)
-
-    def compiled(self) -> Callable[[Any], Any]:
-        """The model as a tf.function."""
-        return tensorflow(PURPOSE).function(self.call, input_signature=[self.signature])  # type: ignore[no-any-return]
+FREE_SIZES = (64, 224, 384)  # pixels: heights and widths of trial images for a model that allows any size
+TRIED = 4  # images of noise in the first run
+MOST_NUMBERS = 2**24  # of one image: 2,300 pixels square in color
 
 
 @dataclass(frozen=True)
@@ -55,7 +42,7 @@ class Original:
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities, float32 [n, classes], computed in chunks to bound the memory. Raises InputError."""
-        return in_chunks(self.forward, self.input.prepare(images))
+        return in_chunks(lambda chunk: self.forward(self.input.prepare(chunk)), images)
 
 
 def load_original(path: Path, scale: float | None = None) -> Original:
@@ -65,82 +52,101 @@ def load_original(path: Path, scale: float | None = None) -> Original:
     MissingDependencyError, ModelError for a damaged or unsafe file, and ExportError for a model that is not an image
     classifier.
     """
-    loaded = load(path)
-    if scale is None:
-        layers = loaded.keras.layers if loaded.keras else ()
-        scale = 1.0 if any(type(layer).__name__ in SCALING for layer in layers) else PIXEL_SCALE
-    return _tried(path, loaded, scale)
+    return tried(path, load(path), scale)
 
 
 def load(path: Path) -> Loaded:
-    """Open a `.keras`, `.h5` or SavedModel without running it. Raises as `load_original` does."""
-    tensorflow(PURPOSE)
-    return _load_saved(path) if path.is_dir() else _load_keras(path)
+    """Inspect a `.keras`, `.h5` or SavedModel, and open it without running it. Raises as `load_original` does."""
+    inspect(path)
+    return open_saved_model(path) if path.is_dir() else open_keras(path)
 
 
-def _load_keras(path: Path) -> Loaded:
-    tf = tensorflow(PURPOSE)
-    try:
-        model = keras(PURPOSE).models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a damaged file can raise anything
-        if "lambda" in str(error).lower():
-            raise ModelError(
-                f"{path} holds a Lambda layer, and code in model files is never run: "
-                "rebuild the model with Keras layers only"
-            ) from error
-        raise ModelError(f"{path} is damaged or not a Keras model ({first_line(error)}): save it again") from error
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ExportError(
-            f"{path} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; an image classifier has one each"
-        )
-    spec = tf.TensorSpec((None, *model.inputs[0].shape[1:]), model.inputs[0].dtype, name=INPUT_NAME)
-    return Loaded(model, lambda image: model(image, training=False), spec, model.count_params())
+def inspect(path: Path) -> None:
+    """Raise ModelError or ExportError if a model is of another form, or more than a network. Runs nothing of it."""
+    forms.require_loadable(path)
+    if path.is_dir():
+        saved_model.inspect(path)
+    else:
+        keras_file.inspect(path)
 
 
-def _load_saved(path: Path) -> Loaded:
-    tf = tensorflow(PURPOSE)
-    try:
-        loaded = tf.saved_model.load(str(path))
-        signature = loaded.signatures["serving_default"]
-    except Exception as error:  # a damaged file can raise anything here too
-        raise ModelError(f"{path} is damaged or not a SavedModel ({first_line(error)}): save it again") from error
-    inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ExportError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; an image classifier has one each"
-        )
-    (name, spec), (output,) = next(iter(inputs.items())), outputs
+def tried(path: Path, loaded: Loaded, scale: float | None = None) -> Original:
+    """Run the model on four images of noise, and check that it returns probabilities or logits.
 
-    def call(image: Any) -> Any:
-        return signature(**{name: image})[output]
-
-    call.keep_alive = loaded  # type: ignore[attr-defined]  # a signature does not keep its variables alive
-    parameters = sum(int(np.prod(variable.shape)) for variable in signature.variables)
-    return Loaded(None, call, tf.TensorSpec((None, *spec.shape[1:]), spec.dtype, name=INPUT_NAME), parameters)
-
-
-def _tried(path: Path, loaded: Loaded, scale: float) -> Original:
-    """Run the model on four images of noise, and check that it returns probabilities or logits."""
-    tf = tensorflow(PURPOSE)
+    `scale` is as in `load_original`. Raises ExportError if the model is not an image classifier.
+    """
+    _require_images(path, loaded)
+    if scale is None:
+        layers = loaded.keras.layers if loaded.keras else ()
+        scale = 1.0 if any(type(layer).__name__ in SCALING for layer in layers) else PIXEL_SCALE
     spec = loaded.input(scale)
-    if spec.dtype not in DTYPES or loaded.signature.shape.rank not in (3, 4):
-        raise ExportError(
-            f"{path} takes {spec.dtype} {loaded.signature.shape}: an image classifier takes [batch, height, width, …]"
-        )
-    noise = np.random.default_rng(0).integers(0, 256, (4, *(size or FREE_SIZE for size in spec.shape)), np.uint8)
-    returned = np.asarray(loaded.call(tf.constant(spec.prepare(noise))))
+    returned = _first_run(path, loaded, spec)
     if returned.ndim != 2 or returned.shape[1] < 2:
         raise ExportError(
-            f"{path} returns {list(returned.shape)} for 4 images: an image classifier returns [4, classes]"
+            f"{path} returns {list(returned.shape)} for {TRIED} images, and an image classifier returns "
+            f"[{TRIED}, classes]: end the network with a Dense layer of one unit per class"
         )
+    tf = tensorflow(PURPOSE)
     logits = not _are_probabilities(returned)
     whole = replace(loaded, call=lambda image: tf.nn.softmax(loaded.call(image))) if logits else loaded
     return Original(path, spec, returned.shape[1], loaded.parameters, whole.compiled(), loaded.keras, logits)
 
 
+def _require_images(path: Path, loaded: Loaded) -> None:
+    batch, *sizes = loaded.signature.shape
+    dtype = loaded.signature.dtype.name
+    if dtype not in DTYPES or len(sizes) not in (2, 3):
+        raise ExportError(
+            f"{path} takes {dtype} {list(loaded.signature.shape)}, and an image classifier takes float32 or uint8 "
+            "[batch, height, width, …]: begin the network with such an input and a Reshape"
+        )
+    if batch is not None:
+        raise ExportError(
+            f"{path} takes exactly {batch} images at a time: build the network with keras.Input(shape=…), which leaves "
+            "the batch free, and without stateful layers; give it the weights with new.set_weights(old.get_weights())"
+        )
+    if prod(size or FREE_SIZES[-1] for size in sizes) > MOST_NUMBERS:
+        raise ExportError(
+            f"{path} takes images of {sizes}, more than {MOST_NUMBERS:,} numbers: build it for smaller ones"
+        )
+
+
+def _first_run(path: Path, loaded: Loaded, spec: InputSpec) -> NDArray[Any]:
+    """What the model returns for noise: of its own size, or for a free size of the smallest that it can take."""
+    tf = tensorflow(PURPOSE)
+    failure: Exception | None = None
+    for free in FREE_SIZES if None in spec.shape else FREE_SIZES[:1]:
+        noise = np.random.default_rng(0).integers(0, 256, (TRIED, *(size or free for size in spec.shape)), np.uint8)
+        try:
+            return _array(path, loaded.call(tf.constant(spec.prepare(noise))))
+        except (ExportError, MemoryError, tf.errors.ResourceExhaustedError):
+            raise
+        except Exception as error:  # a layer can raise anything
+            failure = failure or error
+    assert failure is not None
+    raise _not_run(path, loaded, failure) from failure
+
+
+def _array(path: Path, returned: Any) -> NDArray[Any]:
+    """The model's answer as an array."""
+    try:
+        return np.asarray(returned, np.float32)
+    except (TypeError, ValueError) as error:
+        raise ExportError(f"{path} returns no numbers ({first_line(error)}): end it with a Dense layer") from error
+
+
+def _not_run(path: Path, loaded: Loaded, error: Exception) -> ExportError:
+    layers = loaded.keras.layers if loaded.keras else ()
+    if any(getattr(layer, "data_format", "") == "channels_first" for layer in layers) or "NHWC" in str(error):
+        return ExportError(
+            f"{path} has layers with the channels first, which TensorFlow cannot run on this processor: build the "
+            "network with data_format='channels_last', and give it the weights with new.set_weights(old.get_weights())"
+        )
+    return ExportError(
+        f"{path} cannot be run on images of {list(loaded.signature.shape[1:])} ({first_line(error)}): "
+        "try it with model.predict in Keras"
+    )
+
+
 def _are_probabilities(rows: NDArray[Any]) -> bool:
     return bool((rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

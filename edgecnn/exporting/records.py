@@ -8,7 +8,7 @@ from edgecnn import files
 from edgecnn.card import Card, ExportRecord, versions
 from edgecnn.data import Dataset
 from edgecnn.data.provenance import Origin
-from edgecnn.exporting.original import Original
+from edgecnn.exporting.isolated import IsolatedModel
 from edgecnn.exporting.verify import Comparison
 from edgecnn.folder import ModelFolder
 from edgecnn.graph import describe
@@ -19,7 +19,7 @@ from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import ModelMetadata
 
 
-def third_party_card(name: str, original: Original, dataset: Dataset | None) -> Card:
+def third_party_card(name: str, original: IsolatedModel, dataset: Dataset | None) -> Card:
     """The card of a third-party TensorFlow model."""
     return Card(
         name=name,

@@ -1,0 +1,63 @@
+"""[TensorFlow] Freezes a tf.function: makes it one graph with its variables and captured tensors as constants."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from edgecnn.training.backend import tensorflow
+
+PURPOSE = "converting a TensorFlow model"
+# Keras compiles what TensorFlow cannot run on this processor, such as grouped convolutions. It is then a function of
+# its own, which is not inlined, and so not converted, because of these attributes.
+COMPILED = ("_XlaMustCompile", "_XlaHasReferenceVars", "_xla_compile_id")
+
+
+@dataclass(frozen=True, eq=False)
+class Frozen:
+    """A GraphDef without variables, and the names of the tensors it takes and returns, such as `image:0`."""
+
+    graph: Any
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def freeze(forward: Callable[..., Any]) -> Frozen:
+    """Freeze a tf.function that has an input signature.
+
+    Tensors that it captures, such as the mean of a Normalization, become constants as variables do. They are not among
+    its inputs, though TensorFlow lists them there. Raises what TensorFlow raises.
+    """
+    signature = forward.input_signature  # type: ignore[attr-defined]
+    traced = forward.get_concrete_function(*signature)  # type: ignore[attr-defined]
+    inputs = tuple(tensor.name for tensor in traced.inputs[: len(signature)])
+    outputs = tuple(tensor.name for tensor in traced.outputs)
+    graph = _constant_graph(traced)
+    if any(name in node.attr for node in _all_nodes(graph) for name in COMPILED):
+        graph = _constant_graph(_inlinable(graph, inputs, outputs))
+    return Frozen(graph, inputs, outputs)
+
+
+def _constant_graph(function: Any) -> Any:
+    """The GraphDef of a ConcreteFunction whose variables and captured tensors are constants; functions are inlined."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+    return frozen.graph.as_graph_def(add_shapes=True)
+
+
+def _all_nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of a GraphDef and of its functions."""
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def
+
+
+def _inlinable(graph: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Any:
+    """The graph as a function in which nothing is marked as compiled, so that it can be inlined."""
+    tf = tensorflow(PURPOSE)
+    for item in (*_all_nodes(graph), *graph.library.function):
+        for name in COMPILED:
+            item.attr.pop(name, None)
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+    tensor = wrapped.graph.as_graph_element
+    return wrapped.prune([tensor(name) for name in inputs], [tensor(name) for name in outputs])

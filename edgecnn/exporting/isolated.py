@@ -1,0 +1,145 @@
+"""TensorFlow models from outside, run in a process of their own: this one never imports TensorFlow.
+
+The process has limits of time, memory and file size (`edgecnn.exporting.limits`), starts in an empty folder and dies
+with this one. It stays for the next model, because importing TensorFlow takes seconds.
+"""
+
+import atexit
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.errors import EdgecnnError, ExportError, MissingDependencyError
+from edgecnn.exporting.model_server import CONVERTED, IMAGES, SCORES
+from edgecnn.processes.child import Child, ChildEndedError, ChildLateError
+from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.scratch import scratch
+from edgecnn.training.backend import in_chunks
+
+# Seconds. The largest networks of keras.applications take 40 to load and 300 to convert on two cores of a laptop.
+SECONDS = {"check": 60, "describe": 300, "run": 120, "convert": 1800}
+PURPOSE = "loading a TensorFlow model"
+DOING = {"check": "inspected", "describe": "loaded and run", "run": "run", "convert": "converted"}
+
+
+@dataclass(frozen=True)
+class IsolatedModel:
+    """A TensorFlow model with one image input and one output of class probabilities, in another process.
+
+    `softmax_added` is True if the file's own output is logits.
+    """
+
+    path: Path
+    key: str
+    input: InputSpec
+    classes: int
+    parameters: int
+    softmax_added: bool
+
+    def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Probabilities, float32 [n, classes], computed in chunks. Raises InputError and ExportError."""
+        return in_chunks(self._run, images)
+
+    def convert(self, opset: int) -> bytes:
+        """The model as an ONNX file of any batch size. Raises ExportError and MissingDependencyError."""
+        with _PROCESS.lock:
+            _PROCESS.ask("convert", self.path, key=self.key, opset=opset)
+            return _PROCESS.take(CONVERTED).read_bytes()
+
+    def _run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        batch = self.input.prepare(images)
+        with _PROCESS.lock:
+            np.save(_PROCESS.take(IMAGES), batch)
+            _PROCESS.ask("run", self.path, key=self.key)
+            scores: NDArray[np.float32] = np.load(_PROCESS.take(SCORES), allow_pickle=False)
+        return scores
+
+
+def open_isolated(path: Path) -> IsolatedModel:
+    """Inspect a `.keras`, `.h5` or SavedModel, load it in its process, and run it there on a few images.
+
+    Raises MissingDependencyError, ModelError for a damaged or unsafe file, and ExportError for a model that is not an
+    image classifier, or that takes too long or too much memory.
+    """
+    if find_spec("tensorflow") is None:
+        raise MissingDependencyError("tensorflow", "train", PURPOSE)
+    key = _key(path)
+    with _PROCESS.lock:
+        _PROCESS.ask("check", path)
+        found = _PROCESS.ask("describe", path, key=key)
+    spec = InputSpec(tuple(found["shape"]), found["dtype"], found["scale"])
+    return IsolatedModel(path, key, spec, found["classes"], found["parameters"], found["softmax_added"])
+
+
+def _key(path: Path) -> str:
+    """Changes when a model's file does."""
+    try:
+        status = (path / "saved_model.pb" if path.is_dir() else path).stat()
+    except OSError:
+        return ""  # `check` says what is wrong
+    return f"{path.resolve()} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
+
+
+class _ModelProcess:
+    """The process and its folder, which begin with the first request, and again after a failure."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self._child: Child | None = None
+        self._owner = 0
+        self._folder = Path()
+        self._open = ExitStack()
+
+    def ask(self, command: str, path: Path, **arguments: Any) -> Any:
+        """Ask about the model at a path. Raises the EdgecnnError of the answer, and ExportError for no answer."""
+        child, resolved = self._started(), str(path.resolve())
+        try:
+            return child.ask(command, SECONDS[command], path=resolved, **arguments)
+        except EdgecnnError as error:
+            error.args = (str(error).replace(resolved, str(path)),)  # as the user wrote it
+            raise
+        except ChildLateError:
+            self.close()
+            raise ExportError(
+                f"{path} was not {DOING[command]} within {SECONDS[command]} seconds, and was stopped: "
+                "try again while the machine is idle; if it lasts, the model may hold an endless loop"
+            ) from None
+        except ChildEndedError as error:
+            self.close()
+            raise ExportError(
+                f"{path} could not be {DOING[command]} ({error}): try a smaller model, or a machine with more memory"
+            ) from None
+        except BaseException:  # Ctrl-C: its answer would be taken for the next one's
+            self.close()
+            raise
+
+    def take(self, name: str) -> Path:
+        """The path of a file in the process's folder."""
+        self._started()
+        return self._folder / name
+
+    def close(self) -> None:
+        """End the process, and delete its folder."""
+        if self._owner == os.getpid():  # and not a fork of it
+            self._open.close()
+        self._child, self._owner = None, 0
+
+    def _started(self) -> Child:
+        if self._child is None or self._owner != os.getpid() or self._child.process.poll() is not None:
+            self.close()
+            self._open = ExitStack()
+            self._folder = self._open.enter_context(scratch()).resolve()
+            child = Child("edgecnn.exporting.model_server", folder=self._folder)
+            self._child, self._owner = self._open.enter_context(child), os.getpid()
+        return self._child
+
+
+_PROCESS = _ModelProcess()
+atexit.register(_PROCESS.close)
