@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from edgecnn.data import idx
 from edgecnn.data.dataset import MOST_CLASSES, Dataset, make_dataset
 from edgecnn.errors import DataError
-from edgecnn.imaging.reading import SUFFIXES, is_gray, open_picture, pixels
+from edgecnn.imaging.reading import SUFFIXES, open_picture, pixels
+from edgecnn.imaging.shades import is_gray
 
 MNIST = "mnist"
 MNIST_FOLDER = Path(__file__).parent / "mnist"

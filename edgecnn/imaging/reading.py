@@ -1,71 +1,57 @@
-"""Reads pictures safely, and turns them into the pixels that a model takes; for predict and for image folders."""
+"""Turns pictures into the pixels that a model takes; for predict and for image folders."""
 
 import io
-import struct
-import warnings
-from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from edgecnn.errors import ImageError
+from edgecnn.imaging.decoding import decode, undecoded
+from edgecnn.imaging.limits import MOST_PIXELS
+from edgecnn.imaging.names import SUFFIXES
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-# Allows photographs of 50 megapixels but not decompression bombs. Only the header is read before this check.
-MOST_PIXELS = 60_000_000
-GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "F"})
+__all__ = ["MOST_PIXELS", "SUFFIXES", "is_blank", "open_picture", "pixels", "to_input", "to_png"]
+
 LIGHT = 127
-DAMAGED = (OSError, SyntaxError, ValueError, TypeError, struct.error)  # from Pillow, for a missing or damaged file
+# A picture whose brightness varies less shows nothing: a JPEG of white paper varies by 2 or 3.
+LEAST_CONTRAST = 8
+GROUNDS = ("white", "black")
 
 
 def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
     """Open and decode one picture, and apply its rotation tag. `name` is what messages call it.
 
-    Raises ImageError if the file is missing, damaged or not a picture, or has more than MOST_PIXELS pixels.
+    The picture has mode L, LA, RGB or RGBA, and at most KEPT_PIXELS: a larger one is reduced by a whole number. Raises
+    ImageError if the file is missing, damaged or not a picture, or would take too much memory or time.
     """
-    name = name or str(source)
-    try:
-        # Pillow leaves a file open that it refuses, so it is opened and closed here.
-        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
-            return _decoded(file, name)
-    except Image.DecompressionBombError:
-        raise ImageError(f"{name} has more than {MOST_PIXELS:,} pixels: make it smaller first") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{name} is not a picture that can be read: give a PNG or JPEG file") from None
-    except DAMAGED as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{name} cannot be read as a picture ({reason}): give a complete PNG or JPEG file") from None
-
-
-def _decoded(file: BinaryIO, name: str) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MOST_PIXELS is stricter
-        picture = Image.open(file)
-    if picture.width * picture.height > MOST_PIXELS:
-        raise ImageError(
-            f"{name} has {picture.width}×{picture.height} pixels, more than {MOST_PIXELS:,}: make it smaller first"
-        )
-    picture.load()
-    ImageOps.exif_transpose(picture, in_place=True)
-    return picture
-
-
-def is_gray(picture: Image.Image) -> bool:
-    """Whether the picture has one brightness value per pixel, not a color."""
-    return picture.mode in GRAY_MODES
+    with undecoded(source, name or str(source)) as opened:
+        return decode(opened)
 
 
 def pixels(picture: Image.Image, *, color: bool) -> NDArray[np.uint8]:
-    """The picture as uint8 [height, width] or, with `color`, [height, width, 3]. Transparent parts become white."""
-    if picture.mode.startswith("I"):  # 16 bits per pixel: Pillow's own conversion clips instead of scaling
-        return _as_uint8(np.asarray(picture, np.float32) / 257, color=color)
-    if picture.mode == "P" or "A" in picture.getbands() or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return np.asarray(picture.convert("RGB" if color else "L"))
+    """The picture as uint8 [height, width] or, with `color`, [height, width, 3].
+
+    Transparent parts become white, or black if that shows more than twice as much: white ink on a transparent ground.
+    """
+    if "A" not in picture.getbands():
+        return np.asarray(picture.convert("RGB" if color else "L"))
+    layer = picture.convert("RGBA")
+    grounds = [Image.alpha_composite(Image.new("RGBA", layer.size, ground), layer) for ground in GROUNDS]
+    white, black = (contrast(np.asarray(shown.convert("L"))) for shown in grounds)
+    return np.asarray(grounds[black > 2 * white].convert("RGB" if color else "L"))
+
+
+def contrast(image: NDArray[np.uint8]) -> int:
+    """The largest difference of brightness, 0 to 255, in an image, uint8 [height, width] or [height, width, 3]."""
+    flat = image.reshape(-1, *image.shape[2:])
+    return int(np.ptp(flat, axis=0).max())
+
+
+def is_blank(image: NDArray[np.uint8]) -> bool:
+    """Whether an image, uint8 [height, width] or [height, width, 3], shows nothing at all."""
+    return contrast(image) < LEAST_CONTRAST
 
 
 def to_png(image: NDArray[np.uint8]) -> bytes:
@@ -75,17 +61,12 @@ def to_png(image: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _as_uint8(gray: NDArray[np.floating], *, color: bool) -> NDArray[np.uint8]:
-    bytes_ = np.clip(np.round(gray), 0, 255).astype(np.uint8)
-    return np.repeat(bytes_[..., None], 3, axis=-1) if color else bytes_
-
-
 def to_input(picture: Image.Image, height: int, width: int, *, color: bool) -> NDArray[np.uint8]:
     """Turn a picture into a model's input: uint8 [height, width] or, with `color`, [height, width, 3].
 
     A gray model is assumed to expect light ink on a dark background, as in MNIST. So a picture with a light border is
     inverted, and its paper, which is never quite white, becomes 0. A picture of the right size with light ink on a dark
-    background keeps its pixels unchanged.
+    background keeps its pixels unchanged. A picture that shows nothing becomes the same brightness everywhere.
     """
     image = pixels(picture, color=color)
     if image.shape[:2] != (height, width):
@@ -95,6 +76,11 @@ def to_input(picture: Image.Image, height: int, width: int, *, color: bool) -> N
 
 
 def _ink_on_black(image: NDArray[np.uint8], paper: float) -> NDArray[np.uint8]:
-    """Invert dark ink on light paper: the brightness `paper` becomes 0, and the darkest ink becomes 255."""
-    contrast = max(paper - float(image.min()), 1.0)
-    return np.clip(np.round((paper - image) * (255 / contrast)), 0, 255).astype(np.uint8)
+    """Invert dark ink on light paper: the brightness `paper` becomes 0, and the darkest ink becomes 255.
+
+    Paper without ink becomes 0: its grain is not a digit.
+    """
+    if is_blank(image):
+        return np.zeros_like(image)
+    strength = paper - float(image.min())
+    return np.clip(np.round((paper - image) * (255 / max(strength, 1.0))), 0, 255).astype(np.uint8)

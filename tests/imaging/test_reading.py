@@ -15,7 +15,9 @@ from PIL import Image
 
 from edgecnn.data import Dataset
 from edgecnn.errors import ImageError
-from edgecnn.imaging.reading import MOST_PIXELS, is_gray, open_picture, pixels, to_input
+from edgecnn.imaging.limits import MOST_PIXELS
+from edgecnn.imaging.reading import open_picture, pixels, to_input
+from edgecnn.imaging.shades import is_gray
 
 Pixels = NDArray[np.uint8]
 SIDE = 28
@@ -153,10 +155,20 @@ def test_color_of_16_bit_gray_is_three_equal_channels(digits: Pixels) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "gray"), [("1", True), ("L", True), ("LA", True), ("I;16", True), ("RGB", False), ("P", False)]
+    ("mode", "gray"), [("1", True), ("L", True), ("LA", True), ("I;16", True), ("RGB", False), ("RGBA", False)]
 )
 def test_a_picture_is_gray_if_its_file_stores_brightness_alone(mode: str, gray: bool) -> None:
     assert is_gray(open_picture(saved(Image.new(mode, (SIDE, SIDE))))) is gray
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("gray", [False, True])
+def test_a_palette_is_gray_if_all_its_colors_are(digits: Pixels, form: str, gray: bool) -> None:
+    picture = Image.fromarray(digits[0] // 128).convert("L")
+    picture.putpalette([0, 0, 0, 200, 200, 200 if gray else 100])
+    assert is_gray(open_picture(saved(picture, form))) is gray
+    shown = pixels(open_picture(saved(picture, form)), color=True)
+    np.testing.assert_array_equal(shown[digits[0] > 127][0], [200, 200, 200 if gray else 100])
 
 
 def test_pixels_are_left_as_they_are_stored(digits: Pixels) -> None:
@@ -171,14 +183,16 @@ def refusal(path: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0", b"a line of text\n", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"])
+@pytest.mark.parametrize("content", [b"", b"\0", b"a line of text\n", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "digit.png"
     path.write_bytes(content)
     assert "is not a picture that can be read: give a PNG or JPEG file" in refusal(path)
 
 
-@pytest.mark.parametrize(("name", "reason"), [("absent.png", "No such file or directory"), ("", "Is a directory")])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("absent.png", "No such file or directory"), ("", "it is not a regular file")]
+)
 def test_a_file_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path, name: str, reason: str) -> None:
     assert f"cannot be read as a picture ({reason}): give a complete PNG or JPEG file" in refusal(tmp_path / name)
 
@@ -216,21 +230,21 @@ def test_a_tiff_with_a_text_for_a_number_is_refused(digits: Pixels) -> None:
         open_picture(BytesIO(damaged), "a picture")
 
 
-def test_a_jpeg_whose_rotation_tag_cannot_be_applied_is_refused(digits: Pixels) -> None:
+def test_a_jpeg_with_an_odd_tag_beside_its_rotation_is_turned(digits: Pixels) -> None:
     exif = Image.Exif()
     exif[EXIF_ORIENTATION], exif[EXIF_WIDTH] = QUARTER_TURN_CLOCKWISE, SIDE
     whole = saved(Image.fromarray(digits[0]), "JPEG", exif=exif).getvalue()
     width = whole.index(b"\x01\0\0\x04")  # tag 256 of type 4; type 2 is text
     damaged = whole[: width + 3] + b"\2" + whole[width + 4 :]
-    with pytest.raises(ImageError, match=r"^a picture cannot be read as a picture"):
-        open_picture(BytesIO(damaged), "a picture")
+    image = pixels(open_picture(BytesIO(damaged), "a picture"), color=False)
+    assert np.abs(image.astype(int) - np.rot90(digits[0], -1)).mean() < 4
 
 
 @pytest.mark.parametrize(
     ("side", "kept", "fault"),
     [
-        (10_000, None, "has 10000×10000 pixels, more than 60,000,000: make it smaller first"),
-        (10_000, 60, "has 10000×10000 pixels, more than 60,000,000: make it smaller first"),
+        (10_000, None, "has 10000×10000 pixels, more than 60,000,000"),
+        (10_000, 60, "has 10000×10000 pixels, more than 60,000,000"),
         (20_000, None, "has more than 60,000,000 pixels: make it smaller first"),
     ],
     ids=["100 megapixels", "its header alone: nothing was decoded", "400 megapixels, which Pillow refuses itself"],
@@ -252,7 +266,7 @@ def test_a_refused_picture_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     Image.new("L", (40, 40)).save(path)
     left_open: list[Any] = []
     monkeypatch.setattr("sys.unraisablehook", left_open.append)
-    for name in ("edgecnn.imaging.reading.MOST_PIXELS", "PIL.Image.MAX_IMAGE_PIXELS"):
+    for name in ("edgecnn.imaging.limits.MOST_PIXELS", "PIL.Image.MAX_IMAGE_PIXELS"):
         with monkeypatch.context() as patch:
             patch.setattr(name, 100)
             with pytest.raises(ImageError, match="make it smaller"):
