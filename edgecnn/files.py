@@ -1,4 +1,4 @@
-"""Reads, writes and hashes files within bounds, and places the cache folder. It knows nothing about models."""
+"""Reads, writes and hashes files within bounds. It knows nothing about models."""
 
 import errno
 import hashlib
@@ -95,7 +95,7 @@ def read_bytes(path: Path, most: int) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"it has {size:,} bytes, more than {most:,}", str(path))
-        return file.read(most)
+        return file.read(size)  # a larger number would take as much memory at once
 
 
 def read_json(path: Path, most: int) -> Any:
@@ -144,21 +144,6 @@ def telling_what_cannot_be_written(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error).partition("\n")[0] or type(error).__name__
         raise OutputError(f"cannot write {path}: {reason}; free some space or choose another path") from error
-
-
-def optimized_model(sha256: str, fingerprint: str, onnxruntime: str) -> Path:
-    """The cache file of a model's graph, as one version of onnxruntime optimized it for one kind of host.
-
-    `sha256` is the model file's hash, `fingerprint` the host's, `onnxruntime` the version. The cache folder is the one
-    of the XDG Base Directory Specification, which says to ignore a relative XDG_CACHE_HOME. Raises OutputError if the
-    user has no home folder.
-    """
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:
-        cache = given if given.is_absolute() else Path.home() / ".cache"
-    except RuntimeError as error:
-        raise OutputError(f"there is no folder for a cache ({error}): set XDG_CACHE_HOME") from None
-    return cache / "edgecnn" / "optimized" / f"{sha256}.{fingerprint}.onnxruntime-{onnxruntime}.onnx"
 
 
 def size(path: Path) -> int:

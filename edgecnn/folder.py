@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgecnn import files
 from edgecnn.errors import ModelError, UsageError
 from edgecnn.files import atomic, prepare_folder
+from edgecnn.scratch import sweep
 from edgecnn.transaction import Transaction, roll_forward, transaction
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def default_folder(name: str) -> ModelFolder:
 def default_model() -> ModelFolder:
     """What commands work on when no model is given: the one trained in `models/edge` here, else the shipped `edge`."""
     here = default_folder(DEFAULT)
-    roll_forward(here.path)
+    _settle(here.path)
     return here if here.original() or here.onnx_files() else ModelFolder(SHIPPED_MODELS / DEFAULT)
 
 
@@ -182,11 +183,17 @@ def find(model: str | Path) -> Path:
     """
     for candidate in (Path(model), MODELS / model, SHIPPED_MODELS / model):
         if candidate.exists():
-            roll_forward(candidate if candidate.is_dir() else candidate.parent)
+            _settle(candidate if candidate.is_dir() else candidate.parent)
             return candidate
     if _is_name(model):
         raise UsageError(_unknown(str(model)))
     raise ModelError(f"{model} does not exist: check the path, or run 'edgecnn train' first")
+
+
+def _settle(folder: Path) -> None:
+    """Finish the change of a folder that a kill has interrupted, and delete what it left unfinished."""
+    roll_forward(folder)
+    sweep(folder)
 
 
 def find_onnx(model: str | Path) -> Path:

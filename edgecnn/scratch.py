@@ -34,9 +34,9 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
         os.close(lock)
 
 
-def sweep(parent: Path) -> None:
-    """Delete the scratch folders in `parent` whose process is gone."""
-    with suppress(OSError), os.scandir(parent) as entries:
+def sweep(parent: Path | None = None) -> None:
+    """Delete the scratch folders in `parent`, or in the temporary folder, whose process is gone."""
+    with suppress(OSError), os.scandir(parent or tempfile.gettempdir()) as entries:
         for entry in entries:
             if entry.name.startswith(PREFIX):
                 with suppress(OSError):  # it is another user's, or has gone meanwhile

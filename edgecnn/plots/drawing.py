@@ -12,16 +12,24 @@ DPI = 120
 LONGEST_NAME = 20  # characters of a label that are shown
 
 
+def require(purpose: str) -> None:
+    """Raises MissingDependencyError with a message that begins with `purpose`."""
+    try:
+        import matplotlib.backends.backend_agg
+        import matplotlib.figure  # noqa: F401 (only the imports themselves count)
+    except ImportError:
+        raise MissingDependencyError("matplotlib", "train", purpose) from None
+
+
 def figure(size: tuple[float, float], purpose: str, layout: Literal["constrained"] | None = "constrained") -> Any:
     """An empty matplotlib Figure of `size` (width, height) in inches.
 
     Raises MissingDependencyError with a message that begins with `purpose`.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure  # unlike pyplot, this needs no display and leaves nothing to close
-    except ImportError:
-        raise MissingDependencyError("matplotlib", "train", purpose) from None
+    require(purpose)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure  # unlike pyplot, this needs no display and leaves nothing to close
+
     drawn = Figure(figsize=size, layout=layout)
     FigureCanvasAgg(drawn)  # without a canvas, the figure would make one each time it measures a text
     return drawn

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.data import Split
-from edgecnn.files import atomic
 from edgecnn.folder import ModelFolder
 from edgecnn.metrics import accuracy, confusion
 from edgecnn.plots import drawing, filters
@@ -37,16 +36,13 @@ def write(
     """Write `confusion.png`, `errors.png` and `filters.png`.
 
     `model` is a keras.Model as networks.build makes it. `probabilities`, float32 [n, classes], are its answers for the
-    n images of `split`. `labels` are the names of the classes. Raises OutputError, and MissingDependencyError without
+    n images of `split`. `labels` are the names of the classes. Raises OSError, and MissingDependencyError without
     matplotlib.
     """
     answers = probabilities.argmax(axis=1)
-    with atomic(folder.confusion) as path:
-        _draw_confusion(path, split, answers, labels, title)
-    with atomic(folder.errors) as path:
-        _draw_errors(path, split, probabilities, labels, title)
-    with atomic(folder.filters) as path:
-        filters.draw(path, model, split, answers, labels, title)
+    _draw_confusion(folder.confusion, split, answers, labels, title)
+    _draw_errors(folder.errors, split, probabilities, labels, title)
+    filters.draw(folder.filters, model, split, answers, labels, title)
 
 
 def _draw_confusion(path: Path, split: Split, answers: NDArray[np.int64], labels: tuple[str, ...], title: str) -> None:

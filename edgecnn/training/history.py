@@ -9,20 +9,18 @@ from typing import Any
 
 from edgecnn.card import Epoch
 from edgecnn.errors import OutputError
-from edgecnn.files import atomic
 from edgecnn.folder import ModelFolder
 from edgecnn.plots import curves
 from edgecnn.training.backend import tensorflow
 
 
 def write(folder: ModelFolder, epochs: Sequence[Epoch], title: str) -> None:
-    """Write `history.csv` and `training.png`. Raises OutputError, MissingDependencyError without matplotlib."""
-    with atomic(folder.history) as path, path.open("w", newline="", encoding="utf-8") as file:
+    """Write `history.csv` and `training.png`. Raises OSError, MissingDependencyError without matplotlib."""
+    with folder.history.open("w", newline="", encoding="utf-8") as file:
         rows = csv.DictWriter(file, [field.name for field in fields(Epoch)])
         rows.writeheader()
         rows.writerows(asdict(epoch) for epoch in epochs)
-    with atomic(folder.curves) as path:
-        curves.draw(path, epochs, title)
+    curves.draw(folder.curves, epochs, title)
 
 
 @contextmanager

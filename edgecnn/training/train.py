@@ -2,24 +2,29 @@
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edgecnn import files
 from edgecnn.card import Card, DataRecord, Epoch, TrainingRecord, versions
 from edgecnn.data import Dataset
-from edgecnn.errors import TrainingDiverged, TrainingError, TrainingInterrupted
+from edgecnn.errors import OutputError, TrainingDiverged, TrainingError, TrainingInterrupted
 from edgecnn.folder import ModelFolder
 from edgecnn.metrics import Accuracy, Confusion, confusion
-from edgecnn.plots import pictures
+from edgecnn.plots import drawing, pictures
+from edgecnn.processes import stopping
 from edgecnn.progress import OnProgress, ignore
 from edgecnn.recipes import Recipe
 from edgecnn.training import checkpoint, history, temperature_scaling
 from edgecnn.training.backend import tensorflow
-from edgecnn.training.checkpoint import Run
-from edgecnn.training.trainer import PURPOSE, Trainer, log_softmax, mean_cross_entropy
+from edgecnn.training.checkpoint import Run, digest
+from edgecnn.training.trainer import PURPOSE, Floats, Trainer, log_softmax, mean_cross_entropy
+from edgecnn.transaction import roll_forward
+
+MOST_SEED = 2**32 - 1  # what NumPy's and Keras's global seeds take
 
 
 @dataclass(frozen=True)
@@ -57,21 +62,36 @@ def train(
     With `resume`, an interrupted training continues. `tensorboard` is a folder for TensorBoard logs. `summary` receives
     the network's description line by line. The same seed on the same machine gives the same weights, resumed or not.
 
-    Raises MissingDependencyError, TrainingError for fewer than 1 epoch or a checkpoint that does not fit,
-    TrainingDiverged, TrainingInterrupted on Ctrl-C, and OutputError.
+    Raises MissingDependencyError, TrainingError for fewer than 1 epoch, a seed out of range or a checkpoint that does
+    not fit, TrainingDiverged, TrainingInterrupted on Ctrl-C, and OutputError. The folder changes in one step, when all
+    of its new files are complete.
     """
-    if epochs is not None and epochs < 1:
-        raise TrainingError(f"cannot train for {epochs} epochs: give 1 or more")
-    tensorflow(PURPOSE)
+    _require_possible(epochs, seed)
+    roll_forward(folder.path)
     if not resume:  # an interrupted training has a folder already
         folder.prepare()
-    run = Run(recipe.name, dataset.name, dataset.sha256, epochs or recipe.epochs, seed, limit, augment)
+    run = Run(recipe.name, dataset.name, dataset.sha256, epochs or recipe.epochs, seed, limit, augment, digest(recipe))
     trainer = Trainer(recipe, dataset, run)
     trainer.model.summary(print_fn=lambda line, **_: summary(line))
     done = list(trainer.restore(folder)) if resume else []
-    with history.tensorboard(tensorboard) as log:
-        _train_epochs(trainer, folder, done, log, progress)
-    return _finish(trainer, folder, tuple(done))
+    try:
+        with history.tensorboard(tensorboard) as log:
+            _train_epochs(trainer, folder, done, log, progress)
+        return _finish(trainer, folder, tuple(done))
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(_interrupted(folder, run, len(done))) from None
+    except OutputError as error:
+        raise OutputError(f"{error}{_resumable(folder)}") from None
+
+
+def _require_possible(epochs: int | None, seed: int) -> None:
+    """Check what can be checked before anything is made. Pictures are drawn last, but matplotlib is asked for now."""
+    if epochs is not None and epochs < 1:
+        raise TrainingError(f"cannot train for {epochs} epochs: give 1 or more")
+    if not 0 <= seed <= MOST_SEED:
+        raise TrainingError(f"cannot train with the seed {seed}: give 0 to {MOST_SEED}")
+    tensorflow(PURPOSE)
+    drawing.require(PURPOSE)
 
 
 def _train_epochs(
@@ -81,11 +101,11 @@ def _train_epochs(
     run = trainer.run
     try:
         while len(done) < run.epochs:
-            done.append(trainer.epoch(done, progress))
-            checkpoint.save(folder, run, done, trainer.variables)
-            log(done[-1])
-    except KeyboardInterrupt:
-        raise TrainingInterrupted(_interrupted(folder, run, len(done))) from None
+            epoch = trainer.epoch(done, progress)
+            checkpoint.save(folder, run, [*done, epoch], trainer.variables)
+            done.append(epoch)
+            stopping.keep(_interrupted(folder, run, len(done)))
+            log(epoch)
     except TrainingDiverged as error:
         raise TrainingDiverged(f"{error}: {_diverged(trainer, folder, done)}") from None
 
@@ -94,7 +114,13 @@ def _interrupted(folder: ModelFolder, run: Run, done: int) -> str:
     """What was kept of an interrupted training, and how to continue it."""
     if not done:
         return f"stopped before the first epoch of {run.epochs} was complete; nothing was kept"
+    if not folder.checkpoint.exists():
+        return f"stopped after the last epoch; {folder.path} holds the complete model"
     return f"stopped; epoch {done} of {run.epochs} is kept in {folder.path}: add --resume to the command to continue"
+
+
+def _resumable(folder: ModelFolder) -> str:
+    return "; then add --resume to the command to continue" if folder.checkpoint.exists() else ""
 
 
 def _diverged(trainer: Trainer, folder: ModelFolder, done: list[Epoch]) -> str:
@@ -108,24 +134,30 @@ def _diverged(trainer: Trainer, folder: ModelFolder, done: list[Epoch]) -> str:
 
 
 def _finish(trainer: Trainer, folder: ModelFolder, done: tuple[Epoch, ...]) -> Trained:
-    """Score the test images once, write the folder, and delete the ONNX files of an earlier model."""
-    dataset, recipe = trainer.dataset, trainer.recipe
+    """Score the test images once, and replace the folder's files, in one step."""
+    dataset = trainer.dataset
     model, divisor = trainer.finished(), _temperature(trainer)
     temperature_scaling.fold(model, divisor)
     logits = trainer.evaluate(dataset.test) / divisor
-    answers = logits.argmax(axis=1)
     card = _card(trainer, done, divisor, mean_cross_entropy(logits, dataset.test)[1])
-    with files.atomic(folder.keras) as path:
-        model.save(path)
     removed = tuple(folder.onnx_files())
-    for stale in removed:
-        stale.unlink()
-    history.write(folder, done, recipe.name)
+    with folder.changing() as new:
+        card = _write(new, model, card, done, logits, dataset)
+        for outdated in (*removed, folder.checkpoint):
+            new.remove(outdated)
+    answers = confusion(logits.argmax(axis=1), dataset.test.labels, dataset.labels)
+    return Trained(folder, card, done, answers, removed)
+
+
+def _write(new: ModelFolder, model: Any, card: Card, done: tuple[Epoch, ...], logits: Floats, dataset: Dataset) -> Card:
+    """Write the original, the history, the pictures and the card. Returns the card, which has the original's hash."""
+    model.save(new.keras)
+    history.write(new, done, card.name)
     probabilities = np.exp(log_softmax(logits)).astype(np.float32)
-    pictures.write(folder, model, dataset.test, probabilities, dataset.labels, recipe.name)
-    folder.write_card(card)
-    folder.checkpoint.unlink(missing_ok=True)
-    return Trained(folder, card, done, confusion(answers, dataset.test.labels, dataset.labels), removed)
+    pictures.write(new, model, dataset.test, probabilities, dataset.labels, card.name)
+    card = replace(card, original_sha256=files.sha256(new.keras))
+    new.write_card(card)
+    return card
 
 
 def _temperature(trainer: Trainer) -> float:

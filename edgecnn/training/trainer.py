@@ -71,7 +71,7 @@ class Trainer:
         """Train on every image once, in an order that depends on seed and epoch, then score the validation images.
 
         If the recipe says so, the last epoch recalibrates batch norm before it scores. `done` are the epochs before.
-        Raises TrainingDiverged if a loss is NaN or infinite.
+        Raises TrainingDiverged if a loss or a weight is NaN or infinite.
         """
         started, number = time.perf_counter(), len(done) + 1
         losses, correct = np.zeros(self.steps), 0
@@ -87,6 +87,8 @@ class Trainer:
         )
         if not isfinite(validation_loss):
             raise TrainingDiverged(f"the validation loss of epoch {number} is {validation_loss}")
+        if not all(np.isfinite(variable).all() for variable in self.variables):
+            raise TrainingDiverged(f"weights are not finite after epoch {number}")
         return Epoch(
             number=number,
             learning_rate=self._rate(number * self.steps - 1),

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import re
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import h5py
 import numpy as np
@@ -15,9 +17,18 @@ from PIL import Image
 
 from edgecnn.data import Dataset, load
 from edgecnn.data.dataset import make_dataset
-from edgecnn.errors import DataError, TrainingDiverged, TrainingError, TrainingInterrupted
+from edgecnn.errors import (
+    DataError,
+    MissingDependencyError,
+    OutputError,
+    TrainingDiverged,
+    TrainingError,
+    TrainingInterrupted,
+)
+from edgecnn.files import sha256
 from edgecnn.folder import ModelFolder
 from edgecnn.layers import Augmentation, Conv, Dense, Dropout, Output, Pool
+from edgecnn.plots import pictures
 from edgecnn.progress import Progress
 from edgecnn.recipes import RECIPES, find_recipe
 from edgecnn.training import networks, temperature_scaling, trainer
@@ -139,6 +150,76 @@ def test_resume_names_the_recipe_and_the_data_of_both(few: Dataset, tmp_path: Pa
             train(find_recipe(recipe), data, ModelFolder(tmp_path), epochs=2, seed=1, resume=True)
     with pytest.raises(TrainingError, match="augment was True, now False"):
         train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, seed=1, augment=False, resume=True)
+
+
+def test_a_changed_recipe_of_the_same_name_does_not_resume(few: Dataset, tmp_path: Path) -> None:
+    folder = interrupt_after_one_epoch(few, tmp_path, seed=1)
+    with pytest.raises(TrainingError, match="the recipe 'edge' has changed since; train without --resume"):
+        train(replace(find_recipe("edge"), learning_rate=0.02), few, folder, epochs=2, seed=1, resume=True)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_refused(seed: int, few: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="cannot train with the seed"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path / "model"), seed=seed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_matplotlib_no_training_begins(few: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    with pytest.raises(MissingDependencyError, match="training needs matplotlib"):
+        train(find_recipe("edge"), few, ModelFolder(tmp_path / "model"), progress=lambda _: pytest.fail("it began"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "seen", "told"),
+    [
+        (KeyboardInterrupt(), TrainingInterrupted, "epoch 1 of 1 is kept in .*: add --resume"),
+        (OSError(28, "No space left on device"), OutputError, "No space left on device; free some .* add --resume"),
+        (ZeroDivisionError("a bug"), ZeroDivisionError, "a bug"),
+    ],
+    ids=["interrupted", "disk full", "bug"],
+)
+def test_whatever_stops_the_last_step_leaves_the_earlier_model_whole(
+    error: BaseException, seen: type[BaseException], told: str, few: Dataset, tmp_path: Path
+) -> None:
+    """The earlier model, its exports and its card stay until the new model is complete, which --resume makes it."""
+    folder = ModelFolder(tmp_path)
+    train(find_recipe("nano"), few, folder, epochs=1)
+    folder.onnx("float32").write_bytes(b"of the earlier model")
+    before = contents(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "write", lambda *_: fail(error))
+        with pytest.raises(seen, match=told):
+            train(find_recipe("edge"), few, folder, epochs=1)
+    assert {name: content for name, content in contents(tmp_path).items() if name != "checkpoint.npz"} == before
+    resumed = train(find_recipe("edge"), few, folder, epochs=1, resume=True)
+    card = folder.card()
+    assert card == resumed.card
+    assert card.name == "edge"
+    assert card.original_sha256 == sha256(folder.keras)
+    assert folder.undescribed(card) == ()
+    assert set(contents(tmp_path)) == set(before) - {"model.onnx"}
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {str(item.relative_to(path)): item.read_bytes() for item in path.rglob("*") if item.is_file()}
+
+
+def fail(error: BaseException) -> NoReturn:
+    raise error
+
+
+def test_weights_that_are_not_finite_end_the_training(few: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ReLU can hide an infinite weight from the loss."""
+    training = Trainer(find_recipe("edge"), few, Run("edge", "mnist", "", 2, 0, None))
+    training.epoch([], lambda _: None)
+    dead = training.optimizer.variables[-1]
+    dead.assign(np.full(dead.shape, np.inf, np.float32))
+    monkeypatch.setattr(Trainer, "_fit", lambda *_: (1.0, 1))
+    with pytest.raises(TrainingDiverged, match="not finite after epoch 1"):
+        training.epoch([], lambda _: None)
 
 
 def test_no_epochs_are_refused(few: Dataset, tmp_path: Path) -> None:
