@@ -1,6 +1,7 @@
 """Typer commands: parse, call the library, print. Data goes to stdout, everything else to stderr."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,10 +9,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from edgecnn import console
+from edgecnn import console, streams
 from edgecnn import options as opt
-from edgecnn.errors import EdgecnnError, UsageError
+from edgecnn.errors import EdgecnnError, TrainingInterrupted, UsageError
 from edgecnn.folder import DEFAULT, default_folder, default_model
+from edgecnn.processes import stopping
 from edgecnn.progress_bar import progress_bar, training_bar
 
 
@@ -20,9 +22,14 @@ class ErrorTranslatingGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
+            opt.refuse_empty(ctx.args)
             return super().invoke(ctx)
         except EdgecnnError as error:
-            console.say(f"error: {error}")
+            if stopping.stopped():  # and so this is not an error
+                if isinstance(error, TrainingInterrupted):
+                    stopping.keep(str(error))
+                raise typer.Exit from error
+            streams.say(f"error: {error}")
             raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error
 
 
@@ -91,10 +98,10 @@ def train(
             resume=resume,
             tensorboard=tensorboard,
             progress=progress,
-            summary=console.say if verbose else lambda _: None,
+            summary=streams.say if verbose else lambda _: None,
         )
     if as_json:
-        console.print_data(trained.card.to_json())
+        streams.print_data(trained.card.to_json())
     else:
         console.print_trained(trained)
 
@@ -149,7 +156,7 @@ def export(
         if not as_json:
             console.print_quantized(quantized, explain)
     if as_json:
-        console.print_data(card.to_json())
+        streams.print_data(card.to_json())
 
 
 @app.command()
@@ -201,37 +208,42 @@ def bench(
             reports=[Path(name) for name in wanted.values() if name != opt.STDOUT],
             progress=progress,
         )
-    if opt.STDOUT not in wanted.values():
-        console.print_bench(outcome)
-    for kind, name in wanted.items():
-        if name == opt.STDOUT:
-            console.print_data(run.report(outcome, kind))
-        else:
-            run.write_report(outcome, kind, Path(name))
-    console.say_outcome(outcome)
-    if not outcome.complete or outcome.held:
-        raise typer.Exit(3 if outcome.complete else 1)
+    if outcome.summary.bench.partial:
+        stopping.keep("")  # because say_outcome says it
+    files = {kind: Path(name) for kind, name in wanted.items() if name != opt.STDOUT}
+    unwritten = run.write_reports(outcome, files)  # first, because printing may fail
+    try:
+        for kind in wanted.keys() - files.keys():
+            streams.print_data(run.report(outcome, kind))
+        if files.keys() == wanted.keys():
+            console.print_bench(outcome)
+    finally:
+        console.say_outcome(outcome)
+        for reason in unwritten:
+            streams.say(f"error: {reason}")
+    complete = outcome.complete and not unwritten
+    if not complete or outcome.held:
+        raise typer.Exit(3 if complete else 1)
 
 
 @app.command()
 def predict(images: opt.Pictures, model: opt.PredictModel = None, top: opt.Top = 1, as_json: opt.Json = False) -> None:
     """Label pictures.
 
-    Each line has a file, its label and the label's probability, with tabs between them.
+    Each line has a file, its label and the label's probability, with tabs between them. What cannot be read is told on
+    stderr, and the exit code is then 1.
     """
-    from edgecnn.predict import classify_files
+    from edgecnn.predict import AT_ONCE, classify_files
     from edgecnn.runtime.classifier import Classifier
 
-    paths = [path for image in images for path in (_stdin_lines() if image == opt.STDOUT else [image])]
+    paths = (path for image in images for path in (_stdin_lines() if image == opt.STDOUT else [image]))
     classifier = Classifier(model or _default_model())
     console.say_notes(classifier.notes)
-    results = classify_files(classifier, paths, top)
+    results = classify_files(classifier, paths, top, at_once=1 if opt.STDOUT in images else AT_ONCE)
     if as_json:
-        rows = [{"file": str(path), "predictions": [asdict(guess) for guess in best]} for path, best in results]
-        console.print_json(rows)
-        return
-    for path, best in results:
-        console.print_predictions(path, best)
+        console.print_predictions_as_json(results)
+    else:
+        console.print_predictions(results)
 
 
 @app.command()
@@ -244,7 +256,7 @@ def info(model: opt.Model, fast_paths: opt.FastPaths = False, as_json: opt.Json 
 
     described = inspect(model, fast_paths=fast_paths)
     if as_json:
-        console.print_json([{**asdict(item), "path": str(item.path)} for item in described])
+        streams.print_json([{**asdict(item), "path": str(item.path)} for item in described])
         return
     for item in described:
         console.print_info(item)
@@ -258,7 +270,7 @@ def recipes(as_json: opt.Json = False) -> None:
     measured = reproduced()
     if as_json:
         rows = [{**asdict(recipe), "reproduced": measured.get(recipe.name)} for recipe in RECIPES.values()]
-        console.print_json(rows)
+        streams.print_json(rows)
         return
     for recipe in RECIPES.values():
         console.print_recipe(recipe, measured.get(recipe.name))
@@ -274,7 +286,7 @@ def doctor(as_json: opt.Json = False) -> None:
 
     checks = examine()
     if as_json:
-        console.print_json([asdict(check) for check in checks])
+        streams.print_json([asdict(check) for check in checks])
     else:
         console.print_checks(checks)
     if not healthy(checks):
@@ -287,5 +299,9 @@ def _default_model() -> str:
     return str(folder.path)
 
 
-def _stdin_lines() -> list[str]:
-    return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+def _stdin_lines() -> Iterator[str]:
+    while line := sys.stdin.readline(opt.LONGEST_PATH):
+        if not line.endswith("\n") and len(line) == opt.LONGEST_PATH:
+            raise UsageError(f"a line on stdin has more than {opt.LONGEST_PATH:,} characters: give one name a line")
+        if line.strip():
+            yield line.rstrip("\r\n")

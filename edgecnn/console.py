@@ -1,15 +1,16 @@
 """How results and progress look to a person: data on stdout, everything else on stderr."""
 
-import json
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from edgecnn.errors import ImageError
+from edgecnn.streams import print_json_list, put, say, to_stdout
 
+if TYPE_CHECKING:
     from rich.table import Table
 
     from edgecnn.bench.run import Outcome
@@ -19,26 +20,10 @@ if TYPE_CHECKING:
     from edgecnn.graph.coverage import Coverage
     from edgecnn.graph.fast_paths import Judged
     from edgecnn.info import ModelInfo
+    from edgecnn.predict import FileResult
     from edgecnn.quantizing.result import QuantizationResult
     from edgecnn.recipes import Recipe
-    from edgecnn.runtime.classifier import Prediction
     from edgecnn.training.train import Trained
-
-
-def say(line: str) -> None:
-    """A line on stderr."""
-    _write(sys.stderr, line)
-
-
-def put(line: str = "") -> None:
-    """A line on stdout."""
-    _write(sys.stdout, line)
-
-
-def _write(stream: TextIO, line: str) -> None:
-    """Not by typer.echo, which takes ASCII for a mistake and writes UTF-8 to a terminal that cannot show it."""
-    stream.write(f"{line}\n")
-    stream.flush()
 
 
 def say_notes(notes: "Sequence[str]") -> None:
@@ -56,15 +41,6 @@ def say_default_model(folder: "ModelFolder") -> None:
         say(f"note: no model was given, so this is {here.path}")
     else:
         say(f"note: no model was given and none is in {here.path}, so this is the shipped model {folder.path.name!r}")
-
-
-def print_data(text: str) -> None:
-    """A report for a program to read: UTF-8 in any locale. In JSON a file name that is not UTF-8 becomes its escape."""
-    typer.echo(text.encode("utf-8", "backslashreplace"), nl=False)
-
-
-def print_json(value: object) -> None:
-    print_data(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def print_version() -> None:
@@ -98,7 +74,11 @@ def _print_tables(tables: "Callable[[int], list[Table]]") -> None:
 
     for drawn in tables(Console().width):
         # Never narrower than the table: a line that wraps is better than a figure cut short.
-        Console(width=max(Console().width, width_of(drawn))).print(drawn, "")
+        # Cells are text: what looks like markup is part of a name.
+        to_terminal = Console(width=max(Console().width, width_of(drawn)), markup=False, emoji=False, highlight=False)
+        with to_stdout():
+            to_terminal.print(drawn, "")
+            sys.stdout.flush()
 
 
 def say_outcome(outcome: "Outcome") -> None:
@@ -150,7 +130,8 @@ def print_quantized(report: "QuantizationResult", explain: bool) -> None:
 
     if explain:
         _print_tables(lambda _: [table(report)])
-        put("\n".join([*reasons(report), ""]))
+        for line in (*reasons(report), ""):
+            put(line)
     say_notes(report.notes)
     record, details = report.record, report.record.quantization
     if report.chosen is None:
@@ -241,13 +222,41 @@ def print_recipe(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
     seeds = f", the mean of {measured['seeds']} seeds" if measured and "seeds" in measured else ""
     reached = f"{measured['test']['value']:.2%} in {measured['seconds']:.0f} s{seeds}" if measured else "not measured"
     stated = ", ".join(f"{item.accuracy:.2%} ({item.citation})" for item in recipe.published)
-    put(f"{recipe.name}\n  {recipe.summary}\n  test accuracy {reached}")
+    for line in (recipe.name, f"  {recipe.summary}", f"  test accuracy {reached}"):
+        put(line)
     if not recipe.ours:
         put(f"  its source states {stated or 'none'}")
 
 
-def print_predictions(path: "Path", best: "Sequence[Prediction]") -> None:
-    put("\t".join([str(path), *(f"{guess.label}\t{guess.probability:.4f}" for guess in best)]))
+def print_predictions(results: "Iterable[FileResult]") -> None:
+    """A line for each picture that can be read: its path, its labels and their probabilities."""
+    for path, found in _telling_unread(results):
+        if not isinstance(found, ImageError):
+            put(str(path), *(text for guess in found for text in (guess.label, f"{guess.probability:.4f}")))
+
+
+def print_predictions_as_json(results: "Iterable[FileResult]") -> None:
+    """An array with an object for each picture: its `file`, and its `predictions` or the `error`."""
+    print_json_list(
+        {"file": str(path), "error": str(found)}
+        if isinstance(found, ImageError)
+        else {"file": str(path), "predictions": [asdict(guess) for guess in found]}
+        for path, found in _telling_unread(results)
+    )
+
+
+def _telling_unread(results: "Iterable[FileResult]") -> "Iterator[FileResult]":
+    """The same results. If pictures cannot be read, says why on stderr, and raises typer.Exit at the end."""
+    done = unread = 0
+    for done, (path, found) in enumerate(results, 1):  # noqa: B007 (how many there were)
+        if isinstance(found, ImageError):
+            unread += 1
+            say(f"error: {found}")
+        yield path, found
+    if unread and done > 1:
+        say(f"error: {unread:,} of {done:,} pictures cannot be read")
+    if unread:
+        raise typer.Exit(1)
 
 
 def print_checks(checks: "Sequence[Check]") -> None:

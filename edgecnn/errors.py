@@ -20,8 +20,20 @@ A name is a word such as `edge`: of a recipe, a model, a runtime, a scenario, a 
 has is a UsageError. A path is anything with a folder or a suffix, such as `models/edge` or `edge.onnx`, and whatever
 stands where only a path can, such as `--data`; a path to nothing is the error of what it should have led to.
 
-Whatever is not in this tree is a bug and keeps its traceback.
+Whatever is not in this tree is a bug and keeps its traceback, but for what the machine refuses: a full disk, a folder
+that is gone. `refusal` tells which errors those are.
 """
+
+import errno
+import os
+
+REFUSALS = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+        *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+        *(errno.EAGAIN, errno.EBUSY, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ETIMEDOUT),
+    }
+)
 
 
 class EdgecnnError(Exception):
@@ -85,3 +97,22 @@ class BenchError(EdgecnnError):
 
 class OutputError(EdgecnnError):
     """A file or folder cannot be written."""
+
+
+def refusal(error: OSError | MemoryError) -> str | None:
+    """What to tell of an error that comes from the machine, and what to do; None if it comes from a bug."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory: close other programs, or use a larger machine"
+    if error.errno not in REFUSALS:
+        return None
+    if error.errno == errno.ENOENT and not _is_somewhere():
+        return "the working folder has been deleted: change to another one"
+    name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return f"{name}{error.strerror}; check the path, its permissions and the free space"
+
+
+def _is_somewhere() -> bool:
+    try:
+        return bool(os.getcwd())  # noqa: PTH109 (the same)
+    except OSError:
+        return False

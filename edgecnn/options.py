@@ -1,6 +1,6 @@
 """The arguments and options of the commands, each with its help, and which of them do nothing without another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from edgecnn.folder import DEFAULT
 from edgecnn.quantizing.schemes import Scheme, Target
 
 STDOUT = "-"
+LONGEST_PATH = 4096  # bytes: what Linux takes, and more than macOS does
 DEFAULT_MODEL = f"Default: models/{DEFAULT} if it is here, else the shipped model {DEFAULT!r}."
 DATA = "The data set: a folder of IDX files or of pictures, or an .npz file."
 
@@ -45,7 +46,7 @@ Recipe = Annotated[
 ]
 TrainingData = Annotated[str | None, _option("--data", metavar="PATH", help=f"{DATA} Default: MNIST.")]
 Epochs = Annotated[int | None, _option(min=1, metavar="N", help="Train for N epochs. Default: as the recipe says.")]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same weights.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="The same seed gives the same weights.")]
 Limit = Annotated[int | None, _option(min=2, metavar="N", help="Train on N images only.")]
 NoAugment = Annotated[bool, typer.Option("--no-augment", help="Do not distort the training images.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue a training that was stopped.")]
@@ -148,6 +149,14 @@ FastPaths = Annotated[
         "--fast-paths", help="Say which convolutions have a fast int8 path in onnxruntime, on x86-64 and on arm64."
     ),
 ]
+
+
+def refuse_empty(arguments: Iterable[str]) -> None:
+    """Raises UsageError: an empty path would mean the current folder, which an unset variable of a script does not."""
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not (value if name.startswith("--") and equals else argument):
+            raise UsageError(f"{f'the value of {name}' if name else 'an argument'} is empty: give a name or a path")
 
 
 def refuse_idle_export_options(ctx: typer.Context, model: str | None, *, quantize: bool, scheme: Scheme) -> None:

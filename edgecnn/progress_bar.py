@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edgecnn.console import say
 from edgecnn.progress import Estimate, OnProgress, Progress
+from edgecnn.streams import say
+from edgecnn.terminal import printable
 
 
 @contextmanager
@@ -20,9 +21,9 @@ def progress_bar(quiet: bool, *, still: bool = False) -> Iterator[OnProgress]:
 
     console = Console(stderr=True)
     with RichProgress(
-        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
         BarColumn(bar_width=min(40, console.width // 4)),
-        TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
         TimeRemainingColumn(),
         TextColumn("left"),
         console=console,
@@ -33,7 +34,8 @@ def progress_bar(quiet: bool, *, still: bool = False) -> Iterator[OnProgress]:
         task = bar.add_task("starting", total=None, figures="")
 
         def show(at: Progress) -> None:
-            bar.update(task, description=at.doing, total=at.steps, completed=at.done, figures=at.figures)
+            doing, figures = printable(at.doing), printable(at.figures)
+            bar.update(task, description=doing, total=at.steps, completed=at.done, figures=figures)
             if still:
                 bar.refresh()
 

@@ -11,22 +11,21 @@ from pathlib import Path
 
 from edgecnn import Classifier
 from edgecnn.errors import ImageError
-from edgecnn.predict import classify_files, expand
+from edgecnn.predict import FileResult, classify_files
 
 
 def main(folder: str, output: str, model: str = "edge") -> None:
-    classifier = Classifier(model)
     with Path(output).open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["file", "label", "probability", "problem"])
-        rows.writerows(row(classifier, path) for path in expand([folder]))
+        rows.writerows(map(row, classify_files(Classifier(model), [folder])))
 
 
-def row(classifier: Classifier, path: Path) -> list[str]:
-    try:
-        [(_, [best])] = classify_files(classifier, [path])
-    except ImageError as error:
-        return [path.name, "", "", str(error)]
+def row(result: FileResult) -> list[str]:
+    path, found = result
+    if isinstance(found, ImageError):
+        return [path.name, "", "", str(found)]
+    (best,) = found
     return [path.name, best.label, f"{best.probability:.4f}", ""]
 
 

@@ -387,8 +387,8 @@ def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(edgecnn: Run, tmp_path: 
         time.sleep(0.1)
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=60)
-    assert child.returncode == 1
-    assert re.search(r"error: stopped; epoch \d+ of 40 is kept in .*model: add --resume", errors)
+    assert child.returncode == 130
+    assert re.search(r"stopped; epoch \d+ of 40 is kept in .*model: add --resume", errors)
     assert len(errors.splitlines()) == 1
     assert_fails(edgecnn(*command, "--seed", "1", "--resume"), "seed was 0, now 1")
     resumed = edgecnn(*command, "--resume", "--json")
