@@ -270,7 +270,7 @@ def accidents(tiny: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory
     [
         ("nan", 0, "the model returned values that are not finite: check its weights for NaN, or export it again"),
         ("classes", 0, "{digits} has 10 classes, but the model has 3: give the model's --data"),
-        ("half", 0, "{folder}/half.onnx cannot be opened by onnxruntime * truncated or not an ONNX file; *"),
+        ("half", 0, "{folder}/half.onnx cannot be opened: * truncated or not an ONNX file*"),
         ("removed", 1, "{folder}/removed.onnx was changed or removed while it was measured: measure again"),
         ("changed", 2, "{folder}/changed.onnx was changed or removed while it was measured: measure again"),
         ("killed", 0, "its process ended (warm_up): signal 9"),

@@ -1,0 +1,96 @@
+"""What commands leave when they are killed or stopped at random moments: whole folders, no process, one line.
+
+python -m benchmarks kills [--count N] [--minutes M] [--seed S]
+
+N kills (150), or as many as fit in M minutes: SIGKILL, SIGTERM and SIGINT over train, export, export --quantize, bench
+and predict, in turn. Each moment is drawn with the seed S, the time of day by default. The counts in kills.json go on
+from those of earlier runs of the same version of the program. Exit code 1 if anything was wrong.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+from benchmarks.lib.killing import COMMANDS, SIGNALS, Kill, Outcome, Place, carry_out, duration
+from benchmarks.lib.paths import RESULTS
+from benchmarks.lib.results import update_result
+
+LATEST = 1.05  # of a command's duration: some signals come when it has ended
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks kills")
+    parser.add_argument("--count", type=int, default=150)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    given = parser.parse_args(arguments)
+    end = time.monotonic() + 60 * given.minutes
+    with tempfile.TemporaryDirectory() as root:
+        outcomes = []
+        for outcome in all_outcomes(Path(root), given.seed, given.count):
+            outcomes.append(outcome)
+            tell(len(outcomes), outcome)
+            write(outcomes, given.seed)
+            if time.monotonic() > end:
+                break
+    sys.exit(any(outcome.faults for outcome in outcomes))
+
+
+def all_outcomes(root: Path, seed: int, most: int) -> Iterator[Outcome]:
+    """Carry out `most` kills, one after another."""
+    base = Place(root / "base")
+    base.prepare()
+    durations = {command: duration(command, base, root / "place") for command in COMMANDS}
+    print(", ".join(f"{command} {seconds:.1f} s" for command, seconds in durations.items()), flush=True)
+    for kill in kills(durations, seed, most):
+        yield carry_out(kill, base, root / "place")
+
+
+def kills(durations: dict[str, float], seed: int, most: int) -> Iterator[Kill]:
+    """The same seed and durations give the same moments."""
+    drawn = random.Random(seed)
+    pairs = list(product(COMMANDS, SIGNALS))
+    for number in range(most):
+        command, signal = pairs[number % len(pairs)]
+        yield Kill(command, signal, round(drawn.uniform(0, LATEST * durations[command]), 3))
+
+
+def tell(number: int, outcome: Outcome) -> None:
+    kill = outcome.kill
+    verdict = "; ".join(outcome.faults) or "fine"
+    moment = f"{kill.command}, {kill.signal.name} after {kill.seconds:.2f} s"
+    print(f"{number}: {moment}: {outcome.code} in {outcome.took:.2f} s: {verdict}", flush=True)
+    if outcome.faults:
+        print(outcome.words, flush=True)
+
+
+def write(outcomes: Sequence[Outcome], seed: int) -> None:
+    """Replace the results. Kills that came too late count apart: the command had ended."""
+    rows = [row(command, signal.name, outcomes) for command, signal in product(COMMANDS, SIGNALS)]
+    failed = [
+        {**asdict(item), "kill": {**asdict(item.kill), "signal": item.kill.signal.name}}
+        for item in outcomes
+        if item.faults
+    ]
+    update_result(RESULTS / "kills.json", seed=seed, kills=len(outcomes), faulty=len(failed), rows=rows, faults=failed)
+
+
+def row(command: str, signal: str, outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """The counts of one command and signal."""
+    found = [item for item in outcomes if (item.kill.command, item.kill.signal.name) == (command, signal)]
+    running = [item for item in found if item.was_in_time]
+    return {
+        "command": command,
+        "signal": signal,
+        "kills": len(found),
+        "while_running": len(running),
+        "with_a_line": sum("stopped" in item.words for item in running),
+        "without_a_fault": sum(not item.faults for item in found),
+        "longest_s": round(max((item.took for item in running), default=0.0), 2),
+    }
