@@ -10,10 +10,15 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from errno import EDQUOT, EFBIG, ENOSPC, EROFS
 from pathlib import Path
 
+from edgecnn.errors import OutputError
+
 PREFIX = ".edgecnn-"
+FULL = (ENOSPC, EDQUOT, EFBIG, EROFS)
+PROBE = 2**18  # bytes: with less space than this, a library's error is the disk's fault
 _in_use: set[Path] = set()
 
 
@@ -21,17 +26,60 @@ _in_use: set[Path] = set()
 def scratch(parent: Path | None = None) -> Iterator[Path]:
     """Yield an empty folder in `parent`, or in the system's temporary folder, and delete it afterwards.
 
-    Folders there that a killed process left are deleted first. Raises OSError if none can be made.
+    Folders there that a killed process left are deleted first. Raises OSError if none can be made in `parent`. Raises
+    OutputError if the temporary folder cannot be used, or if it is full when the body raises, because libraries say all
+    kinds of things then.
     """
-    parent = parent or Path(tempfile.gettempdir())
-    sweep(parent)
-    folder, lock = _new(parent)
+    place = parent or _temporary_folder()
+    with nullcontext() if parent else _telling_what_fails(place):
+        sweep(place)
+        folder, lock = _new(place)
     try:
-        yield folder
+        with nullcontext() if parent else _telling_what_fails(place, folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # clean-up must not hide the error that caused it
         _in_use.discard(folder)
         os.close(lock)
+
+
+def _temporary_folder() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        raise OutputError("no folder for temporary files can be written: set TMPDIR to one that can") from None
+
+
+@contextmanager
+def _telling_what_fails(place: Path, folder: Path | None = None) -> Iterator[None]:
+    """Raise OutputError if it is the fault of the temporary folder `place` that the body raises."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except Exception as error:
+        reason = _refusal(error, folder)
+        if reason is None:
+            raise
+        raise OutputError(
+            f"cannot write to the temporary folder {place}: {reason}; free some space, or set TMPDIR to another folder"
+        ) from error
+
+
+def _refusal(error: Exception, folder: Path | None) -> str | None:
+    """Why the operating system refuses to write in a scratch folder, or to make one; None if it does not."""
+    if isinstance(error, OSError) and (folder is None or (error.errno in FULL and _concerns(error, folder))):
+        return error.strerror or str(error)
+    try:
+        if folder:
+            (folder / "probe").write_bytes(bytes(PROBE))
+    except OSError as refused:
+        return refused.strerror
+    return None
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    return error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(folder)
 
 
 def sweep(parent: Path | None = None) -> None:
@@ -67,6 +115,21 @@ def _new(parent: Path) -> tuple[Path, int]:
 
 def _name_in(parent: Path) -> Path:
     return parent / f"{PREFIX}{secrets.token_hex(8)}"
+
+
+@contextmanager
+def wait_for(folder: Path) -> Iterator[bool]:
+    """Wait until the process of a scratch folder has released it or is gone, and hold the lock of the folder.
+
+    Yields whether it is still the folder at that path. Raises OSError if it is gone already, a link, or not readable.
+    """
+    lock = _open(folder)
+    try:
+        with suppress(OSError):  # a file system without locks: go on as without a process
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder.exists() and os.path.samestat(folder.stat(), os.fstat(lock))
+    finally:
+        os.close(lock)
 
 
 def _delete_if_unused(folder: Path) -> None:

@@ -10,12 +10,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from errno import EEXIST, EISDIR, ENOTEMPTY
 from pathlib import Path
 
 from edgecnn import files
 from edgecnn.errors import OutputError
 from edgecnn.processes import stopping
-from edgecnn.scratch import PREFIX, scratch
+from edgecnn.scratch import PREFIX, scratch, wait_for
 
 COMMITTED = ".edgecnn.committed"
 REMOVED = f"{PREFIX}removed"  # a folder in a committed one: an empty file for each file to delete
@@ -41,33 +42,55 @@ def transaction(folder: Path) -> Iterator[Transaction]:
 
     Raises OutputError if the operating system refuses.
     """
-    with files.telling_what_cannot_be_written(folder):
+    with files.telling_what_cannot_be_written(folder), _made(folder), scratch(folder) as staged:
+        change = Transaction(folder, staged)
+        yield change
+        _commit(change)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder, and delete it and those above it that were made too if the body raises and leaves them empty."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        with scratch(folder) as staged:
-            change = Transaction(folder, staged)
-            yield change
-            _commit(change)
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in missing:
+                path.rmdir()
+        raise
 
 
 def roll_forward(folder: Path) -> None:
     """Finish a change that was committed when its process was killed. Raises OutputError.
 
-    Does nothing for a folder without one. Several processes may do it at the same time.
+    Does nothing for a folder without one, and waits if its process still lives. The folder may come from anywhere, so
+    a link in it is replaced and not followed.
     """
     committed = folder / COMMITTED
-    if not committed.is_dir():
+    if not committed.is_dir() or committed.is_symlink():
         return
-    with files.telling_what_cannot_be_written(folder):
-        _move(committed, folder)
+    try:
+        with wait_for(committed) as there:
+            if there:
+                _move(committed, folder, follow=False)
+    except FileNotFoundError:  # its own process has finished it
+        return
+    except OSError as error:
+        raise OutputError(
+            f"{folder} holds a change that was interrupted and cannot be finished here "
+            f"({error.strerror}): run 'edgecnn info {folder}' where the folder can be written"
+        ) from error
 
 
 def _commit(change: Transaction) -> None:
     for path in (*change.path.rglob("*"), change.path):
         files.sync(path)
-    names = sorted(path.name for path in change.path.iterdir() if path.name != REMOVED)
+    names = _new_names(change)
     for _ in range(MOST_TRIES):
         roll_forward(change.folder)
-        with suppress(OSError):  # another process has committed meanwhile
+        with _unless_taken():
             change.path.rename(change.folder / COMMITTED)
             stopping.wrote(*(change.folder / name for name in names))
             break
@@ -75,31 +98,62 @@ def _commit(change: Transaction) -> None:
         raise OutputError(f"cannot write {change.folder}: other commands are writing there; run this one again")
     try:
         files.sync(change.folder)
-        roll_forward(change.folder)
+        _move(change.folder / COMMITTED, change.folder, follow=True)
     except KeyboardInterrupt:  # the change has happened: finish it, so that what is told of the folder is true
-        roll_forward(change.folder)
+        _move(change.folder / COMMITTED, change.folder, follow=True)
         raise
 
 
-def _move(committed: Path, folder: Path) -> None:
-    """Delete and replace the folder's files. A kill may come between any two steps, so each may be repeated."""
-    with suppress(FileNotFoundError):  # another process was faster
+def _new_names(change: Transaction) -> list[str]:
+    """The names of the new files. Raises IsADirectoryError if one would have to replace a folder."""
+    new = sorted(path for path in change.path.iterdir() if path.name != REMOVED)
+    for path in new:
+        if path.is_file() and (change.folder / path.name).is_dir():
+            raise IsADirectoryError(EISDIR, f"{path.name} is a folder")
+    return [path.name for path in new]
+
+
+@contextmanager
+def _unless_taken() -> Iterator[None]:
+    """Go on if another process has committed meanwhile."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (EEXIST, ENOTEMPTY):
+            raise
+
+
+def _move(committed: Path, folder: Path, *, follow: bool) -> None:
+    """Delete and replace the folder's files. A kill may come between any two steps, so each may be repeated.
+
+    Only one process does it, because the lock of the scratch folder that `committed` was goes on with it.
+    """
+    if not committed.exists():
+        return
+    if (committed / REMOVED).is_dir():
         for marker in (committed / REMOVED).iterdir():
-            (folder / marker.name).unlink(missing_ok=True)
+            _delete(folder / marker.name)
     for new in committed.iterdir():
-        if new.name != REMOVED:
-            with suppress(FileNotFoundError):
-                _replace(folder / new.name, new)
+        if new.name != REMOVED and not new.is_symlink():  # no change of ours holds a link
+            _replace(folder / new.name, new, follow)
     shutil.rmtree(committed, ignore_errors=True)
 
 
-def _replace(old: Path, new: Path) -> None:
-    """Put a file or a folder in the place of an old one. A link is followed, and a file's mode and owner stay."""
+def _replace(old: Path, new: Path, follow: bool) -> None:
+    """Put a file or a folder in the place of an old one. A file's mode and owner stay, and a link if it is followed."""
     if new.is_dir():
-        shutil.rmtree(old, ignore_errors=True)
+        _delete(old)
         new.replace(old)
-    elif old.is_symlink():
+    elif follow and old.is_symlink():
         files.copy(new, old)
     else:
         files.keep_mode_and_owner(old, new)
         new.replace(old)
+
+
+def _delete(path: Path) -> None:
+    """Delete a file, a link, or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
