@@ -3,8 +3,8 @@
 python -m benchmarks kills [--count N] [--minutes M] [--seed S]
 
 N kills (150), or as many as fit in M minutes: SIGKILL, SIGTERM and SIGINT over train, export, export --quantize, bench
-and predict, in turn. Each moment is drawn with the seed S, the time of day by default. The counts in kills.json go on
-from those of earlier runs of the same version of the program. Exit code 1 if anything was wrong.
+and predict, in turn. Each moment is drawn with the seed S, by default the time of day. Exit code 1 if anything was
+wrong.
 """
 
 import argparse
@@ -64,8 +64,7 @@ def kills(durations: dict[str, float], seed: int, most: int) -> Iterator[Kill]:
 def tell(number: int, outcome: Outcome) -> None:
     kill = outcome.kill
     verdict = "; ".join(outcome.faults) or "fine"
-    moment = f"{kill.command}, {kill.signal.name} after {kill.seconds:.2f} s"
-    print(f"{number}: {moment}: {outcome.code} in {outcome.took:.2f} s: {verdict}", flush=True)
+    print(f"{number}: {kill}: {outcome.code} in {outcome.took:.2f} s: {verdict}", flush=True)
     if outcome.faults:
         print(outcome.words, flush=True)
 

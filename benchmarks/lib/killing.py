@@ -55,6 +55,9 @@ class Kill:
     signal: signal.Signals
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{self.command}, {self.signal.name} after {self.seconds:.3f} s"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -201,7 +204,8 @@ def _leftovers(kill: Kill, place: Place) -> Iterator[str]:
 
 def _next_command(place: Place) -> Iterator[str]:
     """What is wrong with the next command: it must work, and sweep what a kill has left."""
-    process = place.start(("info", str(MODEL)))
+    is_exported = ModelFolder(place.work / MODEL).onnx_files()
+    process = place.start(("info", str(MODEL)) if is_exported else COMMANDS["export"])
     _, words = process.communicate()
     if process.returncode:
         yield f"the next command fails: {words.strip()}"

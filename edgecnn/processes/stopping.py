@@ -76,12 +76,20 @@ def allow(seconds: float) -> None:
 
 def _listen() -> None:
     ours = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as nohup sets it
+    _fill_gaps()
     read, write = os.pipe()
     os.set_blocking(write, False)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(read,), daemon=True).start()
     for number in ours:
         signal.signal(number, _raise)
+
+
+def _fill_gaps() -> None:
+    """Open /dev/null in the place of a closed stdin, stdout or stderr: the pipe must not become one of them."""
+    while (lowest := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(lowest)
 
 
 def _listen_no_more() -> None:

@@ -464,7 +464,7 @@ def test_a_real_ctrl_c_prints_a_partial_table_and_leaves_no_process(tiny: Path, 
         time.sleep(0.01)
     os.killpg(bench.pid, signal.SIGINT)
     stdout, stderr = bench.communicate(timeout=LIMIT)
-    assert bench.returncode == 1, stderr
+    assert bench.returncode == 130, stderr
     assert "onnx-tiny" in stdout
     assert "PARTIAL: stopped before the end" in stdout
     assert "stopped before the end" in stderr

@@ -417,3 +417,55 @@ def test_the_exit_code_tells_what_came_of_it_and_stderr_why(
     assert "onnx-" in done.stdout
     for line in conditions(summarize(run)):
         assert line in done.stdout.splitlines()
+
+
+PARTIAL = replace(TWO, partial=True)
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_a_partial_run_does_not_replace_an_earlier_report(
+    form: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    earlier, new = tmp_path / "earlier", tmp_path / "new"
+    earlier.write_text("a complete run")
+    done = told(PARTIAL, monkeypatch, f"--{form}", str(earlier))
+    assert (done.exit_code, earlier.read_text()) == (1, "a complete run")
+    assert f"{earlier} stays as it was" in done.stderr
+    assert "onnx-int8" in done.stdout
+    done = told(PARTIAL, monkeypatch, f"--{form}", str(new))
+    assert new.read_bytes().decode() == bench_run.FORMATS[form](summarize(PARTIAL), None)
+    assert "stays" not in done.stderr
+
+
+def test_a_screen_that_cannot_print_costs_no_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(_: Outcome) -> None:
+        raise OutputError("cannot write to stdout: it is full")
+
+    monkeypatch.setattr("edgecnn.console.print_bench", full)
+    done = told(TWO, monkeypatch, "--json", str(tmp_path / "b.json"), unjudged=("a rule cannot be judged",))
+    assert done.exit_code == 1
+    assert read(tmp_path / "b.json") == TWO
+    assert done.stderr.splitlines() == ["error: a rule cannot be judged", "error: cannot write to stdout: it is full"]
+
+
+def test_a_report_that_cannot_be_written_costs_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    wanted = ["--csv", str(tmp_path / "file" / "b.csv"), "--json", str(tmp_path / "b.json")]
+    done = told(TWO, monkeypatch, *wanted)
+    assert done.exit_code == 1
+    assert read(tmp_path / "b.json") == TWO
+    assert "cannot write" in done.stderr
+    assert "onnx-int8" in done.stdout
+
+
+def test_what_was_not_scored_is_told_beside_its_timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = TWO.measurements
+    unscored = replace(second, answers=None, accuracy=None, unscored="it did not answer in time")
+    run = replace(TWO, measurements=(first, unscored))
+    done = told(run, monkeypatch, unjudged=run.unscored)
+    assert done.exit_code == 1
+    assert done.stderr == "error: onnx-int8 was not scored: it did not answer in time\n"
+    assert "onnx-int8 was not scored: it did not answer in time" in done.stdout.splitlines()
+    assert summarize(run).rows[1].p50_us is not None
+    for form in ("markdown", "html"):
+        assert "it did not answer in time" in bench_run.FORMATS[form](summarize(run), None)
