@@ -13,14 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
 from benchmarks.lib.killing import COMMANDS, SIGNALS, Kill, Outcome, Place, carry_out, duration
 from benchmarks.lib.paths import RESULTS
-from benchmarks.lib.results import update_result
+from benchmarks.lib.results import Row, read_result, update_result
 
+FILE = RESULTS / "kills.json"
 LATEST = 1.05  # of a command's duration: some signals come when it has ended
 
 
@@ -70,26 +70,43 @@ def tell(number: int, outcome: Outcome) -> None:
 
 
 def write(outcomes: Sequence[Outcome], seed: int) -> None:
-    """Replace the results. Kills that came too late count apart: the command had ended."""
-    rows = [row(command, signal.name, outcomes) for command, signal in product(COMMANDS, SIGNALS)]
-    failed = [
-        {**asdict(item), "kill": {**asdict(item.kill), "signal": item.kill.signal.name}}
-        for item in outcomes
-        if item.faults
-    ]
-    update_result(RESULTS / "kills.json", seed=seed, kills=len(outcomes), faulty=len(failed), rows=rows, faults=failed)
+    """Put this run in the place of an earlier one with the same seed, and count over all runs."""
+    this = {"seed": seed, "outcomes": [as_row(outcome) for outcome in outcomes]}
+    runs = sorted([*(run for run in read_result(FILE).get("runs", []) if run["seed"] != seed), this], key=seed_of)
+    update_result(FILE, counts=counts([item for run in runs for item in run["outcomes"]]), runs=runs)
 
 
-def row(command: str, signal: str, outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """The counts of one command and signal."""
-    found = [item for item in outcomes if (item.kill.command, item.kill.signal.name) == (command, signal)]
-    running = [item for item in found if item.was_in_time]
+def seed_of(run: Row) -> int:
+    seed: int = run["seed"]
+    return seed
+
+
+def as_row(outcome: Outcome) -> Row:
+    kill = outcome.kill
+    faulty = {"faults": outcome.faults, "words": outcome.words} if outcome.faults else {}
     return {
-        "command": command,
-        "signal": signal,
-        "kills": len(found),
-        "while_running": len(running),
-        "with_a_line": sum("stopped" in item.words for item in running),
-        "without_a_fault": sum(not item.faults for item in found),
-        "longest_s": round(max((item.took for item in running), default=0.0), 2),
+        "command": kill.command,
+        "signal": kill.signal.name,
+        "seconds": kill.seconds,
+        "code": outcome.code,
+        "took": round(outcome.took, 2),
+        "told": "stopped" in outcome.words,
+        **faulty,
     }
+
+
+def counts(outcomes: Sequence[Row]) -> list[Row]:
+    """How often each command met each signal, and what came of it. Some had ended before: their exit code is 0."""
+    return [
+        {
+            "command": command,
+            "signal": signal.name,
+            "kills": len(found),
+            "while_running": len(running := [item for item in found if item["code"] != 0]),
+            "told": sum(item["told"] for item in running),
+            "faulty": sum("faults" in item for item in found),
+            "longest_s": max((item["took"] for item in running), default=0.0),
+        }
+        for command, signal in product(COMMANDS, SIGNALS)
+        if (found := [item for item in outcomes if (item["command"], item["signal"]) == (command, signal.name)])
+    ]

@@ -113,6 +113,8 @@ class Place:
                 raise RuntimeError(f"{' '.join(command)}: {words}")
 
     def start(self, arguments: Sequence[str]) -> subprocess.Popen[str]:
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell, for children too
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         return subprocess.Popen(
             [sys.executable, "-m", "edgecnn", *arguments],
             cwd=self.work,
