@@ -1,6 +1,8 @@
 """python -m edgecnn, and the `edgecnn` command."""
 
+import os
 import sys
+from pathlib import Path
 
 from edgecnn.processes import stopping
 
@@ -19,6 +21,7 @@ def _command() -> None:
 
     adapt_streams()
     sweep()
+    _place_caches()
     try:
         app(prog_name="edgecnn")
     except (OSError, MemoryError) as error:
@@ -28,6 +31,21 @@ def _command() -> None:
         say(f"error: {reason}")
         drop(sys.stdout)  # what it could not take
         sys.exit(1)
+
+
+def _place_caches() -> None:
+    """Let Keras and matplotlib write into the user's cache folder, if they have no folder of the user's yet.
+
+    Keras would make a folder of its own in the home folder, matplotlib an empty one for settings.
+    """
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 (Path.home fails for a user without one)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    for name, theirs, folder in (
+        ("KERAS_HOME", ".keras", "keras"),
+        ("MPLCONFIGDIR", ".config/matplotlib", "matplotlib"),
+    ):
+        if not (home / theirs).exists():
+            os.environ.setdefault(name, str(cache / folder))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Loaded:
 
     def compiled(self) -> Callable[[Any], Any]:
         """The model as a tf.function."""
-        return tensorflow(PURPOSE).function(self.call, input_signature=[self.signature])  # type: ignore[no-any-return]
+        return tensorflow(PURPOSE).function(self.call, input_signature=[self.signature], autograph=False)  # type: ignore[no-any-return]
 
 
 def open_keras(path: Path) -> Loaded:

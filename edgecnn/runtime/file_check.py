@@ -93,7 +93,8 @@ def _reason(file: BinaryIO, size: int) -> str | None:
         elif place in REFUSED or (place == DATA_LOCATION and value):
             return REFUSED.get(place, OUTSIDE)
         elif place == NODE_DOMAIN and value not in OPERATORS:
-            return f"it uses the operator {value}.{operator}, and only ONNX's own operators are run: export it without"
+            name = f"{value}.{operator}"
+            return f"it uses the operator {name!r}, and only ONNX's own operators are run: export it without"
         elif place == OPSET_DOMAIN and value not in OPERATORS + NAMED_ONLY:
-            return f"it asks for the operators of {value}, and only ONNX's own operators are run: export it without"
+            return f"it asks for the operators of {value!r}, and only ONNX's own operators are run: export it without"
     return None

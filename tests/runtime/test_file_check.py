@@ -102,7 +102,16 @@ SPARSE: list[Change] = [
     lambda model: model.graph.node[0].attribute.append(helper.make_attribute("more", [sparse()])),
     lambda model: model.graph.node.append(with_branch(branch(constant_of(sparse_value=sparse())))),
 ]
-DOMAINS = ("com.microsoft", "ai.onnx.ml", "ai.onnx.training", "ours", "AI.ONNX", "ai.onnx ", "\u0430i.onnx")
+DOMAINS = (
+    "com.microsoft",
+    "ai.onnx.ml",
+    "ai.onnx.training",
+    "ours",
+    "AI.ONNX",
+    "ai.onnx ",
+    "a\nb\x1b[31m",
+    "\u0430i.onnx",
+)
 
 
 @pytest.mark.parametrize("change", OUTSIDE)
@@ -129,16 +138,16 @@ def test_sparse_tensors_are_refused(change: Change, tmp_path: Path) -> None:
 def test_operators_of_others_are_refused_by_name(domain: str, tmp_path: Path) -> None:
     model = odd.linear()
     model.graph.node[0].domain = domain
-    assert f"{domain}.Cast" in refusal(model, tmp_path)
+    assert repr(f"{domain}.Cast") in refusal(model, tmp_path)
     nested = odd.linear()
     nested.graph.node.append(with_branch(branch(helper.make_node("Secret", [], ["unused"], domain=domain))))
-    assert f"{domain}.Secret" in refusal(nested, tmp_path)
+    assert repr(f"{domain}.Secret") in refusal(nested, tmp_path)
 
 
 def test_a_set_of_operators_that_nobody_knows_is_refused_even_if_unused(tmp_path: Path) -> None:
     model = odd.linear()
     model.opset_import.append(helper.make_opsetid("ours", 1))
-    assert "operators of ours" in refusal(model, tmp_path)
+    assert "operators of 'ours'" in refusal(model, tmp_path)
 
 
 @pytest.mark.parametrize("domain", ["ai.onnx.ml", "com.microsoft", "com.ms.internal.nhwc", "com.microsoft.nchwc"])

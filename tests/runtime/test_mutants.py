@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import onnx
 import pytest
 from fuzz.messages import mutate_message
 from fuzz.mutation import BYTES, mutate
@@ -21,7 +22,17 @@ from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.metadata import ModelMetadata, read_metadata
 
 ROOT = Path(__file__).parents[2]
-SEEDS = [ROOT / "models/nano/model.onnx", ROOT / "models/nano/model.int8.onnx", ROOT / "tests/models/tiny.onnx"]
+FILES = [ROOT / "models/nano/model.onnx", ROOT / "models/nano/model.int8.onnx", ROOT / "tests/models/tiny.onnx"]
+
+
+def without_metadata(path: Path) -> bytes:
+    """A model that says nothing of itself, so that its readers have to look at the graph."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    return bytes(model.SerializeToString())
+
+
+SEEDS = [path.read_bytes() for path in FILES] + [without_metadata(path) for path in FILES]
 
 
 def classify(path: Path) -> None:
@@ -52,10 +63,14 @@ READERS: tuple[Callable[[Path], object], ...] = (
 
 
 def mutant(seed: int) -> bytes:
-    """A damaged model: three in four in its structure, the others in any of their bytes."""
+    """A damaged model: most in the structure, once or more, the others in any of their bytes."""
     random = Random(seed)
-    content = random.choice(SEEDS).read_bytes()
-    return mutate_message(content, random) if random.random() < 0.75 else mutate(content, BYTES, random)
+    content = random.choice(SEEDS)
+    if random.random() < 0.2:
+        return mutate(content, BYTES, random)
+    for _ in range(random.choice((1, 1, 1, 2, 5))):
+        content = mutate_message(content, random)
+    return content
 
 
 def read(path: Path) -> list[str]:

@@ -66,7 +66,7 @@ def _told() -> Iterator[None]:
 
 
 def _write(tf: Any, call: Any, signature: Any, path: Path, calibration: Any = None) -> None:
-    function = tf.function(call, input_signature=[signature]).get_concrete_function()
+    function = tf.function(call, input_signature=[signature], autograph=False).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     if calibration is not None:
 

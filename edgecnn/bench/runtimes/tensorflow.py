@@ -30,7 +30,8 @@ def open_contender(contender: Contender) -> Runner:
     original = originals.load(contender.file)
 
     def function(call: Callable[[Any], Any], signature: Any) -> Infer:
-        compiled = tf.function(call, input_signature=[signature], jit_compile=contender.variant == "xla")
+        xla = contender.variant == "xla"
+        compiled = tf.function(call, input_signature=[signature], autograph=False, jit_compile=xla)
         return lambda batch: np.asarray(compiled(batch))
 
     def run(model: Any, call: Callable[[Any], Any], signature: Any) -> Infer:
