@@ -116,3 +116,40 @@ def test_a_damaged_file_is_named(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(tiny.read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"bad\.onnx .* truncated"):
         inspect(tmp_path / "bad.onnx")
+
+
+DAMAGED = [
+    ("labels", '["\\ud800", "1"]'),
+    ("labels", "[" * 100_000),
+    ("labels", '{"0": "a"}'),
+    ("quantization", '{"scheme": "static", "weights": NaN}'),
+    ("quantization", '["static"]'),
+    ("decision", '{"chosen": "a", "reason": "b", "candidates": [], "speed": 1e999}'),
+    ("decision", '{"chosen": "a", "reason": "b", "candidates": null}'),
+    ("graph", '{"opset": 17, "ir_version": 8, "operators": [], "parameters": 1, "macs": null}'),
+    ("dataset", "1"),
+    ("settings", "-Infinity"),
+    ("versions", '{"a": "\\udcff"}'),
+    ("accuracy", '{"split": "test", "correct": 2, "images": 1}'),
+]
+
+
+@pytest.mark.parametrize(("key", "text"), DAMAGED)
+def test_a_damaged_entry_of_ours_is_one_line_and_one_of_another_tool_is_ignored(
+    key: str, text: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=rf"odd\.onnx has a damaged entry edgecnn\.{key}: export it again"):
+        inspect(odd.save(odd.linear(metadata={f"edgecnn.{key}": text}), tmp_path / "odd.onnx"))
+    (info,) = inspect(odd.save(odd.linear(metadata={key: text}), tmp_path / "odd.onnx"))
+    assert info.metadata[key] == text
+    assert info.labels == tuple("0123456789")
+    assert info.precision == "float32"
+    # What is told can be written as JSON, and read by other programs.
+    assert json.loads(json.dumps(info.metadata, ensure_ascii=False, allow_nan=False).encode()) == info.metadata
+
+
+def test_an_entry_of_another_tool_does_not_hide_ours(tmp_path: Path) -> None:
+    ours = {"chosen": "a", "reason": "b", "candidates": []}
+    entries = {"edgecnn.decision": json.dumps(ours), "decision": "of another tool"}
+    (info,) = inspect(odd.save(odd.linear(metadata=entries), tmp_path / "odd.onnx"))
+    assert info.metadata["decision"] == ours

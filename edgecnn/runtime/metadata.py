@@ -86,9 +86,9 @@ class ModelMetadata:
         return {**self.others, **{PREFIX + name: _text(value) for name, value in values if value not in EMPTY}}
 
     def plain(self) -> dict[str, Any]:
-        """The fields that are not empty, as plain values, followed by the entries of other tools."""
+        """The fields that are not empty, as plain values, followed by the entries of other tools under other names."""
         tree = {name: value for name, value in asdict(self).items() if name != "others" and value not in EMPTY}
-        return tree | dict(self.others)
+        return tree | {key: text for key, text in self.others.items() if key not in tree}
 
 
 EMPTY: tuple[object, ...] = (None, "", (), {})
