@@ -185,6 +185,8 @@ def _session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
 def _reason(error: Exception) -> str:
     """onnxruntime's message without its codes, and what to do about it."""
     message = CODES.sub("", " ".join(str(error).split())).rstrip(".")
+    if "Failed to allocate memory" in message:
+        return "it takes more memory than there is; use a smaller model"
     if "Protobuf parsing failed" in message or "No graph was found" in message:
         return "it is truncated or not an ONNX file; copy or export it again"
     if "opset" in message or "IR version" in message:

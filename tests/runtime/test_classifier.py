@@ -367,6 +367,21 @@ def test_answers_of_another_shape_than_declared_are_an_error(tmp_path: Path, ima
         opened(model, tmp_path).predict(images)
 
 
+def test_a_model_that_takes_more_memory_than_there_is_says_so(tmp_path: Path, images: Images) -> None:
+    model = odd.linear()
+    model.graph.initializer.append(numpy_helper.from_array(np.array([2**44]), "size"))
+    model.graph.node.extend(
+        [
+            helper.make_node("ConstantOfShape", ["size"], ["zeros"]),
+            helper.make_node("ReduceMax", ["zeros"], ["zero"], keepdims=0),
+            helper.make_node("Add", ["probabilities", "zero"], ["same"]),
+        ]
+    )
+    model.graph.output[0].CopyFrom(odd.value("same", "float32", ["batch", 10]))
+    with pytest.raises(ModelError, match=r"odd\.onnx cannot .* it takes more memory than there is"):
+        opened(model, tmp_path).predict(images)
+
+
 @pytest.mark.parametrize("failing", [odd.linear(opset=99), odd.linear(ir_version=99), odd.linear(batch=4)])
 def test_onnxruntime_prints_nothing(failing: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     failing.graph.node[1].op_type = "Unheard"
