@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn import files
-from edgecnn.card import Card, ExportRecord, versions
+from edgecnn.card import SHA256, Card, ExportRecord, versions
 from edgecnn.data import Dataset
 from edgecnn.data.provenance import Origin
 from edgecnn.exporting.isolated import IsolatedModel
@@ -34,12 +34,14 @@ def third_party_card(name: str, original: IsolatedModel, dataset: Dataset | None
 
 def card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
     """The card of an ONNX file that has none."""
+    original = classifier.metadata.original_sha256
     return Card(
         name=name,
         labels=classifier.labels,
         input_shape=classifier.input.shape,
         input_dtype=classifier.input.dtype,
         input_scale=classifier.input.scale,
+        original_sha256=original if SHA256.fullmatch(original) else "",
         parameters=describe.describe(proto).parameters,
         versions=versions("edgecnn", "onnx", "onnxruntime", "numpy"),
     )

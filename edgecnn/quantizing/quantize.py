@@ -19,7 +19,7 @@ from edgecnn.quantizing.float32_model import load_source
 from edgecnn.quantizing.result import QuantizationResult
 from edgecnn.quantizing.schemes import Scheme, Target
 from edgecnn.quantizing.search import Search
-from edgecnn.quantizing.write import Request, ship
+from edgecnn.quantizing.write import Request, require_room, ship
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.scratch import scratch
 
@@ -54,6 +54,8 @@ def quantize(
     """
     onnx_module()
     source = folders.find_onnx(model)
+    folder = folder_for(model, source, out)
+    require_room(folder, source)
     original = Classifier(source, threads=1)
     proto = load_source(source)
     dataset = _dataset(source, original, data)
@@ -61,7 +63,7 @@ def quantize(
         images = calibrations.draw(dataset, original.input, calibration_images)
     else:
         images = calibrations.given(calibration, original.input)
-    request = Request(folder_for(model, source, out), dataset, scheme, target, max_drop)
+    request = Request(folder, dataset, scheme, target, max_drop)
     with scratch() as unfinished:
         evaluator = Evaluator(original, proto, images, dataset.validation, unfinished)
         search = Search(evaluator, target, max_drop, progress)
@@ -70,7 +72,7 @@ def quantize(
 
 
 def _dataset(source: Path, original: Classifier, data: str | Path | None) -> Dataset:
-    card = folders.ModelFolder(source.parent).card()
+    card = folders.ModelFolder(source.parent).card_of(source)
     dataset = find_dataset(origin_of(card, original.metadata.dataset), data, original.input, len(original.labels))
     if dataset is None:
         raise ExportError(f"quantizing {source} needs images like those that it was trained with: give --data PATH")

@@ -8,11 +8,12 @@ import onnxruntime
 
 from edgecnn.card import Card, ExportRecord
 from edgecnn.data import Dataset
+from edgecnn.errors import ExportError
 from edgecnn.exporting import records
 from edgecnn.exporting.export import copy_source, score_of
 from edgecnn.exporting.verify import compare
-from edgecnn.files import atomic, sha256
-from edgecnn.folder import ModelFolder
+from edgecnn.files import sha256
+from edgecnn.folder import ModelFolder, Staged
 from edgecnn.graph.graph import onnx_module
 from edgecnn.host import machine
 from edgecnn.metrics import Accuracy
@@ -62,23 +63,46 @@ def precision_of(scheme: Scheme, target: Target) -> str:
     return "int8" if is_here(target) or target == "any" else f"int8-{target}"
 
 
+def require_room(folder: ModelFolder, source: Path) -> None:
+    """Refuse to replace a card that is about other files of the source's own folder. Raises ModelError, ExportError."""
+    beside = folder.path.resolve() == source.parent.resolve() and folder.card_path.exists()
+    if beside and folder.card_of(source) is None:
+        raise ExportError(
+            f"{folder.card_path} is about other files than {source.name}: "
+            "give --out DIR, to quantize it into a folder of its own"
+        )
+
+
 def ship(request: Request, evaluator: Evaluator, found: Found, progress: OnProgress) -> QuantizationResult:
-    """Write the model file and the card. Raises OutputError; nothing is written then."""
-    chosen, reason = found.decision.chosen, found.decision.reason
-    written = _write_file(request, evaluator, found, progress)
-    if chosen:
-        copy_source(evaluator.original.path, request.folder)
-    removed = _outdated(request) if chosen is None else None
-    card = _card(request, evaluator, written, removed)
-    request.folder.write_card(card)
-    if removed:
-        removed.unlink()
+    """Write the model file and the card, in one step. Raises OutputError; nothing is written then.
+
+    Where float32 stays for a target that is another machine, nothing is written: it could not be timed there, so what
+    was made for it earlier may still be better.
+    """
+    if found.decision.chosen is None and not is_here(request.target):
+        written = _unchanged(request, evaluator)
+        return _result(request, evaluator, found, written, _card(request, evaluator, written), None)
+    removed = _outdated(request) if found.decision.chosen is None else None
+    with request.folder.changing() as staged:
+        written = _write_file(request, staged, evaluator, found, progress)
+        if found.decision.chosen:
+            copy_source(evaluator.original.path, request.folder, staged)
+        card = _without(_card(request, evaluator, written), removed)
+        staged.write_card(card)
+        if removed:
+            staged.remove(removed)
+    return _result(request, evaluator, found, written, card, removed)
+
+
+def _result(
+    request: Request, evaluator: Evaluator, found: Found, written: Written, card: Card, removed: Path | None
+) -> QuantizationResult:
     return QuantizationResult(
         path=written.path,
         target=request.target,
         max_drop=request.max_drop,
-        chosen=chosen,
-        reason=reason,
+        chosen=found.decision.chosen,
+        reason=found.decision.reason,
         trials=found.trials,
         baseline=evaluator.baseline,
         before=written.before,
@@ -92,23 +116,36 @@ def ship(request: Request, evaluator: Evaluator, found: Found, progress: OnProgr
     )
 
 
-def _write_file(request: Request, evaluator: Evaluator, found: Found, progress: OnProgress) -> Written:
+def _unchanged(request: Request, evaluator: Evaluator) -> Written:
+    """The float32 file as it is."""
+    test = request.dataset.test
+    score = score_of(evaluator.original.predict(test.images), test)
+    path = evaluator.original.path
+    return Written(path, onnx_module().load(path), score, score, _source_record(path, score), None)
+
+
+def _source_record(path: Path, score: Accuracy) -> ExportRecord:
+    """The card's record of a float32 file that it does not list yet, or that comes from another folder."""
+    opset = _opset(onnx_module().load(path))
+    return ExportRecord("float32", path.stat().st_size, sha256(path), opset, accuracy=score)
+
+
+def _write_file(request: Request, staged: Staged, evaluator: Evaluator, found: Found, progress: OnProgress) -> Written:
     """Tune, score and write the model file that ships."""
     chosen = found.decision.chosen
     precision = precision_of(request.scheme, request.target) if chosen else "float32"
-    path = request.folder.onnx(precision)
+    path = staged.onnx(precision)
     proto = onnx_module().load(evaluator.file(chosen.candidate) if chosen else evaluator.original.path)
     decision = decision_entry(found.trials, chosen, found.decision.reason, request.max_drop)
     metadata = replace(_metadata(request, evaluator, chosen.candidate if chosen else None), decision=decision)
-    with atomic(path) as temporary:
-        records.save(proto, temporary, metadata)
-        tuning = _tuned(temporary, request, evaluator, progress)
-        before, after, record = _scored(temporary, precision, proto, request, evaluator)
-        records.save(proto, temporary, replace(_with_tuning(metadata, tuning), accuracy=after))
-        record = replace(record, bytes=temporary.stat().st_size, sha256=sha256(temporary))
+    records.save(proto, path, metadata)
+    tuning = _tuned(path, request, evaluator, progress)
+    before, after, record = _scored(path, precision, proto, request, evaluator)
+    records.save(proto, path, replace(_with_tuning(metadata, tuning), accuracy=after))
+    record = replace(record, bytes=path.stat().st_size, sha256=sha256(path))
     rounds = with_rounds(decision, found.trials)
     record = replace(record, quantization=dict(metadata.quantization), decision=rounds)
-    return Written(path, proto, before, after, record, tuning)
+    return Written(request.folder.onnx(precision), proto, before, after, record, tuning)
 
 
 def _metadata(request: Request, evaluator: Evaluator, candidate: Candidate | None) -> ModelMetadata:
@@ -164,8 +201,12 @@ def _scored(
     reference = evaluator.original.predict(test.images)
     answers = Classifier(path, threads=1).predict(test.images)
     before, after = score_of(reference, test), score_of(answers, test)
-    opset = next(item.version for item in proto.opset_import if item.domain in ("", "ai.onnx"))
-    return before, after, records.record_of(path, precision, opset, after, compare(answers, reference))
+    record = records.record_of(path, precision, _opset(proto), after, compare(answers, reference))
+    return before, after, record
+
+
+def _opset(proto: Any) -> int:
+    return next(int(item.version) for item in proto.opset_import if item.domain in ("", "ai.onnx"))
 
 
 def _outdated(request: Request) -> Path | None:
@@ -174,14 +215,27 @@ def _outdated(request: Request) -> Path | None:
     return path if path.exists() else None
 
 
-def _card(request: Request, evaluator: Evaluator, written: Written, removed: Path | None) -> Card:
-    """The folder's card with the new record. A float32 record keeps the results of its verification at export."""
-    source, record, name = evaluator.original.path, written.record, written.path.name
-    found = ModelFolder(source.parent).card()
-    made = found or records.card_of_onnx(request.folder.path.name, evaluator.original, written.proto)
+def _card(request: Request, evaluator: Evaluator, written: Written) -> Card:
+    """The folder's card, with records of the source and of the new file.
+
+    A float32 record keeps the results of its verification at export.
+    """
+    source, name, record = evaluator.original.path, written.path.name, written.record
+    made = ModelFolder(source.parent).card_of(source)
+    made = made or records.card_of_onnx(request.folder.path.name, evaluator.original, written.proto)
+    verified = made.exports.get(source.name) or _source_record(source, written.before)
+    if record.precision == "float32":
+        record = replace(record, max_difference=verified.max_difference, agreement=verified.agreement)
     card = records.card_in(request.folder, source, made)
-    earlier = card.exports.get(name)
-    if earlier and record.precision == "float32":
-        record = replace(record, max_difference=earlier.max_difference, agreement=earlier.agreement)
-    kept = {file: item for file, item in card.exports.items() if removed is None or file != removed.name}
-    return replace(card, exports=kept).with_export(name, record)
+    return card.with_export(_name_in(request.folder, source), verified).with_export(name, record)
+
+
+def _name_in(folder: ModelFolder, source: Path) -> str:
+    """The source's name in the folder, into which it is copied if it lies elsewhere."""
+    beside = folder.path.resolve() == source.parent.resolve()
+    return source.name if beside else folder.onnx("float32").name
+
+
+def _without(card: Card, removed: Path | None) -> Card:
+    kept = {name: record for name, record in card.exports.items() if removed is None or name != removed.name}
+    return replace(card, exports=kept)

@@ -13,6 +13,7 @@ import pytest
 from shared_fixtures import Run
 
 import edgecnn.quantizing.search as searching
+from edgecnn.card import Card
 from edgecnn.data import Dataset
 from edgecnn.data.dataset import Split
 from edgecnn.errors import DataError, ExportError, InputError, ModelError, VerificationError
@@ -23,14 +24,23 @@ from edgecnn.metrics import Accuracy
 from edgecnn.progress import Progress
 from edgecnn.quantizing import quantize as quantizing
 from edgecnn.quantizing import write
+from edgecnn.quantizing.decision import Decision
 from edgecnn.quantizing.evaluator import Evaluator, Timing
 from edgecnn.quantizing.quantize import quantize
 from edgecnn.quantizing.result import QuantizationResult
-from edgecnn.quantizing.schemes import S8S8, U8S8_REDUCED, int8_for, is_here
+from edgecnn.quantizing.schemes import S8S8, U8S8_REDUCED, Target, int8_for, is_here
 from edgecnn.quantizing.session_tuning import Tuning
 from edgecnn.runtime.arithmetic import needs_exact_products
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.settings import Settings, stored
+
+
+def describe_again(float32: Path) -> None:
+    """Make the folder's card be about the file as it is now."""
+    folder = ModelFolder(float32.parent)
+    card = folder.card()
+    assert card is not None
+    folder.write_card(card.with_export(float32.name, replace(card.exports[float32.name], sha256=sha256(float32))))
 
 
 def operators(path: Path) -> list[str]:
@@ -164,6 +174,46 @@ def test_float32_stays_where_nothing_is_faster(float32: Path, clock: Any) -> Non
     assert Classifier(float32).metadata.decision["chosen"] == "float32"
     again = quantize(float32)  # it is no quantized file
     assert again.chosen is None
+
+
+def test_where_float32_stays_for_another_machine_nothing_changes(
+    float32: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be timed here deletes nothing that was made for there."""
+    other: Target = "x86-64" if is_here("arm64") else "arm64"
+    float32.with_name(f"model.int8.{other}.onnx").write_bytes(b"earlier")
+    monkeypatch.setattr(searching.Search, "run", lambda _: searching.Found((), Decision(None, "too inexact"), ()))
+    before = {path.name: path.read_bytes() for path in float32.parent.iterdir()}
+    clock(lambda _: 2.0)
+    done = quantize(float32, target=other)
+    assert (done.path, done.chosen, done.removed) == (float32, None, None)
+    assert done.before == done.after
+    assert {path.name: path.read_bytes() for path in float32.parent.iterdir()} == before
+
+
+def test_a_neighbor_lends_no_card(float32: Path, clock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`other.onnx` beside a model's files gets a card of its own, which is about every file in its folder."""
+    clock(lambda _: 2.0)
+    monkeypatch.chdir(tmp_path)
+    other = float32.with_name("other.onnx")
+    other.write_bytes(float32.read_bytes())
+    done = quantize(other)
+    folder = ModelFolder(Path("models/other"))
+    assert Card.from_json(done.card.to_json()) == folder.card()
+    assert (done.card.name, done.card.training) == ("other", None)
+    assert set(done.card.exports) == {"model.onnx", "model.int8.onnx"}
+    assert folder.undescribed(done.card) == ()
+    with pytest.raises(ExportError, match=r"card\.json is about other files than other\.onnx: give --out DIR"):
+        quantize(other, out=float32.parent)
+
+
+def test_a_file_that_was_replaced_since_its_card_is_refused(float32: Path, clock: Any) -> None:
+    clock(lambda _: 2.0)
+    model = onnx.load(float32)
+    model.doc_string = "another"
+    onnx.save(model, float32)
+    with pytest.raises(ModelError, match=r"card\.json is about another model\.onnx"):
+        quantize(float32)
 
 
 def test_a_lucky_candidate_has_to_be_faster_again(float32: Path, clock: Any) -> None:
@@ -411,6 +461,7 @@ def unquantizable(float32: Path) -> Path:
     for tensor in model.graph.initializer:
         tensor.CopyFrom(onnx.numpy_helper.from_array(arrays[tensor.name], tensor.name))
     onnx.save(model, float32)
+    describe_again(float32)
     float32.with_name("model.int8.onnx").write_bytes(b"earlier")
     return float32
 
