@@ -58,6 +58,18 @@ def _inlinable(graph: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]) ->
     for item in (*_all_nodes(graph), *graph.library.function):
         for name in COMPILED:
             item.attr.pop(name, None)
+    _rename_functions(graph)
     wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
     tensor = wrapped.graph.as_graph_element
     return wrapped.prune([tensor(name) for name in inputs], [tensor(name) for name in outputs])
+
+
+def _rename_functions(graph: Any) -> None:
+    """Give changed functions names of their own: TensorFlow still knows the others by the old ones."""
+    names = {item.signature.name: f"{item.signature.name}_inlinable" for item in graph.library.function}
+    for function in graph.library.function:
+        function.signature.name = names[function.signature.name]
+    for node in _all_nodes(graph):
+        for value in node.attr.values():
+            for called in (value.func, *value.list.func) if value.HasField("func") else value.list.func:
+                called.name = names.get(called.name, called.name)
