@@ -100,7 +100,7 @@ class ModelFolder:
             return card.Card.from_json(files.read_bytes(self.card_path, card.MOST_BYTES))
         except (ValueError, OSError) as error:
             raise ModelError(
-                f"{self.card_path} is not a card of edgecnn ({error}): remove it or export again"
+                f"{self.card_path} is not a card of edgecnn ({error}): remove it, then export again"
             ) from None
 
     def card_of(self, path: Path) -> "Card | None":
@@ -117,9 +117,23 @@ class ModelFolder:
             return card
         if path.name in ORIGINAL_NAMES and card.training is None:
             return None
+        again = "train" if path.name in ORIGINAL_NAMES else "export"
         raise ModelError(
-            f"{self.card_path} is about another {path.name} than the one beside it: train or export again, "
+            f"{self.card_path} is about another {path.name} than the one beside it: {again} again, "
             "or remove the card if you replaced the file yourself"
+        )
+
+    def card_note(self, path: Path) -> str | None:
+        """What to tell of a file of this folder that its card is not about, or of a card that cannot be read."""
+        try:
+            card = self.card()
+        except ModelError as error:
+            return str(error)
+        if card is None or path not in self.undescribed(card):
+            return None
+        return (
+            f"{self.card_path} is about another {path.name} than this one, so its labels and scores may be wrong: "
+            "train or export again"
         )
 
     def undescribed(self, card: "Card") -> tuple[Path, ...]:

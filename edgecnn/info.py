@@ -23,7 +23,7 @@ class ModelInfo:
 
     `coverage` tells what of a quantized file runs in int8 here; None for a float32 file, and without the onnx package.
     `fast_paths`, if asked for, are the convolutions as each processor runs them in int8, or would run a float32
-    file's. `notes` say why a file does not suit this processor.
+    file's. `notes` say why a file does not suit this processor, or its folder's card not the file.
     """
 
     path: Path
@@ -79,7 +79,7 @@ def _inspect(path: Path, fast_paths: bool) -> ModelInfo:
         graph=graph,
         metadata=replace(said, labels=(), graph=None).plain(),
         coverage=coverage,
-        notes=classifier.notes,
+        notes=(*classifier.notes, *([note] if (note := ModelFolder(path.parent).card_note(path)) else ())),
         fast_paths=_fast_paths(path, coverage) if fast_paths else None,
     )
 

@@ -11,7 +11,7 @@ import pytest
 from edgecnn import files
 from edgecnn.card import Card, DataRecord, ExportRecord, TrainingRecord, versions
 from edgecnn.errors import ModelError
-from edgecnn.folder import ModelFolder
+from edgecnn.folder import SHIPPED_MODELS, ModelFolder, shipped
 from edgecnn.metrics import Accuracy
 
 WHOLE = Card(
@@ -103,7 +103,7 @@ def outcome(folder: Path, content: str) -> Card | str:
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, path: tuple[str, ...], value: Any) -> None:
-    with pytest.raises(ModelError, match=r"card\.json is not a card of edgecnn \(.*\): remove it or export again"):
+    with pytest.raises(ModelError, match=r"card\.json is not a card of edgecnn \(.*\): remove it, then export again"):
         read(tmp_path, json.dumps(with_value(json.loads(WHOLE.to_json()), path, value)))
 
 
@@ -169,6 +169,18 @@ def test_a_file_that_was_replaced_is_refused(model: ModelFolder, name: str) -> N
         model.card_of(path)
 
 
+def test_what_the_card_is_not_about_is_told_in_a_line(model: ModelFolder) -> None:
+    assert model.card_note(model.keras) is None
+    model.keras.write_bytes(b"another")
+    note = model.card_note(model.keras)
+    assert note is not None
+    assert "card.json is about another model.keras" in note
+    model.card_path.write_text("{")
+    assert "is not a card of edgecnn" in (model.card_note(model.keras) or "")
+    model.card_path.unlink()
+    assert model.card_note(model.keras) is None
+
+
 def test_a_neighbor_has_no_card(model: ModelFolder) -> None:
     other = model.path / "other.onnx"
     other.write_bytes(b"exported")
@@ -207,3 +219,12 @@ def test_a_version_is_found_by_distribution_by_module_or_not_at_all(monkeypatch:
     found = versions("tensorflow", "pytest", "edgecnn")
     assert (found["tensorflow"], found["pytest"]) == ("2.20.0", pytest.__version__)
     assert "edgecnn" not in found
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_shipped_cards_are_about_their_files(name: str) -> None:
+    model = ModelFolder(SHIPPED_MODELS / name)
+    card = model.card()
+    assert card is not None
+    assert card.original_sha256
+    assert model.undescribed(card) == ()

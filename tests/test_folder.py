@@ -112,7 +112,7 @@ def test_a_damaged_card_is_refused_with_the_way_out(tmp_path: Path, content: byt
     (tmp_path / "card.json").write_bytes(content)
     message = refusal(ModelError, ModelFolder(tmp_path).card)
     assert message.startswith(f"{tmp_path / 'card.json'} is not a card of edgecnn (")
-    assert message.endswith("): remove it or export again")
+    assert message.endswith("): remove it, then export again")
 
 
 def test_a_folder_in_the_cards_place_is_refused(tmp_path: Path) -> None:

@@ -163,9 +163,12 @@ def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], stopped: bool) -> Be
 
 
 def _notes(contenders: Iterable[Contender]) -> tuple[str, ...]:
-    """Notes on files that do not suit this processor: elsewhere their latency would differ."""
-    files = dict.fromkeys(item.file for item in contenders if item.runtime == "onnxruntime")
-    return tuple(note for file in files for note in arithmetic.notes(file, read_metadata(file)))
+    """Notes on files that do not suit this processor, so that elsewhere their latency differs, or the card."""
+    files = dict.fromkeys(item.file for item in contenders if item.runtime in ("onnxruntime", "tensorflow"))
+    unsuited = [
+        note for file in files if file.suffix == ".onnx" for note in arithmetic.notes(file, read_metadata(file))
+    ]
+    return (*unsuited, *(note for file in files if (note := ModelFolder(file.parent).card_note(file))))
 
 
 def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
