@@ -100,10 +100,7 @@ def test_a_model_that_is_quantized_is_refused_whatever_it_says(way: str, tmp_pat
         "float16": lambda: float16(source),
     }[way]()
     assert "quantization" not in metadata(made)
-    with pytest.raises(
-        (ExportError, ModelError),
-        match=r"model\.onnx (is already quantized|holds 16-bit weights, in \w+|is refused: it uses the operator com)",
-    ):
+    with pytest.raises((ExportError, ModelError), match=r"model\.onnx (is already quantized|holds 16-bit|.*operator)"):
         loaded(made, tmp_path)
 
 
