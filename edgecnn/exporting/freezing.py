@@ -41,8 +41,34 @@ def _constant_graph(function: Any) -> Any:
     """The GraphDef of a ConcreteFunction whose variables and captured tensors are constants; functions are inlined."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+    try:
+        frozen = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+    except ValueError:  # a variable is assigned: the seed of a random layer, the state of a stateful one
+        return _without_assignments(function)
     return frozen.graph.as_graph_def(add_shapes=True)
+
+
+def _without_assignments(function: Any) -> Any:
+    """As `_constant_graph`, for a function that assigns variables: one prediction has no use for them."""
+    from tf2onnx.tf_loader import convert_variables_to_constants_large_model
+
+    tf = tensorflow(PURPOSE)
+    graph = convert_variables_to_constants_large_model(function)
+    for nodes in (graph.node, *(item.node_def for item in graph.library.function)):
+        _drop_assignments(nodes)
+    with tf.Graph().as_default() as imported:
+        tf.graph_util.import_graph_def(graph, name="")
+    return imported.as_graph_def(add_shapes=True)
+
+
+def _drop_assignments(nodes: Any) -> None:
+    """Remove the nodes that assign variables, and the edges that say that others come after them."""
+    dropped = {f"^{node.name}" for node in nodes if node.op.startswith("Assign")}
+    for at in reversed(range(len(nodes))):
+        if f"^{nodes[at].name}" in dropped:
+            del nodes[at]
+    for node in nodes:
+        node.input[:] = [name for name in node.input if name not in dropped]
 
 
 def _all_nodes(graph: Any) -> Iterator[Any]:

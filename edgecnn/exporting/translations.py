@@ -5,21 +5,58 @@ from typing import Any
 
 import numpy as np
 
+FLOAT, BOOL, DOUBLE = 1, 9, 11  # TensorProto.DataType
+LAST = np.array([-1], np.int64)  # the last axis
+
 # Replaces a node of tf2onnx's graph: (graph, node, the node's name, arguments).
 Translation = Callable[[Any, Any, str, Any], None]
 
 
 def _erfc(graph: Any, node: Any, _name: str, _arguments: Any) -> None:
     """erfc(x) = 1 - erf(x)."""
-    [shape], [dtype] = node.output_shapes, node.output_dtypes
-    numbers = np.float64 if dtype == graph.get_dtype(node.input[0]) == 11 else np.float32
-    graph.remove_node(node.name)
-    one = graph.make_const(f"{node.name}_one", np.array(1, numbers))
+    shape, dtype = _removed(graph, node)
     erf = graph.make_node("Erf", [node.input[0]], shapes=[shape], dtypes=[dtype])
-    graph.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output, shapes=[shape], dtypes=[dtype])
+    graph.make_node("Sub", [_one(graph, dtype), erf.output[0]], outputs=node.output, shapes=[shape], dtypes=[dtype])
 
 
-TRANSLATIONS: dict[str, tuple[Translation, list[Any]]] = {"Erfc": (_erfc, [])}
+def _expm1(graph: Any, node: Any, _name: str, _arguments: Any) -> None:
+    """expm1(x) = exp(x) - 1."""
+    shape, dtype = _removed(graph, node)
+    exp = graph.make_node("Exp", [node.input[0]], shapes=[shape], dtypes=[dtype])
+    graph.make_node("Sub", [exp.output[0], _one(graph, dtype)], outputs=node.output, shapes=[shape], dtypes=[dtype])
+
+
+def _bucketize(graph: Any, node: Any, _name: str, _arguments: Any) -> None:
+    """The number of boundaries that a value reaches."""
+    boundaries = np.array(node.attr["boundaries"].floats, np.float32)
+    shape, dtype = _removed(graph, node)
+    wide = [*shape, len(boundaries)] if shape is not None else None
+    bounds, last = graph.make_const(f"{node.name}_bounds", boundaries), graph.make_const(f"{node.name}_axis", LAST)
+    values = graph.make_node("Cast", [node.input[0]], attr={"to": FLOAT}, shapes=[shape], dtypes=[FLOAT])
+    column = graph.make_node("Unsqueeze", [values.output[0], last.output[0]], shapes=[wide], dtypes=[FLOAT])
+    below = graph.make_node("GreaterOrEqual", [column.output[0], bounds.output[0]], shapes=[wide], dtypes=[BOOL])
+    ones = graph.make_node("Cast", below.output, attr={"to": dtype}, shapes=[wide], dtypes=[dtype])
+    inputs, keeps = [ones.output[0], last.output[0]], {"keepdims": 0}
+    graph.make_node("ReduceSum", inputs, attr=keeps, outputs=node.output, shapes=[shape], dtypes=[dtype])
+
+
+def _removed(graph: Any, node: Any) -> tuple[Any, int]:
+    """Remove a node, and return the shape and type of its result."""
+    [shape], [dtype] = node.output_shapes, node.output_dtypes
+    graph.remove_node(node.name)
+    return shape, dtype
+
+
+def _one(graph: Any, dtype: int) -> Any:
+    value = np.array(1, np.float64 if dtype == DOUBLE else np.float32)
+    return graph.make_const(f"one_{len(graph.get_nodes())}", value).output[0]
+
+
+TRANSLATIONS: dict[str, tuple[Translation, list[Any]]] = {
+    "Bucketize": (_bucketize, []),
+    "Erfc": (_erfc, []),
+    "Expm1": (_expm1, []),
+}
 
 # What to do about operators that cannot be translated. The first entry whose words are part of the name is used.
 ADVICE = {
