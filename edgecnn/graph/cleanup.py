@@ -3,8 +3,11 @@
 from typing import Any
 
 from edgecnn.graph.elimination.constants import constants_to_initializers, drop_neutral
+from edgecnn.graph.elimination.folding import fold_constants, fold_shape_parts
+from edgecnn.graph.elimination.reshapes import drop_same_shape, join_reshapes
 from edgecnn.graph.elimination.shapes import fix_shapes, reshape_to_flatten, singleton_transpose_to_reshape
 from edgecnn.graph.fusion.convolutions import affine_into_conv, nhwc_input_into_conv, scale_into_weights
+from edgecnn.graph.fusion.gelu import complement_to_gelu
 from edgecnn.graph.fusion.products import bias_to_gemm, matmul_to_gemm, transposed_flatten_to_gemm
 from edgecnn.graph.graph import BATCH, Graph, onnx_module, use_oldest_format
 from edgecnn.graph.naming import rename
@@ -15,6 +18,11 @@ PATTERNS: tuple[Pattern, ...] = (
     constants_to_initializers,
     drop_neutral,
     fix_shapes,
+    fold_shape_parts,
+    fold_constants,
+    drop_same_shape,
+    join_reshapes,
+    complement_to_gelu,
     transposed_flatten_to_gemm,
     matmul_to_gemm,
     bias_to_gemm,

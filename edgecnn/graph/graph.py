@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgecnn.graph.order import replace_nodes, sorted_nodes
 from edgecnn.graph.protos import attributes, metadata, names_read, onnx_module, rename_reads, use_oldest_format
-from edgecnn.graph.shapes import Shape, compute, infer_shapes
+from edgecnn.graph.shapes import Shape, compute, infer
 
 __all__ = ["Graph", "attributes", "metadata", "onnx_module", "use_oldest_format"]
 
@@ -40,6 +40,7 @@ class Graph:
         self._readers: dict[str, dict[int, Any]] = {}  # by the tensor's name, then by the node's id
         self._sorted: list[Any] | None = None
         self._shapes: dict[int, dict[str, Shape]] = {}  # by the batch size
+        self._types: dict[str, int] = {}
         self._stale, self._kept = False, False
         self._values: dict[str, Array] = {}
         for place, node in enumerate(self.proto.node):
@@ -60,6 +61,11 @@ class Graph:
     def _forget_reads(self, node: Any) -> None:
         for name in names_read(node):
             self._readers[name].pop(id(node), None)
+
+    @property
+    def opset(self) -> int:
+        """The version of ONNX's operators that the model uses, or 0."""
+        return next((int(item.version) for item in self.model.opset_import if item.domain in ("", "ai.onnx")), 0)
 
     @property
     def nodes(self) -> list[Any]:
@@ -182,7 +188,7 @@ class Graph:
             self._shapes.clear()
             self._stale = False
         if batch not in self._shapes:
-            self._shapes[batch] = infer_shapes(self.model, self.nodes, self._constants, batch)
+            self._shapes[batch], self._types = infer(self.model, self.nodes, self._constants, batch)
         return self._shapes[batch]
 
     @contextmanager
@@ -199,6 +205,16 @@ class Graph:
     def computed(self, name: str, batch: int) -> Array | None:
         """The value of a tensor for a batch size of `batch`; None if it depends on more than constants and shapes."""
         return compute(name, self.model, self._makers, self._constants, self.shapes(batch))
+
+    def computed_always(self, name: str) -> Array | None:
+        """The value of a tensor that is the same for every batch size; None if it is not, or depends on more."""
+        two, three = (self.computed(name, batch) for batch in (2, 3))
+        return two if two is not None and three is not None and np.array_equal(two, three) else None
+
+    def type_of(self, name: str) -> int:
+        """The element type of a tensor, as TensorProto.DataType numbers it; 0 if it is not known."""
+        self.shapes(2)
+        return self._types.get(name, 0)
 
     def drop_dead(self) -> None:
         """Remove the nodes and constants that no output needs, and the shapes that a converter recorded."""

@@ -1,5 +1,6 @@
 """[onnx] Infers the shapes of tensors, and computes tensors that depend on constants and shapes only."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,12 +11,15 @@ from edgecnn.graph.order import sorted_nodes
 from edgecnn.graph.protos import attributes, names_read, onnx_module
 
 Shape = tuple[int | None, ...]
+MOST_COMPUTED = 2**20  # values of a tensor that is computed from constants and shapes
 MOST_STORED = 64  # values: inference reads constants such as a Reshape's target, which are short
 INT64 = 7  # TensorProto.DataType
 
 
-def infer_shapes(model: Any, nodes: Iterable[Any], constants: Mapping[str, Any], batch: int) -> dict[str, Shape]:
-    """The shape of every tensor for a batch size of `batch`. A dimension that stays unknown is None.
+def infer(
+    model: Any, nodes: Iterable[Any], constants: Mapping[str, Any], batch: int
+) -> tuple[dict[str, Shape], dict[str, int]]:
+    """The shape and the element type of every tensor for a batch size of `batch`. An unknown dimension is None.
 
     `nodes` and `constants` are the model's own, or what they have become since.
     """
@@ -26,7 +30,9 @@ def infer_shapes(model: Any, nodes: Iterable[Any], constants: Mapping[str, Any],
         for value in values
         if value.type.tensor_type.HasField("shape")
     }
-    return shapes | {name: tuple(tensor.dims) for name, tensor in constants.items()}
+    types = {value.name: value.type.tensor_type.elem_type for value in values}
+    stored = {name: tuple(tensor.dims) for name, tensor in constants.items()}
+    return shapes | stored, types | {name: tensor.data_type for name, tensor in constants.items()}
 
 
 def _outline(model: Any, nodes: Iterable[Any], constants: Mapping[str, Any], batch: int) -> Any:
@@ -72,6 +78,8 @@ def _needed(
         if wanted in nodes or wanted in stored:
             continue
         maker = makers.get(wanted)
+        if maker is not None and _is_data(shapes.get(wanted, ())):
+            return None
         value = constants.get(wanted) if maker is None else _shape_of(maker, shapes)
         if value is not None:
             stored[wanted] = value
@@ -81,6 +89,11 @@ def _needed(
             nodes.update(dict.fromkeys(maker.output, maker))
             waiting.extend(names_read(maker))
     return sorted_nodes(nodes.values(), nodes), list(stored.values())
+
+
+def _is_data(shape: Shape) -> bool:
+    """Whether a tensor has more values than a computation with shapes needs."""
+    return None not in shape and math.prod(size or 0 for size in shape) > MOST_COMPUTED
 
 
 def _shape_of(node: Any, shapes: Mapping[str, Shape]) -> Any | None:

@@ -38,10 +38,20 @@ def drop_neutral(graph: Graph, node: Any) -> bool:
             if graph.scalar(node.input[at]) == neutral and _may_end(graph, node, source):
                 graph.bypass(node, source)
                 return True
-    if node.op_type == "Identity" and _may_end(graph, node, node.input[0]):
+    if (node.op_type == "Identity" or _is_empty(graph, node)) and _may_end(graph, node, node.input[0]):
         graph.bypass(node, node.input[0])
         return True
     return False
+
+
+def _is_empty(graph: Graph, node: Any) -> bool:
+    """Whether a Cast converts to the type that its input has already, or a Pad adds nothing."""
+    if node.op_type == "Cast":
+        return bool(attributes(node)["to"] == graph.type_of(node.input[0]))
+    if node.op_type != "Pad" or len(node.input) < 2 or node.input[3:]:
+        return False
+    pads = graph.constant(node.input[1])
+    return pads is not None and not pads.any()
 
 
 def _may_end(graph: Graph, node: Any, source: str) -> bool:

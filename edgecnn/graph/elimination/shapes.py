@@ -1,5 +1,6 @@
 """[onnx] Replaces computed shapes by constants, and Reshapes and Transposes by simpler operators."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,20 +31,30 @@ def fix_shapes(graph: Graph, node: Any) -> bool:
         name = node.input[at] if at < len(node.input) else ""
         if not name or graph.producer(name) is None:
             continue
-        value = _for_every_batch(graph, name, may_move=node.op_type == "Reshape")
+        value = _target(graph, node) if node.op_type == "Reshape" else graph.computed_always(name)
         if value is not None:
             graph.set_input(node, at, graph.add_constant(value))
             changed = True
     return changed
 
 
-def _for_every_batch(graph: Graph, name: str, *, may_move: bool) -> Array | None:
-    """The value of a tensor for every batch size, or None. With `may_move`, one dimension that changes becomes -1."""
-    two, three = (graph.computed(name, batch) for batch in (2, 3))
+def _target(graph: Graph, node: Any) -> Array | None:
+    """The target of a Reshape for every batch size: -1 for the dimension that changes; None if more do."""
+    two, three = (graph.computed(node.input[1], batch) for batch in (2, 3))
     if two is None or three is None or two.shape != three.shape:
         return None
-    moving = two != three
-    return np.where(moving, -1, two) if moving.sum() <= may_move else None
+    target = np.where(two != three, -1, two)
+    if (target == -1).sum() > 1:  # one was open before: it follows from the number of values
+        sizes = [_resolved(graph, node, value, batch) for value, batch in ((two, 2), (three, 3))]
+        target = np.where(sizes[0] != sizes[1], -1, sizes[0])
+    return target if (target == -1).sum() <= 1 else None
+
+
+def _resolved(graph: Graph, node: Any, target: Array, batch: int) -> Array:
+    """The target of a Reshape with the size in place of -1, if it is known."""
+    shape = sizes_known(graph.shapes(batch).get(node.input[0], (None,)))
+    others = math.prod(int(size) for size in target if size != -1)
+    return np.where(target == -1, math.prod(shape) // others, target) if shape and others else target
 
 
 def reshape_to_flatten(graph: Graph, node: Any) -> bool:
