@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgecnn.errors import OutputError
-from edgecnn.scratch import scratch
+from edgecnn.scratch import PREFIX, scratch
 
 READ_AT_ONCE = 2**20  # bytes
 
@@ -143,7 +143,8 @@ def telling_what_cannot_be_written(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error).partition("\n")[0] or type(error).__name__
-        raise OutputError(f"cannot write {path}: {reason}; free some space or choose another path") from error
+        meant = Path(*(part for part in path.parts if not part.startswith(PREFIX)))  # where it would have gone
+        raise OutputError(f"cannot write {meant}: {reason}; free some space or choose another path") from error
 
 
 def size(path: Path) -> int:

@@ -18,16 +18,16 @@ OUTPUT_NAME = "probabilities"
 
 def convert(original: Original, opset: int) -> Any:
     """The original as a clean float32 ModelProto of any batch size. Raises ExportError and MissingDependencyError."""
-    onnx_module()
-    model = _converted(original, opset)
+    model = converted(original, opset)
     _refuse_unknown_operators(original.path, model, opset)
     clean(model, INPUT_NAME, OUTPUT_NAME)
     finish(model, original.classes, opset)
     return model
 
 
-def _converted(original: Original, opset: int) -> Any:
-    """The original as tf2onnx converts it."""
+def converted(original: Original, opset: int) -> Any:
+    """The original as tf2onnx converts it, with operators that it does not know. Raises as `convert` does."""
+    onnx_module()
     try:
         import tf2onnx
     except ImportError:

@@ -1,5 +1,7 @@
 """[onnx; TensorFlow for `export` only] `export`: converts a model to a verified ONNX file and updates the card."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -12,7 +14,7 @@ from edgecnn import folder as folders
 from edgecnn.card import Card, ExportRecord
 from edgecnn.data import Dataset, Split
 from edgecnn.data.provenance import find_dataset, origin_of
-from edgecnn.errors import ExportError
+from edgecnn.errors import EdgecnnError, ExportError
 from edgecnn.exporting import records
 from edgecnn.exporting.isolated import IsolatedModel, open_isolated
 from edgecnn.exporting.verify import Comparison, compare, require_equal
@@ -20,7 +22,6 @@ from edgecnn.folder import ModelFolder, Staged
 from edgecnn.graph.graph import onnx_module
 from edgecnn.metrics import Accuracy, accuracy
 from edgecnn.runtime.classifier import Classifier
-from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.preprocessing import Preprocessing
 
 DEFAULT_OPSET = 17
@@ -64,7 +65,7 @@ def export(
     card = card or records.third_party_card(folder.path.name, original, dataset)
     card = replace(records.card_in(folder, source, card), original_sha256=files.sha256(source))
     path = folder.onnx("float32")
-    with folder.changing() as staged:
+    with folder.changing() as staged, _named_as_they_will_be(staged, folder):
         record, comparison, verified_on = _write_verified(staged.onnx("float32"), original, dataset, card, opset)
         copy_source(source, folder, staged)
         card = card.with_export(path.name, record)
@@ -72,11 +73,21 @@ def export(
     return Exported(path, card, record, comparison, verified_on, _notes(original, dataset))
 
 
+@contextmanager
+def _named_as_they_will_be(staged: Staged, folder: ModelFolder) -> Iterator[None]:
+    """Let messages name the folder's own files, not the unfinished ones."""
+    try:
+        yield
+    except EdgecnnError as error:
+        error.args = (str(error).replace(str(staged.path), str(folder.path)),)
+        raise
+
+
 def _write_verified(
     path: Path, original: IsolatedModel, dataset: Dataset | None, card: Card, opset: int
 ) -> tuple[ExportRecord, Comparison, str]:
     """Write the ONNX file if its answers equal the original's. Returns its record, the comparison and the images."""
-    images, verified_on = _verification_images(original.input, dataset)
+    images, verified_on = _verification_images(original.trial_shape, dataset)
     proto = onnx_module().load_from_string(original.convert(opset))
     metadata = records.metadata_of(card, original.input, card.original_sha256)
     records.save(proto, path, metadata)
@@ -128,13 +139,12 @@ def _with_scale(original: IsolatedModel, dataset: Dataset | None) -> IsolatedMod
     return replace(original, input=replace(original.input, preprocessing=Preprocessing((max(SCALES, key=correct),))))
 
 
-def _verification_images(spec: InputSpec, dataset: Dataset | None) -> tuple[NDArray[np.uint8], str]:
+def _verification_images(shape: tuple[int, ...], dataset: Dataset | None) -> tuple[NDArray[np.uint8], str]:
     if dataset:
         sample = dataset.test.sample(VERIFICATION_IMAGES, SEED)
         return sample.images, f"{len(sample):,} test images of {dataset.name}"
-    sizes = [size or 64 for size in spec.shape]
-    count = min(VERIFICATION_IMAGES, max(LEAST_IMAGES, MOST_RANDOM_BYTES // prod(sizes)))
-    return np.random.default_rng(SEED).integers(0, 256, (count, *sizes), np.uint8), f"{count:,} random images"
+    count = min(VERIFICATION_IMAGES, max(LEAST_IMAGES, MOST_RANDOM_BYTES // prod(shape)))
+    return np.random.default_rng(SEED).integers(0, 256, (count, *shape), np.uint8), f"{count:,} random images"
 
 
 def _notes(original: IsolatedModel, dataset: Dataset | None) -> tuple[str, ...]:

@@ -33,12 +33,14 @@ DOING = {"check": "inspected", "describe": "loaded and run", "run": "run", "conv
 class IsolatedModel:
     """A TensorFlow model with one image input and one output of class probabilities, in another process.
 
-    `softmax_added` is True if the file's own output is logits.
+    `softmax_added` is True if the file's own output is logits. `trial_shape` is the shape of an image that it was tried
+    with: that of its input, and for a free size one that it can take.
     """
 
     path: Path
     key: str
     input: InputSpec
+    trial_shape: tuple[int, ...]
     classes: int
     parameters: int
     softmax_added: bool
@@ -75,7 +77,15 @@ def open_isolated(path: Path) -> IsolatedModel:
         _PROCESS.ask("check", path)
         found = _PROCESS.ask("describe", path, key=key)
     spec = InputSpec(tuple(found["shape"]), found["dtype"], found["scale"])
-    return IsolatedModel(path, key, spec, found["classes"], found["parameters"], found["softmax_added"])
+    return IsolatedModel(
+        path,
+        key,
+        spec,
+        tuple(found["trial_shape"]),
+        found["classes"],
+        found["parameters"],
+        found["softmax_added"],
+    )
 
 
 def _key(path: Path) -> str:

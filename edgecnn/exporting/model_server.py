@@ -40,6 +40,7 @@ class ModelServer:
             "shape": original.input.shape,
             "dtype": original.input.dtype,
             "scale": original.input.scale,
+            "trial_shape": original.trial_shape,
             "classes": original.classes,
             "parameters": original.parameters,
             "softmax_added": original.softmax_added,
@@ -79,7 +80,7 @@ def _warm_up() -> None:
     """Let TensorFlow take what it needs itself, so that a limit counts only what the model takes."""
     keras(PURPOSE)
     tf = tensorflow(PURPOSE)
-    tf.function(tf.nn.relu, input_signature=[tf.TensorSpec((None, 1))])(tf.zeros((4, 1)))
+    tf.function(tf.nn.relu, input_signature=[tf.TensorSpec((None, 1))], autograph=False)(tf.zeros((4, 1)))
 
 
 @contextmanager

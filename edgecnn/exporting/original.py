@@ -29,11 +29,13 @@ class Original:
     """A TensorFlow model with one image input and one output of class probabilities.
 
     `forward` is a tf.function from a prepared batch to probabilities. `keras` is the Keras model, or None for a
-    SavedModel. `softmax_added` is True if the file's own output is logits.
+    SavedModel. `softmax_added` is True if the file's own output is logits. `trial_shape` is the shape of an image that
+    it was tried with: that of its input, and for a free size one that it can take.
     """
 
     path: Path
     input: InputSpec
+    trial_shape: tuple[int, ...]
     classes: int
     parameters: int
     forward: Callable[[Any], Any]
@@ -80,7 +82,7 @@ def tried(path: Path, loaded: Loaded, scale: float | None = None) -> Original:
         layers = loaded.keras.layers if loaded.keras else ()
         scale = 1.0 if any(type(layer).__name__ in SCALING for layer in layers) else PIXEL_SCALE
     spec = loaded.input(scale)
-    returned = _first_run(path, loaded, spec)
+    returned, shape = _first_run(path, loaded, spec)
     if returned.ndim != 2 or returned.shape[1] < 2:
         raise ExportError(
             f"{path} returns {list(returned.shape)} for {TRIED} images, and an image classifier returns "
@@ -89,7 +91,7 @@ def tried(path: Path, loaded: Loaded, scale: float | None = None) -> Original:
     tf = tensorflow(PURPOSE)
     logits = not _are_probabilities(returned)
     whole = replace(loaded, call=lambda image: tf.nn.softmax(loaded.call(image))) if logits else loaded
-    return Original(path, spec, returned.shape[1], loaded.parameters, whole.compiled(), loaded.keras, logits)
+    return Original(path, spec, shape, returned.shape[1], loaded.parameters, whole.compiled(), loaded.keras, logits)
 
 
 def _require_images(path: Path, loaded: Loaded) -> None:
@@ -102,7 +104,7 @@ def _require_images(path: Path, loaded: Loaded) -> None:
         )
     if batch is not None:
         raise ExportError(
-            f"{path} takes exactly {batch} images at a time: build the network with keras.Input(shape=…), which leaves "
+            f"{path} takes batches of {batch} only: build the network with keras.Input(shape=…), which leaves "
             "the batch free, and without stateful layers; give it the weights with new.set_weights(old.get_weights())"
         )
     if prod(size or FREE_SIZES[-1] for size in sizes) > MOST_NUMBERS:
@@ -111,14 +113,15 @@ def _require_images(path: Path, loaded: Loaded) -> None:
         )
 
 
-def _first_run(path: Path, loaded: Loaded, spec: InputSpec) -> NDArray[Any]:
-    """What the model returns for noise: of its own size, or for a free size of the smallest that it can take."""
+def _first_run(path: Path, loaded: Loaded, spec: InputSpec) -> tuple[NDArray[Any], tuple[int, ...]]:
+    """What the model returns for noise, and its shape: for a free size the smallest of FREE_SIZES that it can take."""
     tf = tensorflow(PURPOSE)
     failure: Exception | None = None
     for free in FREE_SIZES if None in spec.shape else FREE_SIZES[:1]:
-        noise = np.random.default_rng(0).integers(0, 256, (TRIED, *(size or free for size in spec.shape)), np.uint8)
+        shape = tuple(size or free for size in spec.shape)
+        noise = np.random.default_rng(0).integers(0, 256, (TRIED, *shape), np.uint8)
         try:
-            return _array(path, loaded.call(tf.constant(spec.prepare(noise))))
+            return _array(path, loaded.call(tf.constant(spec.prepare(noise)))), shape
         except (ExportError, MemoryError, tf.errors.ResourceExhaustedError):
             raise
         except Exception as error:  # a layer can raise anything

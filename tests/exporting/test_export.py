@@ -372,7 +372,7 @@ def test_damaged_and_missing_originals_are_refused(exported: ModelFolder, here: 
         "cut.keras": "cut.keras",
         "text.h5": "text.h5 is damaged or not a Keras model",
         "empty": "empty holds none of model.keras",
-        "saved": "saved is damaged or not a SavedModel",
+        "saved": "saved/saved_model.pb is damaged",
         "nowhere.keras": "nowhere.keras does not exist",
     }.items():
         with pytest.raises((ModelError, ExportError), match=words):
