@@ -118,6 +118,7 @@ def export(
     data: opt.Data = None,
     calibration_images: opt.CalibrationImages = 512,
     opset: opt.Opset = 17,
+    tolerance: opt.Tolerance = None,
     out: opt.Out = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
@@ -134,7 +135,7 @@ def export(
     if not (quantize and given.endswith(".onnx")):
         from edgecnn.exporting.export import export as convert
 
-        exported = convert(given, out=out, data=data, opset=opset)
+        exported = convert(given, out=out, data=data, opset=opset, tolerance=tolerance)
         source, card = exported.path, exported.card
         if not as_json:
             console.print_exported(exported)

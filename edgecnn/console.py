@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edgecnn.bench.run import Outcome
     from edgecnn.doctor import Check
     from edgecnn.exporting.export import Exported
+    from edgecnn.exporting.verify import Comparison
     from edgecnn.folder import ModelFolder
     from edgecnn.graph.coverage import Coverage
     from edgecnn.graph.fast_paths import Judged
@@ -112,13 +113,18 @@ def print_trained(trained: "Trained") -> None:
     say("next: edgecnn export --quantize" + ("" if folder == default_folder(DEFAULT) else f" {folder.path}"))
 
 
+def _changes(comparison: "Comparison") -> str:
+    changed = round((1 - comparison.agreement) * comparison.images)
+    return f"{changed} labels changed, each a tie" if changed else "no label changed"
+
+
 def print_exported(exported: "Exported") -> None:
     comparison = exported.comparison
     say_notes(exported.notes)
     put(f"{exported.path}: float32, {exported.record.bytes:,} bytes, opset {exported.record.opset}")
     put(
         f"  verified on {exported.verified_on}: probabilities differ by at most "
-        f"{comparison.max_difference:.1e}, no label changed"
+        f"{comparison.max_difference:.1e}, {_changes(comparison)}"
     )
     if exported.record.accuracy:
         put(f"  accuracy  {exported.record.accuracy}")

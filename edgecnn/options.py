@@ -77,6 +77,10 @@ MaxDrop = Annotated[
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Show everything that was tried.")]
 CalibrationImages = Annotated[int, typer.Option(metavar="N", help="Set the ranges of int8 by N training images.")]
+Tolerance = Annotated[
+    float | None,
+    _option(min=0, metavar="P", help="Accept probabilities that differ by P. Default: what rounding explains."),
+]
 Opset = Annotated[int, typer.Option(min=13, max=18, metavar="N", help="The version of ONNX's operators.")]
 
 # bench
@@ -168,7 +172,7 @@ def refuse_idle_export_options(ctx: typer.Context, model: str | None, *, quantiz
     if scheme in ("dynamic", "float16"):
         _refuse(ctx, ["calibration_images"], f"with --scheme {scheme}, which needs no calibration")
     if model and model.endswith(".onnx"):
-        _refuse(ctx, ["opset"], "for an .onnx file, which keeps the operators it has")
+        _refuse(ctx, ["opset", "tolerance"], "for an .onnx file, which keeps the operators it has")
 
 
 def refuse_idle_bench_options(ctx: typer.Context, scenario: Scenario, compare: Path | None) -> None:

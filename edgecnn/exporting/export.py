@@ -17,8 +17,9 @@ from edgecnn.data.provenance import find_dataset, origin_of
 from edgecnn.errors import EdgecnnError, ExportError
 from edgecnn.exporting import records
 from edgecnn.exporting.isolated import IsolatedModel, open_isolated
-from edgecnn.exporting.verify import Comparison, compare, require_equal
+from edgecnn.exporting.verify import Comparison, allowed_difference, compare, require_equal
 from edgecnn.folder import ModelFolder, Staged
+from edgecnn.graph.describe import weighted_layers
 from edgecnn.graph.graph import onnx_module
 from edgecnn.metrics import Accuracy, accuracy
 from edgecnn.runtime.classifier import Classifier
@@ -48,12 +49,18 @@ class Exported:
 
 
 def export(
-    model: str | Path, *, out: Path | None = None, data: str | Path | None = None, opset: int = DEFAULT_OPSET
+    model: str | Path,
+    *,
+    out: Path | None = None,
+    data: str | Path | None = None,
+    opset: int = DEFAULT_OPSET,
+    tolerance: float | None = None,
 ) -> Exported:
     """Convert a TensorFlow model to `model.onnx`, compare the two on real images, and write the file and the card.
 
     `out` is the model folder to write into. `data` defaults to the data set that the model was trained with, or to
-    MNIST if the model takes such images; without a data set, random images are compared. Raises ModelError,
+    MNIST if the model takes such images; without a data set, random images are compared. `tolerance` is
+    how far a probability may differ; by default it is what rounding to float32 explains. Raises ModelError,
     ExportError, VerificationError, DataError, MissingDependencyError and OutputError. Nothing is written if it raises.
     """
     source = _original_in(folders.find(model))
@@ -66,7 +73,9 @@ def export(
     card = replace(records.card_in(folder, source, card), original_sha256=files.sha256(source))
     path = folder.onnx("float32")
     with folder.changing() as staged, _named_as_they_will_be(staged, folder):
-        record, comparison, verified_on = _write_verified(staged.onnx("float32"), original, dataset, card, opset)
+        record, comparison, verified_on = _write_verified(
+            staged.onnx("float32"), original, dataset, card, opset, tolerance
+        )
         copy_source(source, folder, staged)
         card = card.with_export(path.name, record)
         staged.write_card(card)
@@ -84,7 +93,12 @@ def _named_as_they_will_be(staged: Staged, folder: ModelFolder) -> Iterator[None
 
 
 def _write_verified(
-    path: Path, original: IsolatedModel, dataset: Dataset | None, card: Card, opset: int
+    path: Path,
+    original: IsolatedModel,
+    dataset: Dataset | None,
+    card: Card,
+    opset: int,
+    tolerance: float | None,
 ) -> tuple[ExportRecord, Comparison, str]:
     """Write the ONNX file if its answers equal the original's. Returns its record, the comparison and the images."""
     images, verified_on = _verification_images(original.trial_shape, dataset)
@@ -93,7 +107,8 @@ def _write_verified(
     records.save(proto, path, metadata)
     candidate = Classifier(path)
     comparison = compare(candidate.predict(images), original.predict(images))
-    require_equal(comparison, path.name)
+    allowed = allowed_difference(candidate, images, weighted_layers(proto)) if tolerance is None else tolerance
+    require_equal(comparison, path.name, allowed)
     score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
     records.save(proto, path, replace(metadata, accuracy=score))
     return records.record_of(path, "float32", opset, score, comparison), comparison, verified_on

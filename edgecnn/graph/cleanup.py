@@ -8,6 +8,7 @@ from edgecnn.graph.elimination.reshapes import drop_same_shape, join_reshapes
 from edgecnn.graph.elimination.shapes import fix_shapes, reshape_to_flatten, singleton_transpose_to_reshape
 from edgecnn.graph.fusion.convolutions import affine_into_conv, nhwc_input_into_conv, scale_into_weights
 from edgecnn.graph.fusion.gelu import complement_to_gelu
+from edgecnn.graph.fusion.pads import pad_into_conv
 from edgecnn.graph.fusion.products import bias_to_gemm, matmul_to_gemm, transposed_flatten_to_gemm
 from edgecnn.graph.graph import BATCH, Graph, onnx_module, use_oldest_format
 from edgecnn.graph.naming import rename
@@ -28,6 +29,7 @@ PATTERNS: tuple[Pattern, ...] = (
     bias_to_gemm,
     affine_into_conv,
     scale_into_weights,
+    pad_into_conv,
     reshape_to_flatten,
     singleton_transpose_to_reshape,
     nhwc_input_into_conv,

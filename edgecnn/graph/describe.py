@@ -34,6 +34,11 @@ def describe(model: Any) -> GraphSummary:
     )
 
 
+def weighted_layers(model: Any) -> int:
+    """The number of nodes of a ModelProto that multiply by weights."""
+    return sum(node.op_type in WEIGHTED for node in model.graph.node)
+
+
 def _parameters(graph: Graph) -> int:
     """The number of weights and biases: of the constants that nodes read, directly or through a DequantizeLinear."""
     counted: dict[str, int] = {}

@@ -44,9 +44,11 @@ class Trainer:
         self.images, self.labels = tf.constant(dataset.train.images), tf.constant(dataset.train.labels)
         self.batch_size = min(recipe.batch_size, len(dataset.train))
         positions, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
-        self.step = tf.function(self._step, input_signature=[positions, tf.TensorSpec((), tf.float32), seed])
+        self.step = tf.function(
+            self._step, input_signature=[positions, tf.TensorSpec((), tf.float32), seed], autograph=False
+        )
         images = tf.TensorSpec((None, *dataset.image_shape), tf.uint8)
-        self.forward = tf.function(lambda x: self.logits(x, training=False), input_signature=[images])
+        self.forward = tf.function(lambda x: self.logits(x, training=False), input_signature=[images], autograph=False)
 
     @property
     def steps(self) -> int:
@@ -145,7 +147,7 @@ class Trainer:
             self.logits(tf.gather(self.images, positions), training=True)
             return [tf.convert_to_tensor(variable) for variable in statistics]
 
-        of_batch = tf.function(statistics_of, input_signature=[tf.TensorSpec((None,), tf.int32)])
+        of_batch = tf.function(statistics_of, input_signature=[tf.TensorSpec((None,), tf.int32)], autograph=False)
         batches = self._batches(0)
         taken, shares = [of_batch(positions) for positions in batches], [len(positions) for positions in batches]
         for variable, *values in zip(statistics, *taken, strict=True):

@@ -1,5 +1,6 @@
 """[onnx] Stores computed constants as initializers, and removes operations that change nothing."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from edgecnn.graph.graph import Array, Graph, attributes
 
 NEUTRAL = {"Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}
+MOST_COMPARED = 2**16  # values: neutral constants are as long as the channels at most
 EITHER_SIDE = ("Add", "Mul")  # operators whose inputs may change places
 
 
@@ -35,13 +37,26 @@ def drop_neutral(graph: Graph, node: Any) -> bool:
     if neutral is not None:
         for at in (1, 0) if node.op_type in EITHER_SIDE else (1,):
             source = node.input[1 - at]
-            if graph.scalar(node.input[at]) == neutral and _may_end(graph, node, source):
+            if _is_all(graph, node.input[at], neutral, source) and _may_end(graph, node, source):
                 graph.bypass(node, source)
                 return True
     if (node.op_type == "Identity" or _is_empty(graph, node)) and _may_end(graph, node, node.input[0]):
         graph.bypass(node, node.input[0])
         return True
     return False
+
+
+def _is_all(graph: Graph, name: str, value: float, source: str) -> bool:
+    """Whether a constant holds one value only, and has no more dimensions than `source`, nor larger ones."""
+    if graph.scalar(name) == value:
+        return True
+    dims, shape = graph.dims(name), graph.shapes(2).get(source, ())
+    if not dims or len(dims) > len(shape) or math.prod(dims) > MOST_COMPARED:
+        return False
+    if any(size not in (1, other) for size, other in zip(reversed(dims), reversed(shape), strict=False)):
+        return False
+    constant = graph.constant(name)
+    return constant is not None and bool((constant == value).all())
 
 
 def _is_empty(graph: Graph, node: Any) -> bool:
