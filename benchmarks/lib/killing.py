@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export --quantize": ("export", str(MODEL), "--quantize", "--scheme", "static"),
     "bench": (
         "bench",
-        str(MODEL),
+        str(MODEL / "model.onnx"),
         "--runtime",
         "onnxruntime",
         "--data",
@@ -179,8 +179,6 @@ def _manners(kill: Kill, code: int, took: float, words: str) -> Iterator[str]:
         yield f"it took {took:.1f} s to end"
     if kill.seconds < STARTING and not words.startswith("stopped"):
         return
-    if code == -kill.signal and (not words or words.startswith("next:")):
-        return  # it had finished
     if code != 128 + kill.signal:
         yield f"its exit code is {code}"
     if "Traceback" in words:

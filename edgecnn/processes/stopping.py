@@ -93,9 +93,10 @@ def _fill_gaps() -> None:
 
 
 def _listen_no_more() -> None:
+    """The work is done and its exit code settled: let Python and TensorFlow take their second to end undisturbed."""
     for number in SIGNALS:
         if signal.getsignal(number) is _raise:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _raise(number: int, _: Any) -> None:

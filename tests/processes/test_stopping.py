@@ -211,6 +211,12 @@ def test_a_command_that_no_signal_stops_ends_as_ever(tmp_path: Path) -> None:
         assert process.returncode == code
 
 
+def test_a_signal_that_comes_when_the_work_is_done_changes_nothing(tmp_path: Path) -> None:
+    command = "import atexit\natexit.register(lambda: (ready(), time.sleep(1)))\ndef command():\n    sys.exit(3)"
+    code, _, err, _ = stopped(started(command, tmp_path), signal.SIGTERM, signal.SIGINT)
+    assert (code, err) == (3, "")
+
+
 def test_what_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
     command = "def command():\n    ready()\n    time.sleep(1)"
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
