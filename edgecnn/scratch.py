@@ -31,11 +31,11 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
     kinds of things then.
     """
     place = parent or _temporary_folder()
-    with nullcontext() if parent else _telling_what_fails(place):
+    with nullcontext() if parent else telling_what_is_full(place):
         sweep(place)
         folder, lock = _new(place)
     try:
-        with nullcontext() if parent else _telling_what_fails(place, folder):
+        with nullcontext() if parent else telling_what_is_full(place, folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # clean-up must not hide the error that caused it
@@ -51,8 +51,11 @@ def _temporary_folder() -> Path:
 
 
 @contextmanager
-def _telling_what_fails(place: Path, folder: Path | None = None) -> Iterator[None]:
-    """Raise OutputError if it is the fault of the temporary folder `place` that the body raises."""
+def telling_what_is_full(place: Path, folder: Path | None = None) -> Iterator[None]:
+    """Raise OutputError if the body raises because the temporary folder `place` is full or cannot be written.
+
+    `folder` is the scratch folder there that the body writes to; without it, the body makes one.
+    """
     try:
         yield
     except OutputError:

@@ -20,7 +20,7 @@ from edgecnn.errors import EdgecnnError, ExportError, MissingDependencyError
 from edgecnn.exporting.model_server import CONVERTED, IMAGES, SCORES
 from edgecnn.processes.child import Child, ChildEndedError, ChildLateError
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.scratch import scratch
+from edgecnn.scratch import scratch, telling_what_is_full
 from edgecnn.training.backend import in_chunks
 
 # Seconds. The largest networks of keras.applications take 40 to load and 300 to convert on two cores of a laptop.
@@ -31,23 +31,18 @@ DOING = {"check": "inspected", "describe": "loaded and run", "run": "run", "conv
 
 @dataclass(frozen=True)
 class IsolatedModel:
-    """A TensorFlow model with one image input and one output of class probabilities, in another process.
+    """A TensorFlow model with one image input and one output of scores, `outputs` for each image, in another process.
 
-    `softmax_added` is True if the file's own output is logits. `trial_shape` is the shape of an image that it was tried
-    with: that of its input, and for a free size one that it can take.
+    `trial_shape` is the shape of an image that it can take.
     """
 
     path: Path
     key: str
-    input: InputSpec
+    shape: tuple[int | None, ...]
+    dtype: str
     trial_shape: tuple[int, ...]
-    classes: int
+    outputs: int
     parameters: int
-    softmax_added: bool
-
-    def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Probabilities, float32 [n, classes], computed in chunks. Raises InputError and ExportError."""
-        return in_chunks(self._run, images)
 
     def convert(self, opset: int) -> bytes:
         """The model as an ONNX file of any batch size. Raises ExportError and MissingDependencyError."""
@@ -55,13 +50,17 @@ class IsolatedModel:
             _PROCESS.ask("convert", self.path, key=self.key, opset=opset)
             return _PROCESS.take(CONVERTED).read_bytes()
 
-    def _run(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        batch = self.input.prepare(images)
+    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """The scores, float32 [n, outputs], of a prepared batch. Raises ExportError."""
         with _PROCESS.lock:
             np.save(_PROCESS.take(IMAGES), batch)
             _PROCESS.ask("run", self.path, key=self.key)
             scores: NDArray[np.float32] = np.load(_PROCESS.take(SCORES), allow_pickle=False)
         return scores
+
+    def scores(self, images: NDArray[Any], spec: InputSpec) -> NDArray[np.float32]:
+        """The scores, float32 [n, outputs], of images as `spec` takes them, in chunks. Raises as `run` does."""
+        return in_chunks(lambda chunk: self.run(spec.prepare(chunk)), images)
 
 
 def open_isolated(path: Path) -> IsolatedModel:
@@ -76,16 +75,8 @@ def open_isolated(path: Path) -> IsolatedModel:
     with _PROCESS.lock:
         _PROCESS.ask("check", path)
         found = _PROCESS.ask("describe", path, key=key)
-    spec = InputSpec(tuple(found["shape"]), found["dtype"], found["scale"])
-    return IsolatedModel(
-        path,
-        key,
-        spec,
-        tuple(found["trial_shape"]),
-        found["classes"],
-        found["parameters"],
-        found["softmax_added"],
-    )
+    shape, trial_shape = tuple(found["shape"]), tuple(found["trial_shape"])
+    return IsolatedModel(path, key, shape, found["dtype"], trial_shape, found["outputs"], found["parameters"])
 
 
 def _key(path: Path) -> str:
@@ -111,7 +102,8 @@ class _ModelProcess:
         """Ask about the model at a path. Raises the EdgecnnError of the answer, and ExportError for no answer."""
         child, resolved = self._started(), str(path.resolve())
         try:
-            return child.ask(command, SECONDS[command], path=resolved, **arguments)
+            with telling_what_is_full(self._folder.parent, self._folder):
+                return child.ask(command, SECONDS[command], path=resolved, **arguments)
         except EdgecnnError as error:
             error.args = (str(error).replace(resolved, str(path)),)  # as the user wrote it
             raise
