@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from edgecnn.card import Epoch
 from edgecnn.errors import OutputError
+from edgecnn.files import prepare_folder
 from edgecnn.folder import ModelFolder
 from edgecnn.plots import curves
 from edgecnn.training.backend import tensorflow
@@ -33,22 +34,32 @@ def tensorboard(directory: Path | None) -> Iterator[Callable[[Epoch], None]]:
         yield lambda _: None
         return
     tf = tensorflow("training")
-    try:
+    prepare_folder(directory)  # TensorFlow's own message would be long
+    with _telling(directory):
         writer = tf.summary.create_file_writer(str(directory))
-    except (OSError, tf.errors.OpError) as error:
-        raise OutputError(f"cannot write TensorBoard logs to {directory}: {error}; choose another folder") from None
 
     def log(epoch: Epoch) -> None:
         scalars = asdict(epoch) | {"validation_accuracy": epoch.validation_accuracy}
-        with writer.as_default(step=scalars.pop("number")):
+        with _telling(directory), writer.as_default(step=scalars.pop("number")):
             for name in ("loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate", "seconds"):
                 tf.summary.write(name, tf.constant(scalars[name], tf.float32), metadata=_scalar_metadata())
-        writer.flush()
+            writer.flush()
 
     try:
         yield log
     finally:
-        writer.close()
+        with suppress(tf.errors.OpError):  # what was to be told has been told
+            writer.close()
+
+
+@contextmanager
+def _telling(directory: Path) -> Iterator[None]:
+    """Raise OutputError in the place of an error of the operating system or of TensorFlow."""
+    try:
+        yield
+    except (OSError, tensorflow("training").errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
+        raise OutputError(f"cannot write TensorBoard logs to {directory}: {reason}; choose another folder") from None
 
 
 def _scalar_metadata() -> Any:
