@@ -1,8 +1,6 @@
 """Loads every kind of data set: the built-in MNIST, IDX folders, `.npz` files and image folders."""
 
 import hashlib
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 
 from edgecnn.data import idx
 from edgecnn.data.dataset import MOST_CLASSES, Dataset, make_dataset
+from edgecnn.data.npz import read_npz
 from edgecnn.errors import DataError
 from edgecnn.imaging.reading import SUFFIXES, open_picture, pixels
 from edgecnn.imaging.shades import is_gray
@@ -78,20 +77,7 @@ def _read_idx_folder(folder: Path) -> tuple[Pair, Pair]:
 
 
 def _read_npz(path: Path) -> tuple[Pair, Pair]:
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is not a complete .npz file: save it again with numpy.savez")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [key for key in NPZ_KEYS if key not in archive]
-            if missing:
-                raise DataError(f"{path} lacks {', '.join(missing)}: it must have {', '.join(NPZ_KEYS)}")
-            x_train, y_train, x_test, y_test = (archive[key] for key in NPZ_KEYS)
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is truncated or corrupt ({error}): save it again") from None
-    except ValueError as error:
-        raise DataError(
-            f"{path} does not hold plain arrays of numbers ({error}): save it again with numpy.savez"
-        ) from None
+    x_train, y_train, x_test, y_test = read_npz(path, NPZ_KEYS)
     return (x_train, y_train), (x_test, y_test)
 
 

@@ -116,7 +116,7 @@ def test_a_flipped_byte_in_a_gzip_never_changes_what_is_read(
         np.testing.assert_array_equal(idx.read(path), values, strict=True)  # the gzip header's time does not matter
 
 
-@pytest.mark.parametrize(("name", "reason"), [("nothing.gz", "No such file"), (".", "Is a directory")])
+@pytest.mark.parametrize(("name", "reason"), [("nothing.gz", "No such file"), (".", "it is not a regular file")])
 def test_a_file_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(DataError, match=rf"{tmp_path}.* cannot be read \({reason}.*\): check") as caught:
         idx.read(tmp_path / name)

@@ -8,8 +8,8 @@ from edgecnn.card import Card, DataRecord
 from edgecnn.data import Dataset, load
 from edgecnn.data.provenance import Origin, find_dataset, origin_of
 from edgecnn.errors import DataError, InputError
+from edgecnn.preprocessing import NAMED
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.preprocessing import NAMED
 
 DIGIT = InputSpec((28, 28), "uint8")
 
