@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-fast lint docs clean help
+.PHONY: demo test test-fast fuzz lint docs clean help
 
 help:
 	@echo "make demo    train, export, quantize, bench and predict, under build/demo (2 to 3 minutes)"
 	@echo "make test    run every test (about 6 minutes on 2 cores)"
 	@echo "make test-fast  run the tests that need no TensorFlow, browser or emulator (less than a minute)"
+	@echo "make fuzz    give damaged files to all that reads files, for MINUTES=10"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make docs    renew the tables in README.md and docs/, and build the site in build/site"
 	@echo "make clean   remove .venv and build"
@@ -28,6 +29,10 @@ test: $(READY)
 
 test-fast: $(READY)
 	$(BIN)/python -m pytest -m "not (slow or tensorflow or browser or emulator)"
+
+MINUTES ?= 10
+fuzz: $(READY)
+	$(BIN)/python -m benchmarks fuzz --minutes $(MINUTES)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any
 
 from edgecnn.metrics import Accuracy
+from edgecnn.preprocessing import Preprocessing
 
 # What no card exceeds.
 MOST_BYTES = 10_000_000
@@ -129,8 +130,8 @@ class ExportRecord:
 class Card:
     """A model folder's `card.json`: what the model is, how it was made and its scores.
 
-    `labels` are the names of the classes. `input_shape` leaves out the batch; None is a dynamic dimension. A float
-    model's pixels, 0 to 255, are multiplied by `input_scale`; it is 1 for a uint8 model. `original_sha256` is the hash
+    `labels` are the names of the classes. `input_shape` leaves out the batch; None is a dynamic dimension.
+    `preprocessing` turns pixels into a float model's input; it is None for a uint8 model. `original_sha256` is the hash
     of the original that all of this is about; it is empty if unknown, as in a card of edgecnn 0.1. `exports` maps a
     file's name to its record.
     """
@@ -140,7 +141,7 @@ class Card:
     input_shape: tuple[int | None, ...]
     input_dtype: str
     parameters: int
-    input_scale: float = 1.0
+    preprocessing: Preprocessing | None = None
     original_sha256: str = ""
     data: DataRecord | None = None
     training: TrainingRecord | None = None
@@ -155,7 +156,6 @@ class Card:
         sizes = [size for size in self.input_shape if size is not None]
         _require(all(1 <= size <= LARGEST_SIZE for size in sizes), f"input_shape is {self.input_shape}")
         _require(self.input_dtype in DTYPES, f"input_dtype is {self.input_dtype[:20]!r}")
-        _require(isfinite(self.input_scale), f"input_scale is {self.input_scale}")
         _require(self.parameters >= 0, f"parameters is {self.parameters}")
         _require(len(self.exports) <= MOST_EXPORTS, f"there are {len(self.exports)} exports")
         _require(
@@ -209,11 +209,15 @@ def _require_bounded(value: Any, depth: int = 0) -> None:
 
 
 def _renamed(raw: Any) -> Any:
-    """A card of edgecnn 0.1 calls the data set's name "source"."""
-    data = raw.get("data") if isinstance(raw, dict) else None
-    if not isinstance(data, dict) or "source" not in data:
+    """A card of edgecnn 0.1 calls the data set's name "source", and has one number as a float model's `input_scale`."""
+    if not isinstance(raw, dict):
         return raw
-    return {**raw, "data": {"name": data["source"], **data}}
+    data, scale = raw.get("data"), raw.get("input_scale")
+    if isinstance(data, dict) and "source" in data:
+        raw = {**raw, "data": {"name": data["source"], **data}}
+    if scale is not None and raw.get("input_dtype") != "uint8" and "preprocessing" not in raw:
+        raw = {**raw, "preprocessing": {"scale": [scale], "offset": [0.0]}}
+    return raw
 
 
 def _plain(value: Any) -> Any:

@@ -119,6 +119,7 @@ def export(
     calibration_images: opt.CalibrationImages = 512,
     opset: opt.Opset = 17,
     tolerance: opt.Tolerance = None,
+    preprocess: opt.Preprocess = None,
     out: opt.Out = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
@@ -132,10 +133,11 @@ def export(
         out = out or default_folder(DEFAULT).path  # a shipped model is not written to
     given = model or _default_model()
     source: str | Path = given
+    how = opt.preprocessing_of(preprocess)
     if not (quantize and given.endswith(".onnx")):
         from edgecnn.exporting.export import export as convert
 
-        exported = convert(given, out=out, data=data, opset=opset, tolerance=tolerance)
+        exported = convert(given, out=out, data=data, opset=opset, tolerance=tolerance, preprocess=how)
         source, card = exported.path, exported.card
         if not as_json:
             console.print_exported(exported)
@@ -151,6 +153,7 @@ def export(
                 data=data,
                 calibration_images=calibration_images,
                 out=out,
+                preprocess=how,
                 progress=progress,
             )
         card = quantized.card
@@ -228,7 +231,13 @@ def bench(
 
 
 @app.command()
-def predict(images: opt.Pictures, model: opt.PredictModel = None, top: opt.Top = 1, as_json: opt.Json = False) -> None:
+def predict(
+    images: opt.Pictures,
+    model: opt.PredictModel = None,
+    top: opt.Top = 1,
+    preprocess: opt.Preprocess = None,
+    as_json: opt.Json = False,
+) -> None:
     """Label pictures.
 
     Each line has a file, its label and the label's probability, with tabs between them. What cannot be read is told on
@@ -238,7 +247,8 @@ def predict(images: opt.Pictures, model: opt.PredictModel = None, top: opt.Top =
     from edgecnn.runtime.classifier import Classifier
 
     paths = (path for image in images for path in (_stdin_lines() if image == opt.STDOUT else [image]))
-    classifier = Classifier(model or _default_model())
+    how = opt.preprocessing_of(preprocess)
+    classifier = Classifier(model or _default_model(), preprocessing=how)
     console.say_notes(classifier.notes)
     results = classify_files(classifier, paths, top, at_once=1 if opt.STDOUT in images else AT_ONCE)
     if as_json:

@@ -9,6 +9,7 @@ import typer
 from edgecnn.bench import RUNTIMES, Scenario
 from edgecnn.errors import UsageError
 from edgecnn.folder import DEFAULT
+from edgecnn.preprocessing import NAMED, Preprocessing, parse
 from edgecnn.quantizing.schemes import Scheme, Target
 
 STDOUT = "-"
@@ -80,6 +81,14 @@ CalibrationImages = Annotated[int, typer.Option(metavar="N", help="Set the range
 Tolerance = Annotated[
     float | None,
     _option(min=0, metavar="P", help="Accept probabilities that differ by P. Default: what rounding explains."),
+]
+Preprocess = Annotated[
+    str | None,
+    _option(
+        metavar="HOW",
+        help=f"How a float model wants its pixels: {', '.join(NAMED)}, or MEAN/STD of pixels from 0 to 1, "
+        "such as 0.5,0.5,0.5/0.2,0.2,0.2. Default: what it was trained with, as far as that can be found out.",
+    ),
 ]
 Opset = Annotated[int, typer.Option(min=13, max=18, metavar="N", help="The version of ONNX's operators.")]
 
@@ -161,6 +170,11 @@ def refuse_empty(arguments: Iterable[str]) -> None:
         name, equals, value = argument.partition("=")
         if not (value if name.startswith("--") and equals else argument):
             raise UsageError(f"{f'the value of {name}' if name else 'an argument'} is empty: give a name or a path")
+
+
+def preprocessing_of(text: str | None) -> Preprocessing | None:
+    """Raises UsageError for an unknown one."""
+    return None if text is None else parse(text)
 
 
 def refuse_idle_export_options(ctx: typer.Context, model: str | None, *, quantize: bool, scheme: Scheme) -> None:

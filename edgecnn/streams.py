@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import typer
 
 from edgecnn.errors import OutputError
-from edgecnn.terminal import drop, shown
+from edgecnn.terminal import drop, message, shown
 
 
 def say(line: str) -> None:
     """A line on stderr. Where stderr cannot be written, nothing can be said, and the work goes on."""
     try:
-        sys.stderr.write(f"{shown(line)}\n")
+        sys.stderr.write(f"{message(line)}\n")
         sys.stderr.flush()
     except OSError:
         drop(sys.stderr)

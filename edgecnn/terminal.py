@@ -15,6 +15,7 @@ RAW = range(0xDCA0, 0xDD00)  # those of them that are not control characters (C1
 # Unicode's categories of characters that move the cursor, break the line, reorder the text or cannot be seen: control,
 # format, surrogate, and the separators of lines and paragraphs.
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+LONGEST = 2000  # characters of a message: more is a name from a file that is not a name
 JOINERS = "\u200c\u200d"  # which Persian, Indic scripts and emoji are written with
 
 
@@ -35,6 +36,12 @@ def _is_printable_name(text: str) -> bool:
     with suppress(UnicodeError):
         return os.fsencode(text).decode("utf-8").isprintable()
     return False
+
+
+def message(text: str) -> str:
+    """`shown`, and without the middle of what is too long: a message begins with a file and ends with what to do."""
+    half = LONGEST // 2
+    return shown(text if len(text) <= LONGEST else f"{text[:half]} … {text[-half:]}")
 
 
 def _visible(character: str) -> str:

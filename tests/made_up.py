@@ -63,7 +63,7 @@ def contender(name: str, model: str = MODEL, batch: int = 1) -> Contender:
     prefix, variant = found.groups()
     runtime: Runtime = next(runtime for runtime, known in PREFIXES.items() if known == prefix)
     file = "model.keras" if runtime == "tensorflow" else "model.onnx"
-    return Contender(name, model, runtime, variant, Path(model, file), 1, batch, 1.0)
+    return Contender(name, model, runtime, variant, Path(model, file), 1, batch)
 
 
 def stream(number: int, us: Sequence[float], batch: int = 1, rate: float | None = None) -> Round:

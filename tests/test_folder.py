@@ -18,8 +18,9 @@ from edgecnn.errors import EdgecnnError, ModelError, OutputError, UsageError
 from edgecnn.files import atomic, copy, size
 from edgecnn.folder import ModelFolder, default_model, find, find_onnx
 from edgecnn.metrics import Accuracy
+from edgecnn.preprocessing import NAMED
 
-BARE = Card("foreign", ("cat", "dög"), (None, 32, 32, 3), "float32", 17, input_scale=1 / 255)
+BARE = Card("foreign", ("cat", "dög"), (None, 32, 32, 3), "float32", 17, preprocessing=NAMED["0..1"])
 FULL = Card(
     name="edge",
     labels=tuple("0123456789"),

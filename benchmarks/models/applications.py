@@ -169,7 +169,9 @@ def spread_answers(model: Any, images: NDArray[np.float32]) -> None:
     probabilities = np.asarray(model(images, training=False), np.float64)
     scores = np.log(np.maximum(probabilities, 1e-30))
     last = next(layer for layer in reversed(model.layers) if getattr(layer, "kernel", None) is not None)
-    last.kernel.assign(last.kernel * np.float32(SPREAD / scores.std(axis=0).mean()))
+    factor = np.float32(SPREAD / scores.std(axis=0).mean())
+    last.kernel.assign(last.kernel * factor)
+    last.bias.assign((last.bias - scores.mean(axis=0).astype(np.float32)) * factor)
 
 
 def images_of(network: Network, count: int) -> NDArray[np.float32]:

@@ -134,7 +134,7 @@ def test_results_come_back_from_json_as_they_were(tmp_path: Path) -> None:
 def test_a_contender_is_known_by_its_runtime_and_its_folder(
     model: str, runtime: Runtime, variant: str, way: str | None
 ) -> None:
-    assert quantization.way_of(Contender("a", model, runtime, variant, Path("a"), 1, 1, 1.0)) == way
+    assert quantization.way_of(Contender("a", model, runtime, variant, Path("a"), 1, 1)) == way
 
 
 def test_a_runs_raw_figures_are_kept_and_counted_against_float32() -> None:

@@ -119,7 +119,8 @@ def _accuracy(earlier: Bench, then: Measurement, now: Bench, item: Measurement) 
         return []
     difference = stats.difference(item.accuracy, then.accuracy)
     seen = now.data[item.contender.model]
-    if then.answers and item.answers and seen == earlier.data.get(then.contender.model):
+    same = seen == earlier.data.get(then.contender.model)
+    if same and then.answers and item.answers and len(then.answers) == len(item.answers):
         right = discordant(then.answers, item.answers, now.datasets[seen].truth)
         verdict = {"more accurate": "better", "less accurate": "worse"}.get(stats.accuracy_verdict(*right), SAME)
     elif difference.low is not None and difference.high is not None and not difference.low <= 0 <= difference.high:

@@ -11,7 +11,8 @@ from edgecnn.card import Card
 from edgecnn.errors import BenchError, MissingDependencyError, UsageError
 from edgecnn.folder import ONNX_NAMES, ORIGINAL_NAMES, ModelFolder, find
 from edgecnn.host.machine import architecture
-from edgecnn.runtime.input_spec import PIXEL_SCALE
+from edgecnn.preprocessing import Preprocessing
+from edgecnn.runtime.input_spec import ASSUMED
 
 PREFIXES: dict[Runtime, str] = {"tensorflow": "tf", "onnxruntime": "onnx", "litert": "litert", "openvino": "openvino"}
 # The module that each runtime is imported from, and the extra of this package that installs it.
@@ -34,8 +35,8 @@ class Contender:
 
     `name` is unique in a run: "tf-function" or "onnx-int8", and "edge/onnx-int8" where two models would share a name.
     `model` is the path that the user gave. `variant` is the way of calling TensorFlow (one of TENSORFLOW_WAYS) or the
-    precision of the file. `batch` is the number of images in a query. A float model's pixels, 0 to 255, are multiplied
-    by `scale`. For LiteRT, `file` is the original model until it has been converted.
+    precision of the file. `batch` is the number of images in a query. `preprocessing` turns pixels into a float model's
+    input. For LiteRT, `file` is the original model until it has been converted.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Contender:
     file: Path
     threads: int
     batch: int
-    scale: float
+    preprocessing: Preprocessing = ASSUMED
 
     @property
     def is_original(self) -> bool:
@@ -100,11 +101,11 @@ def _enter(path: Path, threads: int, batch: int, runtimes: tuple[Runtime, ...]) 
     card = folder.card()
     if card and path.is_file() and path.name not in (*card.exports, *ORIGINAL_NAMES):
         card = None  # the card describes other files of this folder
-    scale = card.input_scale if card else PIXEL_SCALE
+    how = (card.preprocessing if card else None) or ASSUMED
     original, files = _contents(path)
 
     def contender(runtime: Runtime, variant: str, file: Path) -> Contender:
-        return Contender(f"{PREFIXES[runtime]}-{variant}", str(path), runtime, variant, file, threads, batch, scale)
+        return Contender(f"{PREFIXES[runtime]}-{variant}", str(path), runtime, variant, file, threads, batch, how)
 
     found: list[Contender] = []
     if original and "tensorflow" in runtimes:

@@ -9,6 +9,7 @@ import numpy as np
 from edgecnn.bench.contenders import Contender, Entry
 from edgecnn.data import Dataset
 from edgecnn.errors import EdgecnnError
+from edgecnn.preprocessing import to_plain
 from edgecnn.processes.child import Child, ChildEndedError, ChildLateError
 
 CALIBRATION_IMAGES, CALIBRATION_SEED = 512, 0  # as in `edgecnn export --quantize`
@@ -42,7 +43,7 @@ def _convert(original: Contender, calibration: Path | None, folder: Path, limit:
             child.ask("load", limit, original=str(original.file.resolve()))
             child.ask("float32", limit)
             if calibration:
-                child.ask("int8", limit, scale=original.scale, calibration=str(calibration))
+                child.ask("int8", limit, preprocessing=to_plain(original.preprocessing), calibration=str(calibration))
         except ChildLateError:
             return LATE
         except (ChildEndedError, EdgecnnError) as error:

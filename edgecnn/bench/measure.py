@@ -25,13 +25,13 @@ from edgecnn.folder import ModelFolder
 from edgecnn.host.machine import this_clock, this_host
 from edgecnn.host.watch import Watch, judge
 from edgecnn.imaging.reading import to_png
+from edgecnn.preprocessing import Preprocessing
 from edgecnn.processes import stopping
 from edgecnn.progress import OnProgress, Progress, ignore
 from edgecnn.runtime import arithmetic
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import read_metadata
-from edgecnn.runtime.preprocessing import Preprocessing
 from edgecnn.scratch import scratch
 
 TELLING_SECONDS = 10.0  # in which a run that a signal ends is summarized and shown
@@ -196,7 +196,9 @@ def _contender_runs(entry: Entry, images_of: ImagesOf, plan: Plan, unfinished: P
             contender_run.fail(str(error))
         return contender_runs
     np.save(images, pixels)
-    entry = replace(entry, contenders=tuple(replace(item, scale=spec.scale) for item in entry.contenders))
+    entry = replace(
+        entry, contenders=tuple(replace(item, preprocessing=spec.preprocessing) for item in entry.contenders)
+    )
     converted, reason = litert_files.converted(entry, dataset, folder, plan.timeout)
     contender_runs = [ContenderRun(contender, images, dataset, plan) for contender in converted]
     for contender_run in contender_runs:
@@ -217,7 +219,7 @@ def _images(entry: Entry, data: str | Path | None, read: Read) -> tuple[InputSpe
 
 def _interface(entry: Entry) -> tuple[InputSpec, int, Origin | None]:
     if entry.card:
-        spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, Preprocessing((entry.card.input_scale,)))
+        spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, entry.card.preprocessing or Preprocessing())
         return spec, len(entry.card.labels), None
     path = Path(entry.model)
     files = ModelFolder(path).onnx_files() if path.is_dir() else [path]  # all of them, even if they are not measured

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ from edgecnn.bench.runtimes.runner import Infer, Runner, import_runtime, open_ru
 from edgecnn.errors import BenchError
 from edgecnn.host.machine import peak_rss, resident
 from edgecnn.processes.entry import serve
+from edgecnn.runtime.scores import recognize, to_probabilities
 
 PATIENCE = 10  # a warm-up ends after this many times its seconds, if a slow contender has not run its queries
 POOL = 64  # images that timed queries use in turn: different ones, and few enough to stay in the cache
@@ -110,7 +112,7 @@ class Worker:
             filled = np.resize(chunk, (size, *chunk.shape[1:])) if len(chunk) < size else np.ascontiguousarray(chunk)
             scores = self.runner.infer(self.runner.prepare(filled))[: len(chunk)]
             _require_numbers(scores)
-            labels.extend(scores.argmax(axis=1).tolist())
+            labels.extend(_classes(scores).tolist())
             start += size
         return {"labels": labels}
 
@@ -125,6 +127,14 @@ class Worker:
 
     def _stream(self, batch: int, seconds: float, queries: int, cap: float) -> list[int]:
         return _time(self.runner.infer, self._queries(batch), seconds, queries, cap)
+
+
+def _classes(scores: NDArray[Any]) -> NDArray[np.int64]:
+    """The class of each row: the largest score, or which side of the middle a single one is on."""
+    if scores.shape[1] == 1:
+        scores = to_probabilities(scores, recognize(scores))
+    classes: NDArray[np.int64] = scores.argmax(axis=1)
+    return classes
 
 
 def _filled(chunk: NDArray[np.uint8], batch: int) -> NDArray[np.uint8]:
@@ -185,5 +195,5 @@ def _require_numbers(scores: NDArray[Any]) -> None:
 def main() -> None:
     """Run a worker on the contender and images that the first argument describes."""
     task = json.loads(sys.argv[1])
-    contender = Contender(**{**task["contender"], "file": Path(task["contender"]["file"])})
+    contender = msgspec.convert(task["contender"], Contender, dec_hook=lambda kind, value: kind(value))
     serve(Worker(contender, Path(task["images"])))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.data.parts import Pair
+from edgecnn.data.splitting import without_test
 from edgecnn.errors import DataError
 
 # Training images number 0, 12, 24, … in stored order become validation images: 5,000 of MNIST's 60,000. The other
@@ -69,28 +71,46 @@ class Dataset:
 def make_dataset(
     dataset_name: str,
     train: tuple[NDArray[np.uint8], NDArray[np.integer]],
-    test: tuple[NDArray[np.uint8], NDArray[np.integer]],
+    test: tuple[NDArray[np.uint8], NDArray[np.integer]] | None,
     names: tuple[str, ...] | None = None,
     limit: int | None = None,
+    validation: tuple[NDArray[np.uint8], NDArray[np.integer]] | None = None,
 ) -> Dataset:
-    """Check two (images, labels) pairs and turn them into a data set.
+    """Check (images, labels) pairs and turn them into a data set.
+
+    Without `test`, some of the training images become test images, as `splitting` says; without `validation`, some
+    become validation images.
 
     Images are uint8 [n, height, width] or [n, height, width, 1 or 3], labels integers [n] or [n, 1]. `names` are the
     names of the classes; without them, each class is named by its number. `limit` keeps that many of the training
     images, evenly spaced. Raises DataError for wrong lengths, shapes, types or class counts; its message calls the data
     `dataset_name`.
     """
-    train_split, test_split = _split(dataset_name, "train", *train), _split(dataset_name, "test", *test)
-    if train_split.images.shape[1:] != test_split.images.shape[1:]:
-        raise DataError(
-            f"{dataset_name}: training images are {_shape(train_split)} and test images {_shape(test_split)}; "
-            "all must have the same shape"
-        )
-    digest = _digest(train_split, test_split)
+    given = {"train": train, "test": test, "validation": validation}
+    splits = {name: _split(dataset_name, name, *pair) for name, pair in given.items() if pair is not None}
+    for name, split in splits.items():
+        if split.images.shape[1:] != splits["train"].images.shape[1:]:
+            raise DataError(
+                f"{dataset_name}: training images are {_shape(splits['train'])} and {name} images {_shape(split)}; "
+                "all must have the same shape"
+            )
+    if test is None:
+        splits = _with_test(dataset_name, splits)
+    digest = _digest(*splits.values())
     if names is None:
-        names, train_split, test_split = _counted(dataset_name, train_split, test_split)
-    kept, validation = _part(dataset_name, train_split, limit)
-    return Dataset(dataset_name, digest, names, kept, validation, test_split)
+        names, splits = _counted(dataset_name, splits)
+    _require_classes(dataset_name, names)
+    kept, held_out = _part(dataset_name, splits["train"], limit, splits.get("validation"))
+    return Dataset(dataset_name, digest, names, kept, held_out, splits["test"])
+
+
+def _with_test(dataset_name: str, splits: dict[str, Split]) -> dict[str, Split]:
+    train = splits["train"]
+    pairs = without_test(Pair(train.images, train.labels))
+    if not len(pairs[1].labels):
+        raise DataError(f"{dataset_name}: no class has two images, so that none is for testing; add some")
+    parts = {name: Split(name, *pair) for name, pair in zip(("train", "test"), pairs, strict=True)}
+    return {**parts, **{name: split for name, split in splits.items() if name == "validation"}}
 
 
 def _split(dataset_name: str, name: str, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Split:
@@ -121,29 +141,34 @@ def _split(dataset_name: str, name: str, images: NDArray[np.uint8], labels: NDAr
     return Split(name, images, labels.astype(np.int64))
 
 
-def _counted(dataset_name: str, train: Split, test: Split) -> tuple[tuple[str, ...], Split, Split]:
+def _counted(dataset_name: str, splits: dict[str, Split]) -> tuple[tuple[str, ...], dict[str, Split]]:
     """Class names from the stored numbers, and the splits with class indices: 1, 3, 7 become 0, 1, 2."""
-    numbers = np.unique(np.concatenate([train.labels, test.labels]))
+    numbers = np.unique(np.concatenate([split.labels for split in splits.values()]))
     if numbers[0] < 0:
         raise DataError(f"{dataset_name}: there is a label {numbers[0]}; labels must be 0 or more")
-    if not 2 <= len(numbers) <= MOST_CLASSES:
-        found = f"every image is labeled {numbers[0]}" if len(numbers) == 1 else f"there are {len(numbers):,} classes"
+    indexed = {name: replace(split, labels=np.searchsorted(numbers, split.labels)) for name, split in splits.items()}
+    return tuple(map(str, numbers)), indexed
+
+
+def _require_classes(dataset_name: str, names: tuple[str, ...]) -> None:
+    if not 2 <= len(names) <= MOST_CLASSES:
+        found = f"every image is labeled {names[0]}" if len(names) == 1 else f"there are {len(names):,} classes"
         raise DataError(f"{dataset_name}: {found}; there must be 2 to {MOST_CLASSES:,} classes")
-    train, test = (replace(split, labels=np.searchsorted(numbers, split.labels)) for split in (train, test))
-    return tuple(map(str, numbers)), train, test
 
 
-def _part(dataset_name: str, split: Split, limit: int | None) -> tuple[Split, Split]:
-    """Apply the limit, then split off the validation images by VALIDATION_EVERY."""
+def _part(dataset_name: str, split: Split, limit: int | None, validation: Split | None) -> tuple[Split, Split]:
+    """Apply the limit, then split off the validation images by VALIDATION_EVERY if there are none yet."""
     size = len(split) if limit is None else min(limit, len(split))
     if size < 2:
         raise DataError(f"{dataset_name}: {size} training images are too few; training and validation need 1 each")
     kept = np.linspace(0, len(split) - 1, size).astype(np.int64)
+    if validation:
+        return Split("train", split.images[kept], split.labels[kept]), validation
     held_out = np.arange(len(kept)) % VALIDATION_EVERY == 0
-    train, validation = kept[~held_out], kept[held_out]
+    train, chosen = kept[~held_out], kept[held_out]
     return (
         Split("train", split.images[train], split.labels[train]),
-        Split("validation", split.images[validation], split.labels[validation]),
+        Split("validation", split.images[chosen], split.labels[chosen]),
     )
 
 

@@ -62,7 +62,7 @@ def _fill(stream: gzip.GzipFile | BinaryIO, room: memoryview) -> int:
     """Read until the room is full or the stream ends. Returns how many bytes were read."""
     filled = 0
     with room:
-        while filled < len(room) and (count := stream.readinto(room[filled : filled + READ_AT_ONCE])):  # type: ignore[attr-defined]
+        while filled < len(room) and (count := stream.readinto(room[filled : filled + READ_AT_ONCE])):  # type: ignore[union-attr]
             filled += count
     return filled
 

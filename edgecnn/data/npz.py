@@ -2,21 +2,26 @@
 
 import math
 import os
+import struct
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from edgecnn.data.bounds import require_room
+from edgecnn.data.keys import keys_of, to_parts
+from edgecnn.data.parts import Parts
 from edgecnn.errors import DataError
 from edgecnn.files import open_regular
 
+# The archive's end: four bytes, numbers of disks and members, the directory's size and place, the comment's length.
+END, END_MAGIC = struct.Struct("<4s4H2IH"), b"PK\5\6"
 ENCRYPTED = 1  # a bit of a member's flags
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of numpy.savez and numpy.savez_compressed
 LONGEST_HEADER = 10_000  # bytes of an array's description
@@ -27,18 +32,20 @@ DAMAGED = (
 )
 
 
-def read_npz(path: Path, keys: Sequence[str]) -> list[NDArray[Any]]:
-    """The arrays of those names. Raises DataError if one is missing, or if the file is damaged or a bomb."""
+def read_npz(path: Path) -> Parts:
+    """The splits that the names of the arrays tell: `x_train`, `train_images`, `labels` and the like.
+
+    Raises DataError if it has no images with labels, or if the file is damaged or a bomb.
+    """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            _require_all(file, len(archive.infolist()))
             if len(members) < len(archive.infolist()):
                 raise DataError(f"{path} has two arrays of one name: save it again with numpy.savez")
-            missing = [key for key in keys if key not in members]
-            if missing:
-                raise DataError(f"{path} lacks {', '.join(missing)}: it must have {', '.join(keys)}")
-            _require_room(path, [members[key] for key in keys], os.fstat(file.fileno()).st_size)
-            return [_read(archive, members[key]) for key in keys]
+            keys = keys_of(str(path), list(members))
+            _require_room(path, [members[key] for key in keys.values()], os.fstat(file.fileno()).st_size)
+            return to_parts({role: _read(archive, members[key]) for role, key in keys.items()})
     except zipfile.BadZipFile:
         raise DataError(f"{path} is not a complete .npz file: save it again with numpy.savez") from None
     except DAMAGED as error:
@@ -46,6 +53,14 @@ def read_npz(path: Path, keys: Sequence[str]) -> list[NDArray[Any]]:
         raise DataError(
             f"{path} does not hold plain arrays of numbers ({reason}): save it again with numpy.savez"
         ) from None
+
+
+def _require_all(file: BinaryIO, count: int) -> None:
+    """Raise BadZipFile unless the archive's end tells as many members: zipfile does not miss those that are lost."""
+    file.seek(-END.size, os.SEEK_END)
+    magic, _, _, _, told, _, _, _ = END.unpack(file.read(END.size))
+    if magic != END_MAGIC or told != count:
+        raise zipfile.BadZipFile
 
 
 def _require_room(path: Path, members: Sequence[zipfile.ZipInfo], size: int) -> None:

@@ -13,7 +13,7 @@ from edgecnn.graph.cleanup import clean, finish
 from edgecnn.graph.graph import onnx_module
 from edgecnn.graph.protos import subgraphs
 
-OUTPUT_NAME = "probabilities"
+OUTPUT_NAME = "scores"
 
 
 def convert(original: Original, opset: int) -> Any:
@@ -21,7 +21,7 @@ def convert(original: Original, opset: int) -> Any:
     model = converted(original, opset)
     _refuse_unknown_operators(original.path, model, opset)
     clean(model, INPUT_NAME, OUTPUT_NAME)
-    finish(model, original.classes, opset)
+    finish(model, original.outputs, opset)
     return model
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,27 @@ from edgecnn.exporting.verify import Comparison, allowed_difference, compare, re
 from edgecnn.folder import ModelFolder, Staged
 from edgecnn.graph.describe import weighted_layers
 from edgecnn.graph.graph import onnx_module
+from edgecnn.graph.outputs import return_probabilities
 from edgecnn.metrics import Accuracy, accuracy
+from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
-from edgecnn.runtime.preprocessing import Preprocessing
+from edgecnn.runtime.first_operators import wanted_pixels
+from edgecnn.runtime.input_spec import ASSUMED, InputSpec
+from edgecnn.runtime.recognition import Recognized, choose
+from edgecnn.runtime.scores import Scores, classes_of, recognize, to_probabilities
+from edgecnn.scratch import scratch
 
 DEFAULT_OPSET = 17
 VERIFICATION_IMAGES = 1000
 LEAST_IMAGES, MOST_RANDOM_BYTES = 50, 2**24  # where random images are compared
 SEED = 0  # for drawing the verification images
-SCALES = (1 / 255, 1.0)  # the factors that are tried for the pixels of a third-party float model
+# What a model returns instead of probabilities, and what was added.
+ADDED: dict[Scores, str] = {
+    "logits": "logits; a Softmax was added",
+    "log-probabilities": "logarithms of probabilities; an Exp was added",
+    "one": "one probability; that of the other class was added",
+    "one logit": "one logit; a Sigmoid and the other class were added",
+}
 
 
 @dataclass(frozen=True)
@@ -55,31 +68,38 @@ def export(
     data: str | Path | None = None,
     opset: int = DEFAULT_OPSET,
     tolerance: float | None = None,
+    preprocess: Preprocessing | None = None,
 ) -> Exported:
     """Convert a TensorFlow model to `model.onnx`, compare the two on real images, and write the file and the card.
 
     `out` is the model folder to write into. `data` defaults to the data set that the model was trained with, or to
     MNIST if the model takes such images; without a data set, random images are compared. `tolerance` is
-    how far a probability may differ; by default it is what rounding to float32 explains. Raises ModelError,
+    how far a probability may differ; by default it is what rounding to float32 explains.
+    `preprocess` says how a float model wants its pixels; by default it is chosen by log loss on validation images.
+    Raises ModelError,
     ExportError, VerificationError, DataError, MissingDependencyError and OutputError. Nothing is written if it raises.
     """
     source = _original_in(folders.find(model))
     folder = folder_for(model, source, out)
     card = ModelFolder(source.parent).card_of(source) if source.name in folders.ORIGINAL_NAMES else None
     original = open_isolated(source)
-    dataset = find_dataset(origin_of(card), data, original.input, original.classes)
-    original = _with_scale(original, dataset)
-    card = card or records.third_party_card(folder.path.name, original, dataset)
+    spec = original.input
+    dataset = find_dataset(origin_of(card), data, spec, classes_of(original.outputs))
+    proto = onnx_module().load_from_string(original.convert(opset))
+    found = _recognized(original, spec, proto, dataset, preprocess)
+    spec = replace(spec, preprocessing=found.preprocessing)
+    return_probabilities(proto, found.scores)
+    card = card or records.third_party_card(folder.path.name, original, spec, dataset)
     card = replace(records.card_in(folder, source, card), original_sha256=files.sha256(source))
     path = folder.onnx("float32")
     with folder.changing() as staged, _named_as_they_will_be(staged, folder):
-        record, comparison, verified_on = _write_verified(
-            staged.onnx("float32"), original, dataset, card, opset, tolerance
-        )
+        reference = _Reference(original, spec, found.scores, dataset)
+        file = staged.onnx("float32")
+        record, comparison, verified_on = _write_verified(file, proto, reference, card, opset, tolerance)
         copy_source(source, folder, staged)
         card = card.with_export(path.name, record)
         staged.write_card(card)
-    return Exported(path, card, record, comparison, verified_on, _notes(original, dataset))
+    return Exported(path, card, record, comparison, verified_on, _notes(spec, found, dataset))
 
 
 @contextmanager
@@ -92,26 +112,67 @@ def _named_as_they_will_be(staged: Staged, folder: ModelFolder) -> Iterator[None
         raise
 
 
+@dataclass(frozen=True)
+class _Reference:
+    """The original, with how it wants its pixels and what its scores mean, and the data to compare on."""
+
+    original: IsolatedModel
+    spec: InputSpec
+    scores: Scores
+    dataset: Dataset | None
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return to_probabilities(self.original.scores(images, self.spec), self.scores)
+
+
 def _write_verified(
-    path: Path,
-    original: IsolatedModel,
-    dataset: Dataset | None,
-    card: Card,
-    opset: int,
-    tolerance: float | None,
+    path: Path, proto: Any, reference: _Reference, card: Card, opset: int, tolerance: float | None
 ) -> tuple[ExportRecord, Comparison, str]:
     """Write the ONNX file if its answers equal the original's. Returns its record, the comparison and the images."""
-    images, verified_on = _verification_images(original.trial_shape, dataset)
-    proto = onnx_module().load_from_string(original.convert(opset))
-    metadata = records.metadata_of(card, original.input, card.original_sha256)
+    dataset = reference.dataset
+    images, verified_on = _verification_images(reference.original.trial_shape, dataset)
+    metadata = records.metadata_of(card, reference.spec, card.original_sha256)
     records.save(proto, path, metadata)
     candidate = Classifier(path)
-    comparison = compare(candidate.predict(images), original.predict(images))
+    comparison = compare(candidate.predict(images), reference.predict(images))
     allowed = allowed_difference(candidate, images, weighted_layers(proto)) if tolerance is None else tolerance
     require_equal(comparison, path.name, allowed)
     score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
     records.save(proto, path, replace(metadata, accuracy=score))
     return records.record_of(path, "float32", opset, score, comparison), comparison, verified_on
+
+
+def _recognized(
+    original: IsolatedModel, spec: InputSpec, proto: Any, dataset: Dataset | None, asked: Preprocessing | None
+) -> Recognized:
+    """How the model wants its pixels, and what its scores mean.
+
+    The user says it, or the log loss on validation images; without data, the model's first operators, or else an
+    assumption.
+    """
+    name = original.path.name
+    if spec.dtype != "uint8" and asked is None and dataset:
+        return choose(original.run, spec, dataset, name)
+    how, reason = _without_data(spec, proto, asked)
+    images, _ = _verification_images(original.trial_shape, dataset)
+    scores = original.scores(images, replace(spec, preprocessing=how))
+    return Recognized(how, recognize(scores), reason)
+
+
+def _without_data(spec: InputSpec, proto: Any, asked: Preprocessing | None) -> tuple[Preprocessing, str]:
+    if spec.dtype == "uint8":
+        return spec.preprocessing, ""
+    if asked:
+        return asked, "as --preprocess says"
+    with scratch() as folder:
+        file = folder / "model.onnx"
+        file.write_bytes(proto.SerializeToString())
+        wanted = wanted_pixels(file, proto.graph.input[0].name)
+    return (
+        (wanted, "as its first operators show")
+        if wanted
+        else (ASSUMED, "which is assumed; give --data or --preprocess")
+    )
 
 
 def _original_in(path: Path) -> Path:
@@ -137,23 +198,6 @@ def folder_for(model: str | Path, source: Path, out: Path | None) -> ModelFolder
     return folders.default_folder(source.stem)
 
 
-def _with_scale(original: IsolatedModel, dataset: Dataset | None) -> IsolatedModel:
-    """Set the factor for the pixels of a float model: of 1/255 and 1, the one that scores better in validation.
-
-    The model itself does not say which it was trained with.
-    """
-    if original.input.dtype == "uint8" or dataset is None:
-        return original
-    sample = dataset.validation.sample(VERIFICATION_IMAGES, SEED)
-
-    def correct(scale: float) -> int:
-        spec = replace(original.input, preprocessing=Preprocessing((scale,)))
-        answers = replace(original, input=spec).predict(sample.images).argmax(axis=1)
-        return accuracy(sample.name, answers, sample.labels).correct
-
-    return replace(original, input=replace(original.input, preprocessing=Preprocessing((max(SCALES, key=correct),))))
-
-
 def _verification_images(shape: tuple[int, ...], dataset: Dataset | None) -> tuple[NDArray[np.uint8], str]:
     if dataset:
         sample = dataset.test.sample(VERIFICATION_IMAGES, SEED)
@@ -162,15 +206,14 @@ def _verification_images(shape: tuple[int, ...], dataset: Dataset | None) -> tup
     return np.random.default_rng(SEED).integers(0, 256, (count, *shape), np.uint8), f"{count:,} random images"
 
 
-def _notes(original: IsolatedModel, dataset: Dataset | None) -> tuple[str, ...]:
+def _notes(spec: InputSpec, found: Recognized, dataset: Dataset | None) -> tuple[str, ...]:
     notes = []
-    if original.softmax_added:
-        notes.append("the model returns logits; a Softmax was added so that the ONNX file returns probabilities")
-    if original.input.dtype != "uint8":
-        how = "which scored best on validation images" if dataset else "which is assumed; give --data to find out"
-        notes.append(
-            f"the model takes {original.input.dtype}; pixels are multiplied by {original.input.scale:.6g} ({how})"
-        )
+    if found.scores in ADDED:
+        notes.append(f"the model returns {ADDED[found.scores]} so that the ONNX file returns probabilities")
+    if found.scores == "independent":
+        notes.append("the model returns a probability for each class on its own: they do not add up to 1")
+    if spec.dtype != "uint8":
+        notes.append(f"the model takes {spec.dtype}; its pixels become {spec.preprocessing} ({found.reason})")
     if dataset is None:
         notes.append("the model was compared on random images only; give --data to verify and score it on real images")
     return tuple(notes)

@@ -44,6 +44,11 @@ class IsolatedModel:
     outputs: int
     parameters: int
 
+    @property
+    def input(self) -> InputSpec:
+        """What it takes; how a float model wants its pixels is not known yet."""
+        return InputSpec(self.shape, self.dtype)
+
     def convert(self, opset: int) -> bytes:
         """The model as an ONNX file of any batch size. Raises ExportError and MissingDependencyError."""
         with _PROCESS.lock:
@@ -53,7 +58,9 @@ class IsolatedModel:
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """The scores, float32 [n, outputs], of a prepared batch. Raises ExportError."""
         with _PROCESS.lock:
-            np.save(_PROCESS.take(IMAGES), batch)
+            place = _PROCESS.take(IMAGES)
+            with telling_what_is_full(place.parent.parent, place.parent):
+                np.save(place, batch)
             _PROCESS.ask("run", self.path, key=self.key)
             scores: NDArray[np.float32] = np.load(_PROCESS.take(SCORES), allow_pickle=False)
         return scores

@@ -3,6 +3,7 @@
 import os
 import struct
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -12,6 +13,7 @@ from edgecnn.exporting import forms, hdf5, keras_config
 from edgecnn.files import open_regular
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # that Keras and ordinary zip programs use
 MEMBERS = (CONFIG, WEIGHTS, "metadata.json")
 MOST_DIRECTORY = 2**16  # bytes of a zip file's list of members
 ALWAYS_ALLOWED, MOST_RATIO = 2**24, 20  # bytes of unpacked members: so many, and so many for each byte of the file
@@ -28,7 +30,7 @@ def inspect(path: Path) -> None:
                 _inspect_zip(path, file, size)
             else:
                 _inspect_h5(path, file, size)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, struct.error) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, struct.error) as error:
         reason = (getattr(error, "strerror", "") or str(error) or type(error).__name__).partition("\n")[0]
         raise ModelError(f"{path} is damaged or not a Keras model ({reason}): save it again") from None
 
@@ -75,6 +77,8 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], size: int) -> Non
             )
     if len(set(names)) < len(names) or any(member.flag_bits & 1 for member in members):
         raise ModelError(f"{path} holds members twice or encrypted: save it with model.save('name.keras')")
+    if any(member.compress_type not in METHODS for member in members):
+        raise ModelError(f"{path} is compressed in a rare way: save it with model.save('name.keras')")
     sizes = {member.filename: member.file_size for member in members}
     if sum(sizes.values()) > ALWAYS_ALLOWED + MOST_RATIO * size or sizes.get(CONFIG, 0) > keras_config.MOST_BYTES:
         raise ModelError(

@@ -39,15 +39,13 @@ class ModelServer:
         return {
             "shape": original.input.shape,
             "dtype": original.input.dtype,
-            "scale": original.input.scale,
             "trial_shape": original.trial_shape,
-            "classes": original.classes,
+            "outputs": original.outputs,
             "parameters": original.parameters,
-            "softmax_added": original.softmax_added,
         }
 
     def run(self, key: str, path: str) -> None:
-        """Run the model on a prepared batch, IMAGES. Writes the probabilities, float32 [n, classes], as SCORES."""
+        """Run the model on a prepared batch, IMAGES. Writes its scores, float32 [n, outputs], as SCORES."""
         original = self._loaded(key, Path(path))
         with _bounded(limits.RUNNING, original.path):
             scores = np.asarray(original.forward(np.load(IMAGES, allow_pickle=False)), np.float32)

@@ -12,8 +12,9 @@ import numpy as np
 
 from edgecnn.errors import EdgecnnError, ExportError, ModelError
 from edgecnn.exporting import hdf5, saved_model
-from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.preprocessing import Preprocessing
+from edgecnn.exporting.inference_form import inference_form
+from edgecnn.preprocessing import Preprocessing
+from edgecnn.runtime.input_spec import ASSUMED, InputSpec
 from edgecnn.training.backend import keras, tensorflow
 
 PURPOSE = "loading a TensorFlow model"
@@ -35,11 +36,10 @@ class Loaded:
     signature: Any
     parameters: int
 
-    def input(self, scale: float) -> InputSpec:
-        """The model's input. The pixels of a float model are multiplied by `scale`."""
-        dtype = self.signature.dtype.name
-        preprocessing = Preprocessing((1.0 if dtype == "uint8" else scale,))
-        return InputSpec(tuple(self.signature.shape[1:]), dtype, preprocessing)
+    def input(self, preprocessing: Preprocessing = ASSUMED) -> InputSpec:
+        """The model's input; `preprocessing` is for a float model."""
+        shape, dtype = tuple(self.signature.shape[1:]), self.signature.dtype.name
+        return InputSpec(shape, dtype) if dtype == "uint8" else InputSpec(shape, dtype, preprocessing)
 
     def compiled(self) -> Callable[[Any], Any]:
         """The model as a tf.function."""
@@ -55,6 +55,8 @@ def open_keras(path: Path) -> Loaded:
         raise
     except Exception as error:  # a damaged file can raise anything
         raise _not_loaded(path, error) from error
+    with suppress(Exception):  # what cannot be rebuilt is tried as it is, and told what it lacks
+        model = inference_form(model)
     inputs, outputs = tf.nest.flatten(model.inputs), tf.nest.flatten(model.outputs)
     _require_one_each(path, len(inputs), len(outputs))
     batch, *sizes = inputs[0].shape

@@ -1,10 +1,10 @@
-"""[TensorFlow] The original of an ONNX file: a TensorFlow model that takes images and returns class probabilities.
+"""[TensorFlow] The original of an ONNX file: a TensorFlow model that takes images and returns a score for each class.
 
 A model from outside is loaded here in the process that calls. `edgecnn.exporting.isolated` does it in another.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from edgecnn.errors import ExportError
 from edgecnn.exporting import forms, keras_file, saved_model
 from edgecnn.exporting.opening import PURPOSE, Loaded, first_line, open_keras, open_saved_model
-from edgecnn.runtime.input_spec import DTYPES, PIXEL_SCALE, InputSpec
+from edgecnn.preprocessing import Preprocessing
+from edgecnn.runtime.input_spec import ASSUMED, DTYPES, InputSpec
+from edgecnn.runtime.scores import recognize, to_probabilities
 from edgecnn.training.backend import in_chunks, tensorflow
 
-SCALING = ("Rescaling", "Normalization")  # the Keras layers that scale pixels
 FREE_SIZES = (64, 224, 384)  # pixels: heights and widths of trial images for a model that allows any size
 TRIED = 4  # images of noise in the first run
 MOST_NUMBERS = 2**24  # of one image: 2,300 pixels square in color
@@ -26,35 +27,34 @@ MOST_NUMBERS = 2**24  # of one image: 2,300 pixels square in color
 
 @dataclass(frozen=True)
 class Original:
-    """A TensorFlow model with one image input and one output of class probabilities.
+    """A TensorFlow model with one image input and one output of scores, `outputs` of them for each image.
 
-    `forward` is a tf.function from a prepared batch to probabilities. `keras` is the Keras model, or None for a
-    SavedModel. `softmax_added` is True if the file's own output is logits. `trial_shape` is the shape of an image that
-    it was tried with: that of its input, and for a free size one that it can take.
+    `forward` is a tf.function from a prepared batch to scores. `keras` is the Keras model, or None for a SavedModel.
+    `trial_shape` is the shape of an image that it was tried with: that of its input, and for a free size one that it
+    can take.
     """
 
     path: Path
     input: InputSpec
     trial_shape: tuple[int, ...]
-    classes: int
+    outputs: int
     parameters: int
     forward: Callable[[Any], Any]
     keras: Any | None
-    softmax_added: bool
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities, float32 [n, classes], computed in chunks to bound the memory. Raises InputError."""
-        return in_chunks(lambda chunk: self.forward(self.input.prepare(chunk)), images)
+        scores = in_chunks(lambda chunk: self.forward(self.input.prepare(chunk)), images)
+        return to_probabilities(scores, recognize(scores))
 
 
-def load_original(path: Path, scale: float | None = None) -> Original:
-    """Load a model. The pixels of a float model are multiplied by `scale`.
+def load_original(path: Path, preprocessing: Preprocessing = ASSUMED) -> Original:
+    """Load a model; `preprocessing` is for one that takes float numbers.
 
-    By default the scale is 1 if the model has a layer that scales pixels, and 1/255 if it has none. Raises
-    MissingDependencyError, ModelError for a damaged or unsafe file, and ExportError for a model that is not an image
-    classifier.
+    Raises MissingDependencyError, ModelError for a damaged or unsafe file, and ExportError for a model that is not an
+    image classifier.
     """
-    return tried(path, load(path), scale)
+    return tried(path, load(path), preprocessing)
 
 
 def load(path: Path) -> Loaded:
@@ -72,26 +72,17 @@ def inspect(path: Path) -> None:
         keras_file.inspect(path)
 
 
-def tried(path: Path, loaded: Loaded, scale: float | None = None) -> Original:
-    """Run the model on four images of noise, and check that it returns probabilities or logits.
-
-    `scale` is as in `load_original`. Raises ExportError if the model is not an image classifier.
-    """
+def tried(path: Path, loaded: Loaded, preprocessing: Preprocessing = ASSUMED) -> Original:
+    """Run the model on four images of noise. Raises ExportError if it is not an image classifier."""
     _require_images(path, loaded)
-    if scale is None:
-        layers = loaded.keras.layers if loaded.keras else ()
-        scale = 1.0 if any(type(layer).__name__ in SCALING for layer in layers) else PIXEL_SCALE
-    spec = loaded.input(scale)
+    spec = loaded.input(preprocessing)
     returned, shape = _first_run(path, loaded, spec)
-    if returned.ndim != 2 or returned.shape[1] < 2:
+    if returned.ndim != 2 or not returned.shape[1]:
         raise ExportError(
             f"{path} returns {list(returned.shape)} for {TRIED} images, and an image classifier returns "
             f"[{TRIED}, classes]: end the network with a Dense layer of one unit per class"
         )
-    tf = tensorflow(PURPOSE)
-    logits = not _are_probabilities(returned)
-    whole = replace(loaded, call=lambda image: tf.nn.softmax(loaded.call(image))) if logits else loaded
-    return Original(path, spec, shape, returned.shape[1], loaded.parameters, whole.compiled(), loaded.keras, logits)
+    return Original(path, spec, shape, returned.shape[1], loaded.parameters, loaded.compiled(), loaded.keras)
 
 
 def _require_images(path: Path, loaded: Loaded) -> None:
@@ -149,7 +140,3 @@ def _not_run(path: Path, loaded: Loaded, error: Exception) -> ExportError:
         f"{path} cannot be run on images of {list(loaded.signature.shape[1:])} ({first_line(error)}): "
         "try it with model.predict in Keras"
     )
-
-
-def _are_probabilities(rows: NDArray[Any]) -> bool:
-    return bool((rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3))

@@ -14,19 +14,21 @@ from edgecnn.folder import ModelFolder
 from edgecnn.graph import describe
 from edgecnn.graph.graph import onnx_module
 from edgecnn.metrics import Accuracy
+from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import ModelMetadata
+from edgecnn.runtime.scores import classes_of
 
 
-def third_party_card(name: str, original: IsolatedModel, dataset: Dataset | None) -> Card:
+def third_party_card(name: str, original: IsolatedModel, spec: InputSpec, dataset: Dataset | None) -> Card:
     """The card of a third-party TensorFlow model."""
     return Card(
         name=name,
-        labels=dataset.labels if dataset else tuple(map(str, range(original.classes))),
-        input_shape=original.input.shape,
-        input_dtype=original.input.dtype,
-        input_scale=original.input.scale,
+        labels=dataset.labels if dataset else tuple(map(str, range(classes_of(original.outputs)))),
+        input_shape=spec.shape,
+        input_dtype=spec.dtype,
+        preprocessing=stated(spec),
         parameters=original.parameters,
         versions=versions("edgecnn", "tensorflow", "keras", "numpy"),
     )
@@ -40,11 +42,16 @@ def card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
         labels=classifier.labels,
         input_shape=classifier.input.shape,
         input_dtype=classifier.input.dtype,
-        input_scale=classifier.input.scale,
+        preprocessing=stated(classifier.input),
         original_sha256=original if SHA256.fullmatch(original) else "",
         parameters=describe.describe(proto).parameters,
         versions=versions("edgecnn", "onnx", "onnxruntime", "numpy"),
     )
+
+
+def stated(spec: InputSpec) -> Preprocessing | None:
+    """What to write down of how a model wants its pixels: nothing for one that takes them as they are."""
+    return None if spec.dtype == "uint8" else spec.preprocessing
 
 
 def card_in(folder: ModelFolder, source: Path, card: Card) -> Card:
@@ -61,7 +68,7 @@ def metadata_of(card: Card, spec: InputSpec, original_sha256: str) -> ModelMetad
         dataset=Origin(card.data.name, card.data.sha256) if card.data else None,
         original_sha256=original_sha256,
         versions=card.versions | versions("tf2onnx", "onnx", "onnxruntime"),
-        input_scale=spec.scale if spec.dtype != "uint8" else None,
+        preprocessing=stated(spec),
     )
 
 

@@ -1,5 +1,6 @@
 """[onnx] `quantize`: makes a float32 ONNX file smaller and faster where that pays, and keeps float32 where not."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ from edgecnn import folder as folders
 from edgecnn.data import Dataset
 from edgecnn.data.provenance import find_dataset, origin_of
 from edgecnn.errors import ExportError
+from edgecnn.exporting import records
 from edgecnn.exporting.export import folder_for
 from edgecnn.graph.graph import onnx_module
+from edgecnn.graph.outputs import return_probabilities
+from edgecnn.preprocessing import Preprocessing
 from edgecnn.progress import OnProgress, ignore
 from edgecnn.quantizing import calibration as calibrations
 from edgecnn.quantizing.decision import MAX_DROP
@@ -21,7 +25,11 @@ from edgecnn.quantizing.schemes import Scheme, Target
 from edgecnn.quantizing.search import Search
 from edgecnn.quantizing.write import Request, require_room, ship
 from edgecnn.runtime.classifier import Classifier
+from edgecnn.runtime.recognition import choose
+from edgecnn.runtime.scores import recognize
 from edgecnn.scratch import scratch
+
+JUDGED, SEED = 256, 0  # images to find out what scores mean, and how they are drawn
 
 
 def quantize(
@@ -34,6 +42,7 @@ def quantize(
     data: str | Path | None = None,
     calibration_images: int = calibrations.IMAGES,
     out: Path | None = None,
+    preprocess: Preprocessing | None = None,
     progress: OnProgress = ignore,
 ) -> QuantizationResult:
     """Quantize a float32 ONNX file and write the result next to it, if that pays. Return what was tried and chosen.
@@ -46,8 +55,9 @@ def quantize(
 
     `calibration` holds images, uint8 [n, height, width] or [n, height, width, 3], or in the form that the model takes.
     Without it, `calibration_images` training images are drawn from `data`, which defaults to the data set that the
-    model was trained with. Test images only score the result; they choose nothing. `out` is the model folder to write
-    into.
+    model was trained with. `preprocess` says how a float model of another tool wants its pixels; by default it is
+    chosen by log loss on validation images. Test images only score the result; they choose nothing. `out` is the model
+    folder to write into.
 
     Raises ModelError, ExportError, VerificationError, DataError, InputError, MissingDependencyError and OutputError.
     Nothing is written if it raises.
@@ -56,19 +66,44 @@ def quantize(
     source = folders.find_onnx(model)
     folder = folder_for(model, source, out)
     require_room(folder, source)
-    original = Classifier(source, threads=1)
+    original = Classifier(source, threads=1, preprocessing=preprocess)
     proto = load_source(source)
     dataset = _dataset(source, original, data)
-    if calibration is None:
-        images = calibrations.draw(dataset, original.input, calibration_images)
-    else:
-        images = calibrations.given(calibration, original.input)
     request = Request(folder, dataset, scheme, target, max_drop)
     with scratch() as unfinished:
+        if original.is_foreign:
+            original = _described(original, proto, dataset, preprocess, unfinished)
+        if calibration is None:
+            images = calibrations.draw(dataset, original.input, calibration_images)
+        else:
+            images = calibrations.given(calibration, original.input)
         evaluator = Evaluator(original, proto, images, dataset.validation, unfinished)
         search = Search(evaluator, target, max_drop, progress)
         found = search.run() if scheme == "auto" else search.run_named(scheme)
         return ship(request, evaluator, found, progress)
+
+
+def _described(
+    original: Classifier, proto: Any, dataset: Dataset, asked: Preprocessing | None, folder: Path
+) -> Classifier:
+    """The model of another tool as a file that says how it wants its pixels and returns probabilities.
+
+    It lies in `folder`, and `proto` becomes it. A model of that form already is returned as it is.
+    """
+    known = asked or original.metadata.preprocessing
+    if original.input.dtype == "uint8" or known:
+        sample = dataset.validation.sample(JUDGED, SEED).images
+        how, scores = original.input.preprocessing, recognize(original.scores(sample))
+    else:
+        found = choose(original.run, original.input, dataset, original.path.name)
+        how, scores = found.preprocessing, found.scores
+    if scores == "probabilities" and (original.input.dtype == "uint8" or original.metadata.preprocessing == how):
+        return original
+    return_probabilities(proto, scores)
+    stated = records.stated(replace(original.input, preprocessing=how))
+    path = folder / "model.onnx"
+    records.save(proto, path, replace(original.metadata, preprocessing=stated))
+    return Classifier(path, threads=1)
 
 
 def _dataset(source: Path, original: Classifier, data: str | Path | None) -> Dataset:

@@ -17,11 +17,13 @@ from edgecnn.data.dataset import chunks
 from edgecnn.errors import ModelError
 from edgecnn.folder import find_onnx
 from edgecnn.host import machine
+from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime import arithmetic
 from edgecnn.runtime.file_check import check_file
-from edgecnn.runtime.input_spec import PIXEL_SCALE, InputSpec
+from edgecnn.runtime.first_operators import wanted_pixels
+from edgecnn.runtime.input_spec import ASSUMED, InputSpec
 from edgecnn.runtime.metadata import ModelMetadata, read_metadata
-from edgecnn.runtime.preprocessing import Preprocessing
+from edgecnn.runtime.scores import classes_of, recognize, to_probabilities
 from edgecnn.runtime.settings import Settings, stored
 from edgecnn.scratch import scratch
 
@@ -56,11 +58,19 @@ class Classifier:
     the file is missing, damaged, unsafe or not an image classifier, and TypeError if both threads and settings are
     given.
 
-    `notes` hold the reasons, one line each, why another file would suit this processor better. The answers are correct
-    anyway.
+    `preprocessing` says how a float model of other tools wants its pixels; without it, its first operators do, or else
+    0 to 1 is assumed. `notes` say so, and why another file would suit this processor better, one line each.
+    `is_foreign` is True for a file that edgecnn did not write.
     """
 
-    def __init__(self, model: str | Path, *, threads: int | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        threads: int | None = None,
+        settings: Settings | None = None,
+        preprocessing: Preprocessing | None = None,
+    ) -> None:
         if threads is not None and settings is not None:
             raise TypeError("Classifier takes threads or settings, not both")
         self.path = find_onnx(model)
@@ -72,16 +82,20 @@ class Classifier:
         _require_classes(self.path, outputs)
         self.metadata = ModelMetadata.of(self._session.get_modelmeta().custom_metadata_map, self.path)
         self.input_name, self.output_name = inputs[0].name, outputs[0].name
-        self.input = _input_spec(inputs[0], self.metadata)
+        self.input, assumed = _input_spec(self.path, inputs[0], self.metadata, preprocessing)
         self.batch: int | None = inputs[0].shape[0] if isinstance(inputs[0].shape[0], int) else None
-        self.labels = _labels(self.metadata, outputs[0].shape[1], self.path)
-        self.notes = arithmetic.notes(self.path, self.metadata)
+        self.labels = _labels(self.metadata, classes_of(outputs[0].shape[1]), self.path)
+        self.notes = (*assumed, *arithmetic.notes(self.path, self.metadata))
+
+    @property
+    def is_foreign(self) -> bool:
+        return self.metadata.graph is None
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Run the session once on a batch that `input.prepare` returned. This call is what a bench times.
 
-        Returns float32 [n, classes]. Raises ModelError if the model cannot run the batch. If the attribute `batch` is a
-        number, the model takes batches of that size only.
+        Returns the model's own scores, float32 [n, outputs]. Raises ModelError if the model cannot run the batch. If
+        the attribute `batch` is a number, the model takes batches of that size only.
         """
         try:
             probabilities: NDArray[np.float32] = self._session.run([self.output_name], {self.input_name: batch})[0]
@@ -97,11 +111,20 @@ class Classifier:
         prepared = self.input.prepare(images)
         if not len(prepared):
             return np.zeros((0, len(self.labels)), np.float32)
+        scores = self._scores(prepared)
+        # What edgecnn writes returns probabilities.
+        probabilities = to_probabilities(scores, recognize(scores)) if self.is_foreign else scores
+        self._require_answers(probabilities, len(images))
+        return probabilities.astype(np.float32, copy=False)
+
+    def scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """What the model itself returns, float32 [n, outputs], for 1 or more images. Raises InputError, ModelError."""
+        return self._scores(self.input.prepare(images))
+
+    def _scores(self, prepared: NDArray[Any]) -> NDArray[np.float32]:
         size = self.batch or PREDICT_CHUNK
         rows = [self.run(_filled(chunk, self.batch)) for chunk in chunks(prepared, size)]
-        probabilities = np.concatenate(rows)[: len(prepared)].astype(np.float32, copy=False)
-        self._require_answers(probabilities, len(prepared))
-        return probabilities
+        return np.concatenate(rows)[: len(prepared)]
 
     def _require_answers(self, probabilities: NDArray[np.float32], images: int) -> None:
         """Raise ModelError unless there is a row of finite numbers for each image, as the file promises."""
@@ -194,14 +217,17 @@ def _reason(error: Exception) -> str:
     return f"{message}; export it again"
 
 
-def _input_spec(node: Any, metadata: ModelMetadata) -> InputSpec:
+def _input_spec(
+    path: Path, node: Any, metadata: ModelMetadata, given: Preprocessing | None
+) -> tuple[InputSpec, tuple[str, ...]]:
+    """The model's input, and a note if how it wants its pixels had to be assumed."""
     shape = tuple(size if isinstance(size, int) else None for size in node.shape[1:])
     dtype = DTYPES[node.type]
-    return (
-        InputSpec(shape, dtype)
-        if dtype == "uint8"
-        else InputSpec(shape, dtype, Preprocessing((metadata.input_scale or PIXEL_SCALE,)))
-    )
+    if dtype == "uint8":
+        return InputSpec(shape, dtype), ()
+    known = given or metadata.preprocessing or wanted_pixels(path, node.name)
+    note = f"{path} does not say how it wants its pixels, so {ASSUMED.name} is assumed: say it by --preprocess"
+    return InputSpec(shape, dtype, known or ASSUMED), () if known else (note,)
 
 
 def _require_images(path: Path, inputs: list[Any]) -> None:

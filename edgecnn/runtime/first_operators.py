@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.files import open_regular
-from edgecnn.runtime.preprocessing import NAMED, Preprocessing
+from edgecnn.preprocessing import NAMED, Preprocessing
 from edgecnn.runtime.protobuf import Field, fields
 
 # The numbers of the fields of ModelProto, GraphProto, NodeProto, AttributeProto and TensorProto in

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.preprocessing import NAMED, Preprocessing
+from edgecnn.preprocessing import NAMED, Preprocessing
 
 DTYPES = ("uint8", "float32", "float16")
-PIXEL_SCALE = 1 / 255
 ASSUMED = NAMED["0..1"]  # for a float model that does not say how to preprocess pixels
 Size = int | None
 
@@ -47,14 +46,6 @@ class InputSpec:
     shape: tuple[Size, ...]
     dtype: str
     preprocessing: Preprocessing = NAMED["0..255"]
-
-    def __post_init__(self) -> None:
-        if isinstance(self.preprocessing, float | int):  # for a while: callers that still give one scale
-            object.__setattr__(self, "preprocessing", Preprocessing((float(self.preprocessing),)))
-
-    @property
-    def scale(self) -> float:
-        return self.preprocessing.scale[0]
 
     def __str__(self) -> str:
         dims = ", ".join("any" if size is None else str(size) for size in self.shape)

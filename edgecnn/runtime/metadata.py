@@ -12,6 +12,7 @@ from edgecnn.data.provenance import Origin
 from edgecnn.errors import ModelError
 from edgecnn.files import open_regular
 from edgecnn.metrics import Accuracy
+from edgecnn.preprocessing import Preprocessing, from_plain
 from edgecnn.runtime.protobuf import Field
 from edgecnn.runtime.protobuf import fields as protobuf_fields
 
@@ -41,7 +42,7 @@ class GraphSummary:
 class ModelMetadata:
     """The metadata of a file. A field is empty or None if the file does not hold it.
 
-    `input_scale` is the factor for a float model's pixels of 0 to 255. `quantization` tells how a quantized file was
+    `preprocessing` turns pixels into a float model's input. `quantization` tells how a quantized file was
     made, and `decision` which other candidates were tried. `settings` map the fingerprint of a host to the session
     settings for it. `others` are the entries of other tools, which are kept unchanged.
     """
@@ -52,7 +53,7 @@ class ModelMetadata:
     dataset: Origin | None = None
     original_sha256: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
-    input_scale: float | None = None
+    preprocessing: Preprocessing | None = None
     accuracy: Accuracy | None = None
     quantization: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] = field(default_factory=dict)
@@ -69,15 +70,16 @@ class ModelMetadata:
         """
         prefix = PREFIX if any(key.startswith(PREFIX) for key in entries) else ""
         found: dict[str, Any] = {}
+        ours = {prefix + name for name in PARSERS} if prefix else set()
         for name, parse in PARSERS.items():
             if (text := entries.get(prefix + name)) is None:
                 continue
             try:
-                found[name] = parse(text)
+                found[RENAMED.get(name, name)] = parse(text)
+                ours.add(prefix + name)
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 if prefix:
                     raise ModelError(f"{path} has a damaged entry {prefix}{name}: export it again") from None
-        ours = {prefix + name for name in (PARSERS if prefix else found)}
         return cls(**found, others={key: value for key, value in entries.items() if key not in ours})
 
     def entries(self) -> dict[str, str]:
@@ -106,7 +108,7 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, Accuracy):
         return json.dumps(asdict(value) | {"value": value.value})
-    plain = asdict(value) if isinstance(value, Origin | GraphSummary) else value
+    plain = asdict(value) if isinstance(value, Origin | GraphSummary | Preprocessing) else value
     return json.dumps(plain, ensure_ascii=False)
 
 
@@ -136,11 +138,15 @@ def _dataset(text: str) -> Origin:
     return Origin(name, found["sha256"])
 
 
-def _scale(text: str) -> float:
+def _preprocessing(text: str) -> Preprocessing:
+    return from_plain(_mapping(text))
+
+
+def _scale(text: str) -> Preprocessing:
     scale = float(text)
     if not (isfinite(scale) and scale > 0):
         raise ValueError("not a scale")
-    return scale
+    return Preprocessing((scale,))
 
 
 def _accuracy(text: str) -> Accuracy:
@@ -183,6 +189,7 @@ def _decision(text: str) -> dict[str, Any]:
     return found
 
 
+RENAMED = {"input_scale": "preprocessing"}  # edgecnn 0.1 knew one factor only
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "name": str,
     "labels": _labels,
@@ -191,6 +198,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "original_sha256": str,
     "versions": _versions,
     "input_scale": _scale,
+    "preprocessing": _preprocessing,
     "accuracy": _accuracy,
     "quantization": _quantization,
     "decision": _decision,

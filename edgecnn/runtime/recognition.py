@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from edgecnn.data import Dataset, Split
 from edgecnn.data.dataset import chunks
 from edgecnn.errors import ExportError
+from edgecnn.preprocessing import NAMED, Preprocessing, standardized
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.preprocessing import NAMED, Preprocessing, standardized
 from edgecnn.runtime.scores import Scores, recognize, to_probabilities
 
 IMAGES, SEED = (1000, 5000), 0  # validation images to judge by, more if the first do not decide

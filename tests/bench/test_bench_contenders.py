@@ -14,6 +14,7 @@ from edgecnn.bench.contenders import Contender, Entry, start_list
 from edgecnn.card import Card, ExportRecord
 from edgecnn.errors import BenchError, MissingDependencyError, ModelError, UsageError
 from edgecnn.folder import ModelFolder
+from edgecnn.preprocessing import NAMED
 
 Remove = Callable[..., None]
 
@@ -189,20 +190,20 @@ def test_a_model_given_twice_is_entered_once_however_it_is_spelt(
 
 
 def test_the_card_gives_the_pixel_scale_and_without_one_pixels_go_from_0_to_1(folder: ModelFolder) -> None:
-    assert {item.scale for item in listed(folder.path)} == {1 / 255}
-    folder.write_card(Card("digits", ("0", "1"), (28, 28), "float32", 1, input_scale=1 / 127.5))
+    assert {item.preprocessing for item in listed(folder.path)} == {NAMED["0..1"]}
+    folder.write_card(Card("digits", ("0", "1"), (28, 28), "float32", 1, preprocessing=NAMED["-1..1"]))
     (entry,) = entered(folder.path)
     assert entry.card == folder.card()
-    assert {item.scale for item in entry.contenders} == {1 / 127.5}
+    assert {item.preprocessing for item in entry.contenders} == {NAMED["-1..1"]}
 
 
 def test_a_card_speaks_for_the_files_it_lists_and_for_no_neighbor(folder: ModelFolder, tiny: Path) -> None:
-    card = Card("digits", ("0", "1"), (28, 28), "float32", 1, input_scale=1.0)
+    card = Card("digits", ("0", "1"), (28, 28), "float32", 1, preprocessing=NAMED["0..255"])
     folder.write_card(card.with_export("model.int8.onnx", ExportRecord("int8", 1, "0" * 64, 17)))
     stranger = Path(shutil.copy(tiny, folder.path / "stranger.onnx"))
     assert [entered(path)[0].card for path in (folder.onnx("int8"), stranger)] == [folder.card(), None]
-    assert {item.scale for item in listed(folder.onnx("int8"))} == {1.0}
-    assert {item.scale for item in listed(stranger)} == {1 / 255}
+    assert {item.preprocessing for item in listed(folder.onnx("int8"))} == {NAMED["0..255"]}
+    assert {item.preprocessing for item in listed(stranger)} == {NAMED["0..1"]}
 
 
 def test_one_file_enters_under_its_own_name_without_the_original_beside_it(folder: ModelFolder, tiny: Path) -> None:

@@ -29,6 +29,7 @@ from edgecnn.errors import BenchError
 from edgecnn.host.machine import Clock, Host
 from edgecnn.host.watch import Reading, StabilityIssue
 from edgecnn.metrics import Accuracy
+from edgecnn.preprocessing import NAMED
 
 T = TypeVar("T")
 TEXT, COUNT = st.text(max_size=20), st.integers(0, 2**62)
@@ -75,7 +76,15 @@ HOSTS = st.builds(
     st.dictionaries(TEXT, TEXT, max_size=3),
 )
 CONTENDERS = st.builds(
-    Contender, TEXT, TEXT, st.sampled_from(RUNTIMES), TEXT, TEXT.map(Path), AT_LEAST_1, AT_LEAST_1, FIGURE
+    Contender,
+    TEXT,
+    TEXT,
+    st.sampled_from(RUNTIMES),
+    TEXT,
+    TEXT.map(Path),
+    AT_LEAST_1,
+    AT_LEAST_1,
+    st.sampled_from(list(NAMED.values())),
 )
 MEASUREMENTS = st.builds(
     Measurement,
@@ -399,6 +408,6 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert_refused(tmp_path / "none.json", "cannot read", "No such file", "give a file that --json wrote")
-    assert_refused(tmp_path, "cannot read", "Is a directory")
+    assert_refused(tmp_path, "cannot read", "not a regular file")
     (tmp_path / "file").touch()
     assert_refused(tmp_path / "file" / "b.json", "cannot read", "Not a directory")

@@ -29,6 +29,7 @@ from edgecnn.bench.worker import FLOOR_QUERIES, KEPT
 from edgecnn.data import Dataset, load
 from edgecnn.errors import BenchError, DataError, ModelError
 from edgecnn.folder import ModelFolder
+from edgecnn.preprocessing import Preprocessing
 from edgecnn.progress import Progress
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.training.backend import keras
@@ -367,7 +368,7 @@ def test_a_float_models_own_scale_is_used_in_every_runtime(tmp_path: Path, digit
     scale = 1 / 127.5
     path = odd.save(odd.linear(dtype="float32", metadata={"input_scale": str(scale)}), tmp_path / "odd.onnx")
     bench = measure([path], replace(PLAN, rounds=1), data=digits, runtimes=("onnxruntime", "openvino"))
-    assert {item.contender.scale for item in bench.measurements} == {scale}
+    assert {item.contender.preprocessing for item in bench.measurements} == {Preprocessing((scale,))}
     assert {item.answers for item in bench.measurements} == {labels_of(path, load(digits))}
 
 

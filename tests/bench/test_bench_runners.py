@@ -24,6 +24,7 @@ from edgecnn.bench.runtimes.runner import ANSWERED, EMPTY, Runner, open_runner
 from edgecnn.data import Dataset
 from edgecnn.errors import BenchError, ExportError, ModelError
 from edgecnn.folder import ModelFolder
+from edgecnn.preprocessing import Preprocessing, to_plain
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.training.backend import keras, tensorflow
 
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.tensorflow
 IMAGES = 200
 SIZES = (1, 8, 3, 8, 1)  # batches, one after another
 SCALE = 1 / 127.5
+SCALED = Preprocessing((SCALE,))
 ENTERED: list[tuple[Runtime, str]] = [
     *(("tensorflow", way) for way in TENSORFLOW_WAYS),
     ("onnxruntime", "float32"),
@@ -48,7 +50,7 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 def contender(runtime: Runtime, variant: str, file: Path, **changes: Any) -> Contender:
     """One thread, single images, pixels as they are, unless told otherwise."""
     name = f"{runtime}-{variant}"
-    return replace(Contender(name, str(file.parent), runtime, variant, file, threads=1, batch=1, scale=1.0), **changes)
+    return replace(Contender(name, str(file.parent), runtime, variant, file, threads=1, batch=1), **changes)
 
 
 def probabilities(pixels: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float64]:
@@ -72,7 +74,7 @@ def converted(exported: ModelFolder, mnist: Dataset, tmp_path_factory: pytest.Te
     conversion = Conversion(folder)
     conversion.load(str(exported.keras))
     conversion.float32()
-    conversion.int8(1.0, str(calibration))
+    conversion.int8(to_plain(Preprocessing()), str(calibration))
     return folder
 
 
@@ -171,7 +173,7 @@ def test_tensorflow_sees_a_float_models_pixels_scaled(
     way: str, float_model: tuple[Path, NDArray[np.float32]], images: NDArray[np.uint8]
 ) -> None:
     path, weight = float_model
-    runner = open_runner(contender("tensorflow", way, path, scale=SCALE))
+    runner = open_runner(contender("tensorflow", way, path, preprocessing=SCALED))
     expected = probabilities(images * SCALE, weight)
     np.testing.assert_allclose(runner.infer(runner.prepare(images)), expected, atol=1e-5)
 
@@ -183,7 +185,7 @@ def test_litert_sees_a_float_models_pixels_scaled(
     conversion = Conversion(tmp_path)
     conversion.load(str(path))
     conversion.float32()
-    runner = open_runner(contender("litert", "float32", tmp_path / "float32.tflite", scale=SCALE))
+    runner = open_runner(contender("litert", "float32", tmp_path / "float32.tflite", preprocessing=SCALED))
     expected = probabilities(images * SCALE, weight)
     np.testing.assert_allclose(runner.infer(runner.prepare(images)), expected, atol=1e-5)
 
@@ -192,7 +194,7 @@ def test_litert_sees_a_float_models_pixels_scaled(
 def test_an_onnx_files_float_pixels_are_scaled(runtime: Runtime, images: NDArray[np.uint8], tmp_path: Path) -> None:
     model = odd.linear(dtype="float32", metadata={"input_scale": str(SCALE)})
     path = odd.save(model, tmp_path / "odd.onnx")
-    runner = open_runner(contender(runtime, "odd", path, scale=SCALE))
+    runner = open_runner(contender(runtime, "odd", path, preprocessing=SCALED))
     prepared = runner.prepare(images)
     assert prepared.dtype == np.float32
     assert prepared.max() == 2
@@ -216,7 +218,7 @@ def test_a_saved_model_is_run_as_a_function_and_compiled(
     keras("a test").models.load_model(path).export(tmp_path / "saved_model", verbose=False)
     expected = probabilities(images * SCALE, weight)
     for way in ("function", "xla"):
-        runner = open_runner(contender("tensorflow", way, tmp_path / "saved_model", scale=SCALE))
+        runner = open_runner(contender("tensorflow", way, tmp_path / "saved_model", preprocessing=SCALED))
         np.testing.assert_allclose(runner.infer(runner.prepare(images)), expected, atol=1e-5)
         assert runner.empty()(np.array([[7]], np.uint8)).tolist() == [[7]]
 

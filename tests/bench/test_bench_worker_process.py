@@ -157,7 +157,7 @@ import os, signal
 from pathlib import Path
 from edgecnn.bench.contenders import Contender
 from edgecnn.bench.worker_process import WorkerProcess
-process = WorkerProcess(Contender("tiny", "tiny", "onnxruntime", "tiny", Path({file!r}), 1, 1, 1.0), Path({images!r}))
+process = WorkerProcess(Contender("tiny", "tiny", "onnxruntime", "tiny", Path({file!r}), 1, 1), Path({images!r}))
 process.ask("load", {limit})
 print(process.process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)

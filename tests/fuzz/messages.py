@@ -69,7 +69,7 @@ def split(content: bytes) -> list[Part]:
     end = 0
     try:
         for field in fields(BytesIO(content), 0, len(content)):
-            tag, _ = _varint(content, end)
+            tag = _varint(content, end)
             value = varint(field.value) if tag & 7 == VARINT else content[field.start : field.end]
             parts.append((tag >> 3, tag & 7, value))
             end = field.end
@@ -97,9 +97,9 @@ def varint(number: int) -> bytes:
     return bytes([*encoded, number])
 
 
-def _varint(content: bytes, at: int) -> tuple[int, int]:
+def _varint(content: bytes, at: int) -> int:
     number = place = 0
     while content[at] >= 0x80:
         number |= (content[at] & 0x7F) << place
         place, at = place + 7, at + 1
-    return number | content[at] << place, at + 1
+    return number | content[at] << place

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from edgecnn.data import Dataset
 from edgecnn.data.dataset import make_dataset
 from edgecnn.errors import DataError, InputError
+from edgecnn.preprocessing import NAMED
 from edgecnn.quantizing.calibration import FEWEST, IMAGES, CalibrationRecord, draw, given
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.preprocessing import NAMED
 
 UINT8 = InputSpec((28, 28), "uint8")
 FLOAT = InputSpec((28, 28, 1), "float32", NAMED["0..1"])

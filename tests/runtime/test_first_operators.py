@@ -7,8 +7,8 @@ import odd_models as odd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgecnn.preprocessing import NAMED
 from edgecnn.runtime.first_operators import wanted_pixels
-from edgecnn.runtime.preprocessing import NAMED
 
 Step = tuple[str, object]
 IMAGENET = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edgecnn.errors import InputError
+from edgecnn.preprocessing import NAMED
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.preprocessing import NAMED
 
 GRAY = np.random.default_rng(0).integers(0, 256, (2, 4, 4), np.uint8)
 COLOR = np.random.default_rng(1).integers(0, 256, (2, 4, 5, 3), np.uint8)

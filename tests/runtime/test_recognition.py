@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from edgecnn.data import Dataset
 from edgecnn.errors import ExportError
+from edgecnn.preprocessing import NAMED, Preprocessing, parse
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.preprocessing import NAMED, Preprocessing, parse
 from edgecnn.runtime.recognition import Run, choose
 
 GRAY = InputSpec((28, 28), "float32")

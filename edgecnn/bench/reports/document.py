@@ -11,8 +11,10 @@ from edgecnn.bench.compare import Comparison
 from edgecnn.bench.figures import Pair, Row, Summary
 from edgecnn.bench.results import Bench
 from edgecnn.errors import BenchError
+from edgecnn.files import read_bytes
 
 FORMAT: Literal[3] = 3  # 2 called stability issues doubts, 1 had none of them
+MOST_BYTES = 2**28  # of a run with all its samples, which has a few megabytes
 SCHEMA = Path(__file__).with_name("schema.json")
 
 
@@ -38,10 +40,10 @@ def to_json(summary: Summary, comparison: Comparison | None = None) -> str:
 def read(path: Path) -> Bench:
     """The run that a file holds. Raises BenchError for a file that cannot be read, or that `to_json` did not write."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Document, dec_hook=_from_text).bench
+        return msgspec.json.decode(read_bytes(path, MOST_BYTES), type=Document, dec_hook=_from_text).bench
     except OSError as error:
         raise BenchError(f"cannot read {path}: {error.strerror}; give a file that --json wrote") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BenchError) as error:
+    except (ValueError, RecursionError, BenchError) as error:
         raise BenchError(
             f"{path} is not what this version's 'edgecnn bench --json' writes ({error}): measure again"
         ) from None

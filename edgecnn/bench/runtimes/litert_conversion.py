@@ -14,6 +14,7 @@ import numpy as np
 from edgecnn.bench.runtimes.litert import EMPTY_LITERT
 from edgecnn.errors import EdgecnnError, ExportError
 from edgecnn.exporting import original as originals
+from edgecnn.preprocessing import from_plain
 from edgecnn.processes.entry import serve
 from edgecnn.training.backend import tensorflow
 
@@ -43,14 +44,14 @@ class Conversion:
         with _told():
             _write(self._tf, self._loaded.call, self._loaded.signature, self.folder / "float32.tflite")
 
-    def int8(self, scale: float, calibration: str) -> None:
+    def int8(self, preprocessing: dict[str, Any], calibration: str) -> None:
         """Write `int8.tflite`.
 
-        `scale` is what a float model's pixels, 0 to 255, are multiplied by. `calibration` is a .npy file of uint8
+        `preprocessing` is a Preprocessing as plain values, for a float model. `calibration` is a .npy file of uint8
         images [n, height, width] or [n, height, width, 3].
         """
         with _told():
-            images = self._loaded.input(scale).prepare(np.load(calibration))
+            images = self._loaded.input(from_plain(preprocessing)).prepare(np.load(calibration))
             _write(self._tf, self._loaded.call, self._loaded.signature, self.folder / "int8.tflite", images)
 
 

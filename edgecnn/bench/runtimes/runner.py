@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import Contender
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.preprocessing import Preprocessing
 
 EMPTY = Path(__file__).with_name("empty.onnx")  # one Identity node; tests/make_empty.py makes it
 ANSWERED = 250  # images per run when every test image is classified
@@ -53,4 +52,4 @@ def _adapter(contender: Contender) -> ModuleType:
 def input_spec(sizes: Any, dtype: str, contender: Contender) -> InputSpec:
     """What a file takes. `sizes` are its input's dimensions without the batch; -1 is a dynamic one."""
     shape = tuple(None if size < 0 else int(size) for size in sizes)
-    return InputSpec(shape, dtype, Preprocessing((1.0 if dtype == "uint8" else contender.scale,)))
+    return InputSpec(shape, dtype) if dtype == "uint8" else InputSpec(shape, dtype, contender.preprocessing)

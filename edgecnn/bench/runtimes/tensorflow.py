@@ -48,5 +48,5 @@ def open_contender(contender: Contender) -> Runner:
         return run(model, model if contender.variant == "call" else tf.identity, tf.TensorSpec((None, 1), tf.uint8))
 
     return Runner(
-        original.input(contender.scale).prepare, run(original.keras, original.call, original.signature), empty
+        original.input(contender.preprocessing).prepare, run(original.keras, original.call, original.signature), empty
     )

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import isfinite
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import asdict, dataclass
+from math import isclose, isfinite
+from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Numbers = tuple[float, ...]
 
@@ -72,8 +73,10 @@ class Preprocessing:
         order = " in the order blue, green, red" if self.bgr else ""
         return f"{self.name} (pixel × {_listed(self.scale)} + {_listed(self.offset)}{order}{size})"
 
-    def apply(self, pixels: NDArray[np.uint8], axis: int = -1) -> NDArray[np.float32]:
+    def apply(self, pixels: "NDArray[np.uint8]", axis: int = -1) -> "NDArray[np.float32]":
         """Turn pixels of 0 to 255 into float32 numbers; `axis` is that of the channels, in the model's order."""
+        import numpy as np  # only here: the command line reads the names of NAMED, and must start soon
+
         form = [1] * pixels.ndim
         form[axis] = len(self.scale)
         scale, offset = (np.array(values, np.float32).reshape(form) for values in (self.scale, self.offset))
@@ -124,22 +127,21 @@ def from_plain(value: Any) -> Preprocessing:
     return Preprocessing(
         tuple(map(float, value["scale"])),
         tuple(map(float, value["offset"])),
-        value.get("order", "rgb") == "bgr",
+        value.get("bgr") is True,
         None if size is None else (int(size[0]), int(size[1])),
     )
 
 
 def to_plain(preprocessing: Preprocessing) -> dict[str, Any]:
     """The record as plain values, for JSON."""
-    plain = {"scale": list(preprocessing.scale), "offset": list(preprocessing.offset)}
-    order = {"order": "bgr"} if preprocessing.bgr else {}
-    return plain | order | ({"size": list(preprocessing.size)} if preprocessing.size else {})
+    return asdict(preprocessing)
 
 
 def _close(one: Preprocessing, other: Preprocessing) -> bool:
     if (one.bgr, len(one.scale)) != (other.bgr, len(other.scale)):
         return False
-    return np.allclose((one.scale, one.offset), (other.scale, other.offset), rtol=1e-4, atol=1e-6)
+    pairs = zip((*one.scale, *one.offset), (*other.scale, *other.offset), strict=True)
+    return all(isclose(a, b, rel_tol=1e-4, abs_tol=1e-6) for a, b in pairs)
 
 
 def _listed(values: Numbers) -> str:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from edgecnn.errors import UsageError
-from edgecnn.runtime.preprocessing import NAMED, Preprocessing, from_plain, parse, standardized, to_plain
+from edgecnn.preprocessing import NAMED, Preprocessing, from_plain, parse, standardized, to_plain
 
 
 @pytest.mark.parametrize("name", NAMED)
