@@ -27,13 +27,13 @@ KERAS = {
 def keys_of(name: str, keys: Sequence[str]) -> dict[Role, str]:
     """The name of the array for each role. Raises DataError if a role has none or two; its message begins with `name`.
 
-    Names without a split, such as `images` and `labels`, are training images if no other names tell a split.
+    Names without a split, such as `images` and `labels`, are of training if no names tell that split.
     """
     if set(KERAS.values()) <= set(keys):
         validation = {"x_val": Role("validation", "images"), "y_val": Role("validation", "labels")}
         return KERAS | ({role: key for key, role in validation.items()} if validation.keys() <= set(keys) else {})
     roles = _roles(name, keys)
-    splits = {role.split for role in roles} | {"train"}
+    splits: set[SplitName] = {"train", *(role.split for role in roles)}
     missing = [f"{split} {kind}" for split in sorted(splits) for kind in _kinds() if Role(split, kind) not in roles]
     if missing:
         raise DataError(
@@ -52,10 +52,10 @@ def to_parts(arrays: Mapping[Role, Array]) -> Parts:
 
 def _roles(name: str, keys: Sequence[str]) -> dict[Role, str]:
     told = {key: (split_of(key), kind) for key in keys if (kind := kind_of(key))}
-    some = any(split for split, _ in told.values())
+    named = any(split == "train" for split, _ in told.values())
     roles: dict[Role, str] = {}
     for key, (split, kind) in told.items():
-        if split is None and some:
+        if split is None and named:
             continue
         if roles.setdefault(Role(split or "train", kind), key) != key:
             other = roles[Role(split or "train", kind)]

@@ -110,7 +110,7 @@ def _hot(name: str, labels: Array) -> NDArray[np.int64]:
             f"{name}: labels have shape {labels.shape} and are not one-hot; each image needs one label, "
             "so save the one of the class, with shape [n]"
         )
-    return labels.argmax(axis=1)
+    return np.asarray(labels.argmax(axis=1), np.int64)
 
 
 def _text(name: str, labels: Array) -> NDArray[np.str_]:

@@ -184,7 +184,8 @@ def test_an_npz_may_hold_labels_in_one_column_and_color_images(tmp_path: Path, a
 @pytest.mark.parametrize("key", ["x_train", "y_train", "x_test", "y_test"])
 def test_a_missing_array_is_named(tmp_path: Path, arrays: Arrays, key: str) -> None:
     path = write_npz(tmp_path / "data.npz", {name: array for name, array in arrays.items() if name != key})
-    assert f"lacks {key}: it must have x_train, y_train, x_test, y_test" in refusal(path)
+    split, kind = key[2:], "images" if key[0] == "x" else "labels"
+    assert f"lacks {split} {kind}" in refusal(path)
 
 
 class Trap:
@@ -205,10 +206,9 @@ def test_pickled_objects_are_refused_and_never_run(tmp_path: Path, arrays: Array
     assert not mark.exists()
 
 
-def test_float_images_are_refused_with_the_conversion_to_make(tmp_path: Path, arrays: Arrays) -> None:
+def test_splits_of_two_scales_are_refused(tmp_path: Path, arrays: Arrays) -> None:
     path = write_npz(tmp_path / "data.npz", {**arrays, "x_train": arrays["x_train"] / np.float32(255)})
-    assert "train images are float32; they must be uint8" in refusal(path)
-    assert "(255 * x).round().astype('uint8')" in refusal(path)
+    assert "values from 0 to 1 and from 0 to 255: save them as uint8" in refusal(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + bytes(100)], ids=["empty", "text", "zip start"])
@@ -309,14 +309,9 @@ def test_a_split_without_pictures_is_refused(tmp_path: Path, split: str) -> None
     assert f"{folder} has no images: put them into {folder}/<label>/*.png" in refusal(tmp_path)
 
 
-def test_a_folder_without_test_pictures_is_refused(tmp_path: Path) -> None:
-    shutil.rmtree(write_pictures(tmp_path, ["a", "b"]) / "test")
-    assert f"{tmp_path / 'test'} has no images" in refusal(tmp_path)
-
-
 def test_a_test_class_that_was_never_trained_is_refused(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["a", "b"])
-    (tmp_path / "test" / "c").mkdir()
+    shutil.copytree(tmp_path / "test" / "a", tmp_path / "test" / "c")
     assert f"{tmp_path / 'test'} has a class that train lacks: c" in refusal(tmp_path)
 
 
@@ -332,18 +327,16 @@ def test_2_to_1000_classes_of_pictures_are_read(tmp_path: Path, classes: int) ->
     assert len(dataset.labels) == classes
 
 
-@pytest.mark.parametrize("classes", [0, 1, 1001])
+@pytest.mark.parametrize("classes", [1, 1001])
 def test_other_numbers_of_classes_are_refused(tmp_path: Path, classes: int) -> None:
-    (tmp_path / "train").mkdir()
-    for number in range(classes):
-        (tmp_path / "train" / str(number)).mkdir()
-    assert f"has {classes} folders; it needs one per class, for 2 to 1,000" in refusal(tmp_path)
+    write_pictures(tmp_path, [str(number) for number in range(classes)], count=1, side=1)
+    assert f"images in {classes} folders; it needs one folder per class, for 2 to 1,000" in refusal(tmp_path)
 
 
 # Anything else
 
 
-@pytest.mark.parametrize("name", ["absent", "absent.npz", "file.txt", "file.csv"])
+@pytest.mark.parametrize("name", ["absent", "absent.npz", "file.txt", "absent.csv"])
 def test_what_is_no_data_set_gets_the_forms_listed(tmp_path: Path, name: str) -> None:
     if name.startswith("file"):
         (tmp_path / name).write_text("5,0,0,0\n")
