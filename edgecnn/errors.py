@@ -5,6 +5,7 @@
     │   └── RecipeError          no recipe has that name
     ├── MissingDependencyError   an optional package is not installed; the message holds the pip command
     ├── DataError                a data set cannot be read, or does not suit what is asked of it
+    │   └── DataNotHere          the data that a model was trained with is not on this machine
     ├── ImageError               a picture cannot be read
     ├── ModelError               a model file is missing, damaged, unsafe or of another form
     │   └── InputError           images were handed to a model that takes others
@@ -57,6 +58,10 @@ class MissingDependencyError(EdgecnnError):
 
 class DataError(EdgecnnError):
     """A data set cannot be read, or does not suit what is asked of it."""
+
+
+class DataNotHere(DataError):  # noqa: N818 (named for what is the case, as its neighbors)
+    """The data that a model was trained with is not on this machine."""
 
 
 class ImageError(EdgecnnError):

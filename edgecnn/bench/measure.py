@@ -4,7 +4,7 @@ import base64
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from edgecnn.bench.results import Bench, Data, Picture, Plan
 from edgecnn.bench.worker_process import empty_python
 from edgecnn.data import Dataset, load
 from edgecnn.data.provenance import Origin, Read, find_dataset, origin_of
-from edgecnn.errors import BenchError, EdgecnnError, ModelError
+from edgecnn.errors import BenchError, DataNotHere, EdgecnnError, ModelError
 from edgecnn.folder import ModelFolder
 from edgecnn.host.machine import this_clock, this_host
 from edgecnn.host.watch import Watch, judge
@@ -37,7 +37,19 @@ from edgecnn.scratch import scratch
 TELLING_SECONDS = 10.0  # in which a run that a signal ends is summarized and shown
 NOISE_IMAGES, NOISE_SIZE = 64, 64  # a model without data is timed with noise
 MOST_PICTURES = 60  # at most this many images that contenders label differently are kept
-ImagesOf = Callable[[], tuple[InputSpec, Dataset | None, NDArray[np.uint8]]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """What a model takes, its data set, and the uint8 images to measure with.
+
+    Without a data set they are noise; `unscored` says why, if the model names data that is not here.
+    """
+
+    spec: InputSpec
+    dataset: Dataset | None
+    pixels: NDArray[np.uint8]
+    unscored: str | None = None
 
 
 def measure(
@@ -185,36 +197,42 @@ def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
     return Data(dataset.name, dataset.labels, tuple(test.labels.tolist()), pictures)
 
 
-def _contender_runs(entry: Entry, images_of: ImagesOf, plan: Plan, unfinished: Path, number: int) -> list[ContenderRun]:
+def _contender_runs(
+    entry: Entry, images_of: Callable[[], _Images], plan: Plan, unfinished: Path, number: int
+) -> list[ContenderRun]:
     """The entry's contenders with their images; if these are missing or do not fit, the contenders have failed."""
     images, folder = unfinished / f"{number}.npy", unfinished / str(number)
     try:
-        spec, dataset, pixels = images_of()
+        found = images_of()
     except EdgecnnError as error:
         contender_runs = [ContenderRun(contender, images, None, plan) for contender in entry.contenders]
         for contender_run in contender_runs:
             contender_run.fail(str(error))
         return contender_runs
-    np.save(images, pixels)
+    np.save(images, found.pixels)
     entry = replace(
-        entry, contenders=tuple(replace(item, preprocessing=spec.preprocessing) for item in entry.contenders)
+        entry, contenders=tuple(replace(item, preprocessing=found.spec.preprocessing) for item in entry.contenders)
     )
-    converted, reason = litert_files.converted(entry, dataset, folder, plan.timeout)
-    contender_runs = [ContenderRun(contender, images, dataset, plan) for contender in converted]
+    converted, reason = litert_files.converted(entry, found.dataset, folder, plan.timeout)
+    contender_runs = [ContenderRun(contender, images, found.dataset, plan) for contender in converted]
     for contender_run in contender_runs:
+        contender_run.unscored = found.unscored
         if contender_run.contender.runtime == "litert" and not contender_run.contender.file.exists():
             contender_run.fail(reason)
     return contender_runs
 
 
-def _images(entry: Entry, data: str | Path | None, read: Read) -> tuple[InputSpec, Dataset | None, NDArray[np.uint8]]:
-    """What the entry's model takes, its data set, and the test images to measure with; noise if it has no data."""
+def _images(entry: Entry, data: str | Path | None, read: Read) -> _Images:
     spec, classes, recorded = _interface(entry)
-    dataset = find_dataset(origin_of(entry.card, recorded), data, spec, classes, read)
+    reason = None
+    try:
+        dataset = find_dataset(origin_of(entry.card, recorded), data, spec, classes, read)
+    except DataNotHere as error:
+        dataset, reason = None, str(error)
     if dataset:
-        return spec, dataset, dataset.test.images
+        return _Images(spec, dataset, dataset.test.images)
     shape = (NOISE_IMAGES, *(size or NOISE_SIZE for size in spec.shape))
-    return spec, None, np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    return _Images(spec, None, np.random.default_rng(0).integers(0, 256, shape, np.uint8), reason)
 
 
 def _interface(entry: Entry) -> tuple[InputSpec, int, Origin | None]:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from edgecnn.card import Card
 from edgecnn.data import MNIST, Dataset, load
-from edgecnn.errors import DataError
+from edgecnn.errors import DataError, DataNotHere
 
 MNIST_SHAPE, MNIST_CLASSES = (28, 28), 10
 
@@ -43,7 +43,8 @@ def find_dataset(
     It is the first of these: the user's `data`, the model's `origin`, MNIST if the model takes 28×28 images and has 10
     classes. Otherwise it is None. `spec` is what the model takes and `classes` its number of classes. `read` loads a
     data set; a caller can pass a cached version. Raises DataError if the data cannot be read, has changed or has
-    another number of classes, InputError if its images do not fit the model.
+    another number of classes, DataNotHere if the origin is not on this machine, InputError if its images do not fit the
+    model.
     """
     if data is not None:
         dataset = read(data)
@@ -65,6 +66,10 @@ def _again(origin: Origin, read: Read) -> Dataset:
     try:
         dataset = read(origin.name)
     except DataError as error:
+        if not Path(origin.name).exists():
+            raise DataNotHere(
+                f"{origin.name}, the data that the model was trained with, is not here: copy it, or give --data"
+            ) from None
         raise DataError(f"the data that the model was trained with cannot be read ({error}): give --data") from None
     if dataset.sha256 != origin.sha256:
         raise DataError(f"{origin.name} has changed since the model was trained: give the same data with --data")

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import odd_models as odd
+import onnx
 import psutil
 import pytest
 from PIL import Image
@@ -193,6 +194,19 @@ def test_models_that_agree_have_no_pictures_and_batches_are_scored_image_by_imag
     assert {(item.contender.batch, item.contender.threads) for item in bench.measurements} == {(8, 2)}
     assert {part.batch for item in bench.measurements for part in item.rounds} == {8}
     assert bench.datasets[dataset.sha256].pictures == ()
+
+
+def test_a_model_whose_data_is_not_here_is_timed_and_says_that_it_is_not_scored(tiny: Path, tmp_path: Path) -> None:
+    model = onnx.load(tiny)
+    entries = {entry.key: entry for entry in model.metadata_props}
+    entries["edgecnn.dataset"].value = entries["edgecnn.dataset"].value.replace("mnist", "/nowhere/digits.npz")
+    onnx.save(model, tmp_path / "away.onnx")
+    bench = measure([tmp_path / "away.onnx"], replace(PLAN, rounds=1), runtimes=ONNX)
+    (measured,) = bench.measurements
+    assert measured.rounds
+    assert measured.failure is None
+    assert measured.accuracy is None
+    assert "digits.npz" in (measured.unscored or "")
 
 
 def test_a_trained_model_is_measured_in_every_runtime(peers: Bench) -> None:

@@ -7,7 +7,7 @@ import pytest
 from edgecnn.card import Card, DataRecord
 from edgecnn.data import Dataset, load
 from edgecnn.data.provenance import Origin, find_dataset, origin_of
-from edgecnn.errors import DataError, InputError
+from edgecnn.errors import DataError, DataNotHere, InputError
 from edgecnn.preprocessing import NAMED
 from edgecnn.runtime.input_spec import InputSpec
 
@@ -53,8 +53,16 @@ def test_an_origin_that_has_changed_is_refused(few: Dataset) -> None:
 
 
 def test_an_origin_that_is_gone_says_to_give_the_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the data that the model was trained with cannot be read .*: give --data"):
+    with pytest.raises(DataNotHere, match=r"gone\.npz, .* is not here: copy it, or give --data"):
         find_dataset(Origin(str(tmp_path / "gone.npz"), "0" * 64), None, DIGIT, 10)
+
+
+def test_an_origin_that_is_damaged_is_here(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"cannot be read .*: give --data") as caught:
+        find_dataset(Origin(str(path), "0" * 64), None, DIGIT, 10)
+    assert not isinstance(caught.value, DataNotHere)
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (1, 28, 28), (784,), (None, None), (None, None, 1)])
