@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.data.dataset import MOST_CLASSES
-from edgecnn.data.parts import Array, Pair, Parts
+from edgecnn.data.parts import Pair, Parts
+from edgecnn.data.pictures import Source, in_one_form, read_pictures
 from edgecnn.data.roles import SPLITS, SplitName, label_order
 from edgecnn.errors import DataError
 from edgecnn.imaging.names import is_left_behind, is_picture
-from edgecnn.imaging.reading import open_picture, pixels
-from edgecnn.imaging.shades import is_gray
 
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "test", "validation")
 Labeled = list[tuple[Path, int]]
@@ -93,31 +92,15 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read_pictures(splits: Sequence[Labeled]) -> list[Pair]:
-    """Every file is decoded once. If one picture has color, all become color."""
+    """If one picture has color, all become color."""
     files = [file for labeled in splits for file, _ in labeled]
-    images = [_read_picture(file) for file in files]
-    for file, image in zip(files, images, strict=True):
-        _require_size(file, image, files[0], images[0])
+    images = read_pictures(Source(file, str(file), file.stat().st_size) for file in files)
     color = any(image.ndim == 3 for image in images)
-    read = iter(_as(image, color=color) for image in images)
+    read = iter(images)
     return [
-        Pair(np.stack(list(islice(read, len(labeled)))), np.array([label for _, label in labeled], np.int64))
+        Pair(
+            in_one_form(list(islice(read, len(labeled))), color=color),
+            np.array([label for _, label in labeled], np.int64),
+        )
         for labeled in splits
     ]
-
-
-def _require_size(file: Path, image: Array, first_file: Path, first: Array) -> None:
-    if image.shape[:2] != first.shape[:2]:
-        raise DataError(
-            f"{file} has {image.shape[1]}×{image.shape[0]} pixels, but {first_file} has "
-            f"{first.shape[1]}×{first.shape[0]}: resize all images to the same size"
-        )
-
-
-def _read_picture(file: Path) -> Array:
-    picture = open_picture(file)
-    return pixels(picture, color=not is_gray(picture))
-
-
-def _as(image: Array, *, color: bool) -> Array:
-    return np.repeat(image[..., None], 3, axis=-1) if color and image.ndim == 2 else image

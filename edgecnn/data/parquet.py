@@ -10,14 +10,14 @@ import numpy as np
 
 from edgecnn.data.bounds import require_room
 from edgecnn.data.parts import Array, Pair
+from edgecnn.data.pictures import Source, in_one_form, read_pictures
 from edgecnn.data.roles import kind_of
 from edgecnn.errors import DataError, MissingDependencyError
 from edgecnn.files import open_regular
-from edgecnn.imaging.reading import open_picture, pixels
-from edgecnn.imaging.shades import is_gray
 
+Content = bytes | Array
 SUFFIXES = (".parquet", ".pq")
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 32
 
 
 def is_parquet(path: Path) -> bool:
@@ -35,7 +35,7 @@ def read_parquet(paths: Sequence[Path]) -> Pair:
         import pyarrow.parquet
     except ImportError:
         raise MissingDependencyError("pyarrow", "data", f"reading {paths[0]}") from None
-    rows: list[tuple[Array, Any]] = []
+    rows: list[tuple[Content, Any]] = []
     for path in paths:
         try:
             rows += _rows(path, pyarrow.parquet)
@@ -45,29 +45,47 @@ def read_parquet(paths: Sequence[Path]) -> Pair:
     return _pair(paths[0], rows)
 
 
-def _pair(path: Path, rows: Sequence[tuple[Array, Any]]) -> Pair:
-    shapes = {image.shape[:2] for image, _ in rows}
-    if len(shapes) != 1:
-        sizes = " and ".join(f"{width}×{height}" for height, width in sorted(shapes)[:2]) or "no images"
-        raise DataError(f"{path} has {sizes}: all images must have the same size")
+def _pair(path: Path, rows: Sequence[tuple[Content, Any]]) -> Pair:
+    if not rows:
+        raise DataError(f"{path} has no rows: copy it again")
     if any(label is None for _, label in rows):
         raise DataError(f"{path} has images without a label: give each one")
-    color = any(image.ndim == 3 for image, _ in rows)
-    images = [np.repeat(image[..., None], 3, -1) if color and image.ndim == 2 else image for image, _ in rows]
-    return Pair(np.stack(images), np.array([label for _, label in rows]))
+    labels = np.array([label for _, label in rows])
+    arrays = [content for content, _ in rows if not isinstance(content, bytes)]
+    if not arrays:
+        images = read_pictures(
+            Source(io.BytesIO(content), f"{path}, row {number}", len(content))
+            for number, (content, _) in enumerate(rows)
+            if isinstance(content, bytes)
+        )
+        return Pair(in_one_form(images, color=any(image.ndim == 3 for image in images)), labels)
+    if len(arrays) < len(rows) or len({array.shape for array in arrays}) > 1:
+        raise DataError(f"{path} has images of several shapes: all must have the same size")
+    return Pair(np.stack(arrays), labels)
 
 
-def _rows(path: Path, parquet: Any) -> Iterator[tuple[Array, Any]]:
+def _rows(path: Path, parquet: Any) -> Iterator[tuple[Content, Any]]:
     with open_regular(path) as file:
         size = file.seek(0, io.SEEK_END)
         table = parquet.ParquetFile(file)
         image, label = _columns(path, table.schema_arrow)
-        groups = [table.metadata.row_group(number) for number in range(table.metadata.num_row_groups)]
-        require_room(path, sum(group.total_byte_size for group in groups), size)
+        _require_announced(path, table.metadata, size)
         names = _class_names(table.schema_arrow, label)
+        taken = 0
         for batch in table.iter_batches(ROWS_AT_ONCE, columns=[image, label]):
             for row in batch.to_pylist():
-                yield _decoded(row[image], f"{path}, row with the label {row[label]}"), _named(row[label], names)
+                content = _content(row[image])
+                taken += len(content) if isinstance(content, bytes) else content.size
+                require_room(path, taken, size)  # a dictionary may repeat one picture without end
+                yield content, _named(row[label], names)
+
+
+def _require_announced(path: Path, metadata: Any, size: int) -> None:
+    """Raise DataError if the file says that it becomes too many bytes, or too many values of at least one byte."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    require_room(path, sum(group.total_byte_size for group in groups), size)
+    values = sum(group.column(at).num_values for group in groups for at in range(group.num_columns))
+    require_room(path, values, size)
 
 
 def _columns(path: Path, schema: Any) -> tuple[str, str]:
@@ -100,12 +118,12 @@ def _named(label: Any, names: Sequence[str] | None) -> Any:
     return names[label]
 
 
-def _decoded(value: Any, name: str) -> Array:
-    """The pixels of a picture's bytes, alone or in Hugging Face's record, or of nested lists of numbers."""
+def _content(value: Any) -> Content:
+    """A picture's bytes, alone or in Hugging Face's record, or the numbers of nested lists."""
     content = value.get("bytes") if isinstance(value, dict) else value
     if isinstance(content, list):
-        return np.asarray(content)
+        array = np.asarray(content)
+        return array.astype(np.int16) if array.dtype.kind in "iu" and np.abs(array).max(initial=0) < 2**15 else array
     if not isinstance(content, bytes):
         raise ValueError("there is an image without bytes")
-    picture = open_picture(io.BytesIO(content), name)
-    return pixels(picture, color=not is_gray(picture))
+    return content

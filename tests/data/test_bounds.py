@@ -1,6 +1,7 @@
 """What a small file may take of memory, measured in a process of its own, and which archives are refused."""
 
 import gzip
+import shutil
 import struct
 import subprocess
 import sys
@@ -9,15 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
+from PIL import Image
 
 from edgecnn.data import Dataset, load
 from edgecnn.errors import DataError
 
 MOST_MEMORY = 400_000_000  # bytes
 ZEROS = bytes(100_000_000)
+PACKED = gzip.compress(ZEROS)
 PEAK = """
 import resource, sys
+from pathlib import Path
 from edgecnn.data import load
 from edgecnn.errors import EdgecnnError
 for path in sys.argv[1:]:
@@ -26,13 +32,17 @@ for path in sys.argv[1:]:
         sys.exit(f"{path} was read")
     except EdgecnnError:
         pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+status = Path("/proc/self/status")  # on Linux, ru_maxrss counts the memory of the process that started this one
+if status.exists():
+    print(1024 * int(status.read_text().split("VmHWM:")[1].split()[0]))
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
 def gzip_bomb(head: bytes) -> bytes:
     """Three gigabytes in three megabytes: gzip allows several streams in one file."""
-    return gzip.compress(head) + gzip.compress(ZEROS) * 30
+    return gzip.compress(head) + PACKED * 30
 
 
 def idx_head(*shape: int) -> bytes:
@@ -59,10 +69,36 @@ def npz_bomb(path: Path) -> Path:
     return path
 
 
+def tables(folder: Path) -> list[Path]:
+    """One long row, many rows, one picture repeated by a dictionary, and lists of zeros."""
+    row = b"1," + b",".join([b"0"] * 784) + b"\n"
+    (folder / "row.csv.gz").write_bytes(gzip_bomb(b""))
+    (folder / "rows.csv.gz").write_bytes(gzip.compress(row * 20_000) * 75)
+    picture = np.random.default_rng(0).bytes(500_000)
+    labels = pyarrow.array([0, 1] * 5_000)
+    repeated = pyarrow.DictionaryArray.from_arrays(np.zeros(600, np.int32), [picture]).cast(pyarrow.binary())
+    pyarrow.parquet.write_table(pyarrow.table({"image": repeated, "label": labels[:600]}), folder / "a.parquet")
+    zeros = pyarrow.FixedSizeListArray.from_arrays(np.zeros(10_000 * 28 * 280, np.uint8), 28 * 280)
+    pyarrow.parquet.write_table(pyarrow.table({"image": zeros, "label": labels}), folder / "b.parquet")
+    return [folder / name for name in ("row.csv.gz", "rows.csv.gz", "a.parquet", "b.parquet")]
+
+
+def pictures(folder: Path) -> Path:
+    """A hundred pictures of one color, each of 4 MB from 4 kB."""
+    for number in range(100):
+        path = folder / str(number % 2) / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if number:
+            shutil.copy(folder / "0" / "0.png", path)
+        else:
+            Image.new("L", (2000, 2000), 255).save(path)
+    return folder
+
+
 def test_a_small_file_that_would_become_gigabytes_takes_little_memory(tmp_path: Path) -> None:
     honest = idx_folder(tmp_path / "honest", gzip_bomb(idx_head(3000, 1000, 1000)))
     lying = idx_folder(tmp_path / "lying", gzip_bomb(idx_head(2, 28, 28)))
-    bombs = [honest, lying, npz_bomb(tmp_path / "bomb.npz")]
+    bombs = [honest, lying, npz_bomb(tmp_path / "bomb.npz"), *tables(tmp_path), pictures(tmp_path / "pictures")]
     measured = subprocess.run([sys.executable, "-c", PEAK, *bombs], capture_output=True, text=True, check=False)
     assert measured.returncode == 0, measured.stderr
     assert int(measured.stdout) < MOST_MEMORY
