@@ -110,7 +110,8 @@ def _notes(earlier: Bench, now: Bench, both: Sequence[tuple[Measurement, Measure
 
 
 def _images(bench: Bench, sha256: str | None) -> str:
-    return f"{bench.datasets[sha256].source} ({sha256[:8]})" if sha256 else "noise"
+    known = bench.datasets.get(sha256 or "")
+    return f"{known.source if known else 'unknown data'} ({sha256[:8]})" if sha256 else "noise"
 
 
 def _accuracy(earlier: Bench, then: Measurement, now: Bench, item: Measurement) -> list[Change]:

@@ -15,6 +15,7 @@ from edgecnn.files import read_bytes
 
 FORMAT: Literal[3] = 3  # 2 called stability issues doubts, 1 had none of them
 MOST_BYTES = 2**28  # of a run with all its samples, which has a few megabytes
+LARGEST = 2**63  # nanoseconds, bytes or images
 SCHEMA = Path(__file__).with_name("schema.json")
 
 
@@ -40,13 +41,28 @@ def to_json(summary: Summary, comparison: Comparison | None = None) -> str:
 def read(path: Path) -> Bench:
     """The run that a file holds. Raises BenchError for a file that cannot be read, or that `to_json` did not write."""
     try:
-        return msgspec.json.decode(read_bytes(path, MOST_BYTES), type=Document, dec_hook=_from_text).bench
+        tree = msgspec.json.decode(read_bytes(path, MOST_BYTES))
+        _require_bounded(tree)
+        return msgspec.convert(tree, Document, dec_hook=_from_text).bench
     except OSError as error:
         raise BenchError(f"cannot read {path}: {error.strerror}; give a file that --json wrote") from None
     except (ValueError, RecursionError, BenchError) as error:
         raise BenchError(
             f"{path} is not what this version's 'edgecnn bench --json' writes ({error}): measure again"
         ) from None
+
+
+def _require_bounded(tree: Any) -> None:
+    """Raise ValueError for a number that arithmetic cannot take."""
+    waiting = [tree]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, int) and abs(value) > LARGEST:
+            raise ValueError("a number in it is too large")
 
 
 def schema() -> dict[str, Any]:
