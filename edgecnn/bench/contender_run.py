@@ -41,6 +41,7 @@ class ContenderRun:
         self._scenario = rounds_of(plan, len(dataset.test) if dataset else max(OFFLINE_BATCHES))
         self.failure: str | None = None
         self.unscored: str | None = None
+        self.note: str | None = None  # what a reader must know of its images
         self._loads: list[Load] = []
         self._memories: list[Memory] = []
         self._rounds: list[Round] = []

@@ -43,13 +43,13 @@ MOST_PICTURES = 60  # at most this many images that contenders label differently
 class _Images:
     """What a model takes, its data set, and the uint8 images to measure with.
 
-    Without a data set they are noise; `unscored` says why, if the model names data that is not here.
+    Without a data set they are noise; `note` says why, if the model names data that is not here.
     """
 
     spec: InputSpec
     dataset: Dataset | None
     pixels: NDArray[np.uint8]
-    unscored: str | None = None
+    note: str | None = None
 
 
 def measure(
@@ -170,7 +170,10 @@ def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], stopped: bool) -> Be
         elapsed_s=run.elapsed_s,
         coordinator_cpu_s=run.coordinator_cpu_s,
         partial=stopped,
-        notes=_notes(contender_run.contender for contender_run in run.contender_runs),
+        notes=(
+            *dict.fromkeys(contender_run.note for contender_run in run.contender_runs if contender_run.note),
+            *_notes(contender_run.contender for contender_run in run.contender_runs),
+        ),
     )
 
 
@@ -216,7 +219,7 @@ def _contender_runs(
     converted, reason = litert_files.converted(entry, found.dataset, folder, plan.timeout)
     contender_runs = [ContenderRun(contender, images, found.dataset, plan) for contender in converted]
     for contender_run in contender_runs:
-        contender_run.unscored = found.unscored
+        contender_run.note = found.note
         if contender_run.contender.runtime == "litert" and not contender_run.contender.file.exists():
             contender_run.fail(reason)
     return contender_runs
@@ -224,15 +227,15 @@ def _contender_runs(
 
 def _images(entry: Entry, data: str | Path | None, read: Read) -> _Images:
     spec, classes, recorded = _interface(entry)
-    reason = None
+    note = None
     try:
         dataset = find_dataset(origin_of(entry.card, recorded), data, spec, classes, read)
     except DataNotHere as error:
-        dataset, reason = None, str(error)
+        dataset, note = None, f"{entry.model} was timed with noise and not scored: {error}"
     if dataset:
         return _Images(spec, dataset, dataset.test.images)
     shape = (NOISE_IMAGES, *(size or NOISE_SIZE for size in spec.shape))
-    return _Images(spec, None, np.random.default_rng(0).integers(0, 256, shape, np.uint8), reason)
+    return _Images(spec, None, np.random.default_rng(0).integers(0, 256, shape, np.uint8), note)
 
 
 def _interface(entry: Entry) -> tuple[InputSpec, int, Origin | None]:
