@@ -117,7 +117,7 @@ def test_damaged_data_is_refused_before_anything_is_written(edgecnn: Run, tmp_pa
     np.savez(tmp_path / "short.npz", x_train=images, y_train=labels[:20], x_test=images, y_test=labels)
     np.savez(tmp_path / "lacking.npz", x_train=images, y_train=labels, x_test=images)
     assert_fails(edgecnn("train", "--data", "short.npz", cwd=tmp_path), "30 train images but 20 labels")
-    assert_fails(edgecnn("train", "--data", "lacking.npz", cwd=tmp_path), "lacking.npz lacks y_test")
+    assert_fails(edgecnn("train", "--data", "lacking.npz", cwd=tmp_path), "lacking.npz lacks test labels")
     assert not (tmp_path / "models").exists()
 
 

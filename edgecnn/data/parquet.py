@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from edgecnn.data.bounds import require_room
-from edgecnn.data.parts import Array, Pair
+from edgecnn.data.parts import Pair
 from edgecnn.data.pictures import Source, in_one_form, read_pictures
 from edgecnn.data.roles import kind_of
 from edgecnn.errors import DataError, MissingDependencyError
 from edgecnn.files import open_regular
 
-Content = bytes | Array
 SUFFIXES = (".parquet", ".pq")
-ROWS_AT_ONCE = 32
+AT_ONCE, MOST_ROWS = 2**23, 256  # bytes and rows that are read at once
 
 
 def is_parquet(path: Path) -> bool:
@@ -35,7 +34,7 @@ def read_parquet(paths: Sequence[Path]) -> Pair:
         import pyarrow.parquet
     except ImportError:
         raise MissingDependencyError("pyarrow", "data", f"reading {paths[0]}") from None
-    rows: list[tuple[Content, Any]] = []
+    rows: list[tuple[bytes, Any]] = []
     for path in paths:
         try:
             rows += _rows(path, pyarrow.parquet)
@@ -45,47 +44,42 @@ def read_parquet(paths: Sequence[Path]) -> Pair:
     return _pair(paths[0], rows)
 
 
-def _pair(path: Path, rows: Sequence[tuple[Content, Any]]) -> Pair:
+def _pair(path: Path, rows: Sequence[tuple[bytes, Any]]) -> Pair:
     if not rows:
         raise DataError(f"{path} has no rows: copy it again")
     if any(label is None for _, label in rows):
         raise DataError(f"{path} has images without a label: give each one")
-    labels = np.array([label for _, label in rows])
-    arrays = [content for content, _ in rows if not isinstance(content, bytes)]
-    if not arrays:
-        images = read_pictures(
-            Source(io.BytesIO(content), f"{path}, row {number}", len(content))
-            for number, (content, _) in enumerate(rows)
-            if isinstance(content, bytes)
-        )
-        return Pair(in_one_form(images, color=any(image.ndim == 3 for image in images)), labels)
-    if len(arrays) < len(rows) or len({array.shape for array in arrays}) > 1:
-        raise DataError(f"{path} has images of several shapes: all must have the same size")
-    return Pair(np.stack(arrays), labels)
+    images = read_pictures(
+        Source(io.BytesIO(content), f"{path}, row {number}", len(content)) for number, (content, _) in enumerate(rows)
+    )
+    color = any(image.ndim == 3 for image in images)
+    return Pair(in_one_form(images, color=color), np.array([label for _, label in rows]))
 
 
-def _rows(path: Path, parquet: Any) -> Iterator[tuple[Content, Any]]:
+def _rows(path: Path, parquet: Any) -> Iterator[tuple[bytes, Any]]:
     with open_regular(path) as file:
         size = file.seek(0, io.SEEK_END)
         table = parquet.ParquetFile(file)
         image, label = _columns(path, table.schema_arrow)
-        _require_announced(path, table.metadata, size)
+        rows = _rows_at_once(path, table.metadata, size)
         names = _class_names(table.schema_arrow, label)
         taken = 0
-        for batch in table.iter_batches(ROWS_AT_ONCE, columns=[image, label]):
+        for batch in table.iter_batches(rows, columns=[image, label]):
             for row in batch.to_pylist():
                 content = _content(row[image])
-                taken += len(content) if isinstance(content, bytes) else content.size
+                taken += len(content)
                 require_room(path, taken, size)  # a dictionary may repeat one picture without end
                 yield content, _named(row[label], names)
 
 
-def _require_announced(path: Path, metadata: Any, size: int) -> None:
-    """Raise DataError if the file says that it becomes too many bytes, or too many values of at least one byte."""
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    require_room(path, sum(group.total_byte_size for group in groups), size)
-    values = sum(group.column(at).num_values for group in groups for at in range(group.num_columns))
-    require_room(path, values, size)
+def _rows_at_once(path: Path, metadata: Any, size: int) -> int:
+    """So many that they take little memory even if each holds the whole of its group, which a dictionary allows.
+
+    Raises DataError if the file says that it becomes too many bytes.
+    """
+    groups = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
+    require_room(path, sum(groups), size)
+    return int(min(MOST_ROWS, max(1, AT_ONCE // max(1, *groups, 1))))
 
 
 def _columns(path: Path, schema: Any) -> tuple[str, str]:
@@ -96,7 +90,10 @@ def _columns(path: Path, schema: Any) -> tuple[str, str]:
             f"{path} has the columns {', '.join(schema.names[:8])}: give one named image, with the bytes of a picture, "
             "and one named label"
         )
-    return found["images"][0], found["labels"][0]
+    image, label = found["images"][0], found["labels"][0]
+    if any("list" in str(schema.field(name).type) for name in (image, label)):
+        raise DataError(f"{path} has lists of numbers: save each image as the bytes of a PNG file, and one label")
+    return image, label
 
 
 def _class_names(schema: Any, label: str) -> Sequence[str] | None:
@@ -118,12 +115,9 @@ def _named(label: Any, names: Sequence[str] | None) -> Any:
     return names[label]
 
 
-def _content(value: Any) -> Content:
-    """A picture's bytes, alone or in Hugging Face's record, or the numbers of nested lists."""
+def _content(value: Any) -> bytes:
+    """A picture's bytes, alone or in Hugging Face's record."""
     content = value.get("bytes") if isinstance(value, dict) else value
-    if isinstance(content, list):
-        array = np.asarray(content)
-        return array.astype(np.int16) if array.dtype.kind in "iu" and np.abs(array).max(initial=0) < 2**15 else array
     if not isinstance(content, bytes):
         raise ValueError("there is an image without bytes")
     return content

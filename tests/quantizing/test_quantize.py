@@ -446,7 +446,7 @@ def test_a_foreign_model_takes_its_own_images(tmp_path: Path, quick: None, monke
         quantize(path)
     done = quantize(path, data="mine.npz", scheme="static")
     assert done.path == Path("models/mine/model.int8.onnx")
-    assert done.record.quantization["calibration"]["data"] == "mine.npz"
+    assert done.record.quantization["calibration"]["data"] == str(tmp_path / "mine.npz")
     assert (done.path.parent / "model.onnx").read_bytes() == path.read_bytes()
     small = quantize(path, scheme="float16", data="mine.npz")
     onnx.checker.check_model(small.path, full_check=True)
