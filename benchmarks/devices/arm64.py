@@ -25,7 +25,7 @@ import edgecnn
 from benchmarks.devices import emulator
 from benchmarks.lib import markdown, paths
 from benchmarks.lib.results import read_result, replace_row
-from benchmarks.models import reference_recipes, seeds, third_party
+from benchmarks.models import color_digits, reference_recipes, seeds
 from edgecnn.data import MNIST, load
 from edgecnn.files import sha256
 from edgecnn.folder import SHIPPED_MODELS, ModelFolder
@@ -34,7 +34,7 @@ from edgecnn.runtime.classifier import Classifier
 
 RESULTS = paths.RESULTS / "arm64.json"
 BRIEF = paths.BUILD / "brief"
-NAMES = (*seeds.OWN, *reference_recipes.NAMES, *third_party.NETWORKS)
+NAMES = (*seeds.OWN, *reference_recipes.NAMES, *color_digits.NETWORKS)
 IMAGES = 1000
 FILE = "model.int8.arm64.onnx"
 HEADINGS = ("network", "file", "epochs trained", "emulated CPU", "same label", "differ", "largest difference")
@@ -80,9 +80,9 @@ def quantized(name: str) -> Path:
 
 def trained(name: str) -> ModelFolder:
     """The fully trained network if it exists, otherwise one trained for one epoch."""
-    if name in third_party.NETWORKS:
-        third_party.make(third_party.NETWORKS[name])
-        return ModelFolder(third_party.NETWORKS[name].folder)
+    if name in color_digits.NETWORKS:
+        color_digits.make(color_digits.NETWORKS[name])
+        return ModelFolder(color_digits.NETWORKS[name].folder)
     folder, brief = ModelFolder(paths.TRAINED / name), ModelFolder(BRIEF / name)
     if folder.keras.exists():
         return folder

@@ -1,6 +1,6 @@
 """Compare our quantization with others, in latency and accuracy: [NETWORK ...]
 
-For `edge`, every reference recipe and the networks of the program third-party, it measures the float32 file,
+For `edge`, every reference recipe and the networks of the program color-digits, it measures the float32 file,
 onnxruntime's `quantize_dynamic` and `quantize_static` with their default settings, `edgecnn.quantize`, LiteRT's full
 int8 and, for `edge` and `adventures`, `tf.function`, in one interleaved run per network. Each run's figures are written
 to benchmarks/results/quantization.json when it is done; other networks are kept. At the end the table is printed. A
@@ -21,7 +21,7 @@ from benchmarks.latency import quantization_table as tables
 from benchmarks.latency.quantization_table import DYNAMIC, FLOAT32, FUNCTION, LITERT, OURS, STATIC, Network, Ours
 from benchmarks.lib import paths
 from benchmarks.lib.results import write_text
-from benchmarks.models import reference_recipes, third_party
+from benchmarks.models import color_digits, reference_recipes
 from edgecnn import files
 from edgecnn.bench import Runtime
 from edgecnn.bench.contenders import Contender
@@ -35,7 +35,7 @@ from edgecnn.folder import ModelFolder
 from edgecnn.progress import Progress
 
 RESULTS = paths.RESULTS / "quantization.json"
-NAMES = ("edge", *reference_recipes.NAMES, *third_party.NETWORKS)
+NAMES = ("edge", *reference_recipes.NAMES, *color_digits.NETWORKS)
 AGAINST_TENSORFLOW = ("edge", "adventures")
 PLAN = Plan(rounds=10, duration=3.0)
 
@@ -67,9 +67,9 @@ def table() -> str:
 
 def original_of(name: str) -> Original:
     """The trained and exported network; trained and exported now if it is missing."""
-    if name in third_party.NETWORKS:
-        network = third_party.NETWORKS[name]
-        third_party.make(network)
+    if name in color_digits.NETWORKS:
+        network = color_digits.NETWORKS[name]
+        color_digits.make(network)
         return Original(name, ModelFolder(network.folder), network.data)
     folder = ModelFolder(paths.TRAINED / name)
     if not folder.keras.exists():
@@ -131,7 +131,7 @@ def network(original: Original, bench: Bench, ours: Ours, failures: dict[str, st
         versions=bench.host.versions | versions("onnx"),
         rounds=bench.plan.rounds,
         threads=bench.plan.threads,
-        data=third_party.DATA if original.name in third_party.NETWORKS else data.source,
+        data=color_digits.DATA if original.name in color_digits.NETWORKS else data.source,
         data_sha256=sha256,
         parameters=card.parameters if card else 0,
         ours=ours,

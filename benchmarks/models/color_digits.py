@@ -1,11 +1,11 @@
-"""Make the two third-party networks for quantization tests: [NETWORK ...]
+"""Make two third-party networks of colored digits, for quantization tests: [NETWORK ...]
 
     mobilenet-v2  inverted residuals with depthwise convolutions and ReLU6, width 0.35, for 96×96 in color: Sandler et
                   al., CVPR 2018, table 2
     resnet-20     3 × 3 residual blocks of 16, 32 and 64 channels for 32×32 in color: He et al., CVPR 2016, section 4.2
 
 Both are trained for a few minutes on MNIST digits that are enlarged, moved and colored. The data, the Keras model and
-the ONNX file from `edgecnn export` go to build/third-party/<network>/, unless they exist already.
+the ONNX file from `edgecnn export` go to build/color-digits/<network>/, unless they exist already.
 """
 
 import time
@@ -24,7 +24,7 @@ from edgecnn.files import atomic
 from edgecnn.folder import ModelFolder
 from edgecnn.training.backend import keras
 
-WORK = paths.BUILD / "third-party"
+WORK = paths.BUILD / "color-digits"
 PURPOSE = "training the third-party networks"
 DATA = "mnist, enlarged, moved and colored"
 SEED = 0
