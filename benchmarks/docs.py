@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import fuzz
+from benchmarks import fuzz, kills
 from benchmarks.accuracy import robustness
 from benchmarks.devices import arm64
 from benchmarks.latency import at_a_glance, harness, peers, quantization
@@ -33,6 +33,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     **{f"bench-{name}": lambda name=name: peers.bench_table(name) for name in peers.NAMES},  # type: ignore[misc]
     "fuzz": fuzz.table,
     "harness": harness.table,
+    "kills": kills.table,
     "pareto": pareto.table,
     "peers": peers.table,
     "quantization": quantization.table,

@@ -9,20 +9,18 @@ not taken well go to build/fuzz/, and the exit code is then 1.
 """
 
 import argparse
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.lib import markdown, paths
 from benchmarks.lib.results import Row, read_result, replace_row
+from benchmarks.lib.revision import commit, today
 
 sys.path += [str(paths.ROOT / "tests" / name) for name in ("", "bench")]  # where the mutators and the readers are
 
@@ -50,7 +48,7 @@ class Run:
 
     seed: int
     commit: str
-    date: str = field(default_factory=lambda: datetime.now(UTC).date().isoformat())
+    date: str = field(default_factory=today)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     faults: "list[Outcome]" = field(default_factory=list)
 
@@ -133,20 +131,13 @@ def keep(reader: str, number: int) -> Path:
     return folder
 
 
-def commit() -> str:
-    """The revision that is tried; empty outside of a checkout."""
-    with suppress(OSError, subprocess.CalledProcessError):
-        command = ["git", "rev-parse", "--short", "HEAD"]
-        return subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    return ""
-
-
 def table() -> str:
     runs = read_result(FILE).get("runs", [])
     rows = [row(name, readers, runs) for name, readers in GROUPS.items()]
     everything = row("all", [reader for group in GROUPS.values() for reader in group], runs)
     hours = sum(item["minutes"] for item in runs) / 60
-    return markdown.table(HEADINGS, [*rows, everything], [f"{len(runs)} runs, {hours:.1f} hours of one process."])
+    note = f"{hours:.1f} hours of one process, in {len(runs)} run{'s' * (len(runs) != 1)}."
+    return markdown.table(HEADINGS, [*rows, everything], [note])
 
 
 def row(name: str, readers: Sequence[str], runs: Sequence[Row]) -> list[str]:

@@ -16,11 +16,18 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
+from benchmarks.lib import markdown
 from benchmarks.lib.killing import COMMANDS, SIGNALS, Kill, Outcome, Place, carry_out, duration
 from benchmarks.lib.paths import RESULTS
-from benchmarks.lib.results import Row, read_result, update_result
+from benchmarks.lib.results import Row, read_result, replace_row
+from benchmarks.lib.revision import commit, today
 
 FILE = RESULTS / "kills.json"
+HEADINGS = (
+    *("command", *(signal.name for signal in SIGNALS), "of these, while it ran"),
+    *("stopped, and said so", "longest until it ended, s", "anything wrong"),
+)
+NOTES = ("While Python itself starts, in the first quarter of a second, a signal ends a command without a word.",)
 LATEST = 1.05  # of a command's duration: some signals come when it has ended
 
 
@@ -70,15 +77,9 @@ def tell(number: int, outcome: Outcome) -> None:
 
 
 def write(outcomes: Sequence[Outcome], seed: int) -> None:
-    """Put this run in the place of an earlier one with the same seed, and count over all runs."""
-    this = {"seed": seed, "outcomes": [as_row(outcome) for outcome in outcomes]}
-    runs = sorted([*(run for run in read_result(FILE).get("runs", []) if run["seed"] != seed), this], key=seed_of)
-    update_result(FILE, counts=counts([item for run in runs for item in run["outcomes"]]), runs=runs)
-
-
-def seed_of(run: Row) -> int:
-    seed: int = run["seed"]
-    return seed
+    """Put the outcomes of this run in the place of its earlier ones, and count over all runs."""
+    run = {"date": today(), "commit": commit(), "seed": seed, "outcomes": [as_row(outcome) for outcome in outcomes]}
+    replace_row(FILE, "runs", run, ["seed"], lambda row: row["seed"])
 
 
 def as_row(outcome: Outcome) -> Row:
@@ -95,18 +96,18 @@ def as_row(outcome: Outcome) -> Row:
     }
 
 
-def counts(outcomes: Sequence[Row]) -> list[Row]:
-    """How often each command met each signal, and what came of it. Some had ended before: their exit code is 0."""
-    return [
-        {
-            "command": command,
-            "signal": signal.name,
-            "kills": len(found),
-            "while_running": len(running := [item for item in found if item["code"] != 0]),
-            "told": sum(item["told"] for item in running),
-            "faulty": sum("faults" in item for item in found),
-            "longest_s": max((item["took"] for item in running), default=0.0),
-        }
-        for command, signal in product(COMMANDS, SIGNALS)
-        if (found := [item for item in outcomes if (item["command"], item["signal"]) == (command, signal.name)])
-    ]
+def table() -> str:
+    runs = read_result(FILE).get("runs", [])
+    every = [outcome for run in runs for outcome in run["outcomes"]]
+    rows = [row(command, [item for item in every if item["command"] == command]) for command in COMMANDS]
+    return markdown.table(HEADINGS, [*rows, row("all", every)], NOTES)
+
+
+def row(name: str, outcomes: Sequence[Row]) -> list[str]:
+    """How often a command met each signal, and what came of it."""
+    running = [item for item in outcomes if item["code"] != 0]
+    to_tell = [item for item in running if item["signal"] != "SIGKILL"]
+    signals = [sum(item["signal"] == signal.name for item in outcomes) for signal in SIGNALS]
+    faulty = sum("faults" in item for item in outcomes)
+    told, longest = sum(item["told"] for item in to_tell), max((item["took"] for item in to_tell), default=0.0)
+    return [name, *map(str, signals), str(len(running)), f"{told} of {len(to_tell)}", f"{longest:.1f}", str(faulty)]

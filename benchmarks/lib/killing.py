@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 MAY_TAKE = 2.0  # seconds from the signal to the end
-STARTING = 0.5  # seconds in which Python may still be starting: a signal meanwhile is not ours to answer
+# Seconds of processor time in which Python may still be starting: a signal meanwhile is not ours to answer.
+STARTING = 0.25
 MARK = "EDGECNN_KILLED_RUN"  # an environment variable, by which every process of a run is found
 
 
@@ -162,22 +164,27 @@ def carry_out(kill: Kill, base: Place, root: Path) -> Outcome:
     place = copied(base, root)
     process = place.start(COMMANDS[kill.command])
     time.sleep(kill.seconds)
-    began = time.monotonic()
+    is_starting, began = _is_starting(process.pid), time.monotonic()
     process.send_signal(kill.signal)
     _, words = process.communicate()
     took = time.monotonic() - began
-    faults = [*_manners(kill, process.returncode, took, words), *_survivors(place, began), *_leftovers(kill, place)]
+    faults = [] if is_starting and not words.startswith("stopped") else [*_manners(kill, process.returncode, words)]
+    faults += [*_lateness(kill, process.returncode, took), *_survivors(place, began), *_leftovers(kill, place)]
     faults += [*_next_command(place), *_state(place)]
     return Outcome(kill, process.returncode, took, words, tuple(faults))
 
 
-def _manners(kill: Kill, code: int, took: float, words: str) -> Iterator[str]:
+def _is_starting(process: int) -> bool:
+    """Whether a process has not worked for long. The clock does not tell, where other programs are at work."""
+    with suppress(psutil.Error):
+        times = psutil.Process(process).cpu_times()
+        return bool(times.user + times.system < STARTING)
+    return False
+
+
+def _manners(kill: Kill, code: int, words: str) -> Iterator[str]:
     """What is wrong with the way in which the command ended."""
     if kill.signal == signal.SIGKILL or code == 0:
-        return
-    if took > MAY_TAKE:
-        yield f"it took {took:.1f} s to end"
-    if kill.seconds < STARTING and not words.startswith("stopped"):
         return
     if code != 128 + kill.signal:
         yield f"its exit code is {code}"
@@ -185,6 +192,11 @@ def _manners(kill: Kill, code: int, took: float, words: str) -> Iterator[str]:
         yield "it shows a traceback"
     if "stopped" not in words:
         yield "it does not say what was kept"
+
+
+def _lateness(kill: Kill, code: int, took: float) -> Iterator[str]:
+    if kill.signal != signal.SIGKILL and code != 0 and took > MAY_TAKE:
+        yield f"it took {took:.1f} s to end"
 
 
 def _survivors(place: Place, began: float) -> Iterator[str]:
