@@ -258,6 +258,38 @@ def predict(
 
 
 @app.command()
+def sheet(
+    ctx: typer.Context,
+    files: opt.SheetFiles,
+    read: opt.ReadSheets = False,
+    out: opt.DigitsOut = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Print a sheet for your own digits, or read filled ones.
+
+    Print sheet.pdf, write a digit into each box, and photograph the page. The data set that --read makes of it is for
+    the --data of bench and train.
+    """
+    opt.refuse_idle_sheet_options(ctx, files, read=read)
+    if read:
+        from edgecnn.sheet.collecting import DEFAULT, collect
+
+        collected = collect(files, out or DEFAULT)
+        if as_json:
+            streams.print_json(collected.to_dict())
+        else:
+            console.print_collected(collected)
+        return
+    from edgecnn.sheet.drawing import draw
+
+    draw(files[0])
+    if as_json:
+        streams.print_json({"sheet": str(files[0])})
+    else:
+        console.print_drawn(files[0])
+
+
+@app.command()
 def info(model: opt.Model, fast_paths: opt.FastPaths = False, as_json: opt.Json = False) -> None:
     """Describe a model: input, operators, size, precision.
 

@@ -11,6 +11,8 @@ from edgecnn.errors import ImageError
 from edgecnn.streams import print_json_list, put, say, to_stdout
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
     from edgecnn.bench.run import Outcome
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from edgecnn.predict import FileResult
     from edgecnn.quantizing.result import QuantizationResult
     from edgecnn.recipes import Recipe
+    from edgecnn.sheet.collecting import Collected
     from edgecnn.training.train import Trained
 
 
@@ -263,6 +266,24 @@ def _telling_unread(results: "Iterable[FileResult]") -> "Iterator[FileResult]":
         say(f"error: {unread:,} of {done:,} pictures cannot be read")
     if unread:
         raise typer.Exit(1)
+
+
+def print_drawn(path: "Path") -> None:
+    put(f"wrote       {path}")
+    say("next: print it, fill it, photograph it, and run: edgecnn sheet --read PHOTO")
+
+
+def print_collected(collected: "Collected") -> None:
+    """Which boxes of each sheet are empty, and how many digits there are of each label."""
+    for sheet in collected.sheets:
+        empty = sum(map(len, sheet.empty.values()))
+        put(f"{sheet.path}: {len(sheet.boxes) - empty} digits, {f'{empty} empty boxes:' if empty else 'no empty box'}")
+        for labels in dict.fromkeys(map(tuple, sheet.empty.values())):
+            rows = [str(row) for row, lacking in sheet.empty.items() if tuple(lacking) == labels]
+            put(f"  {' '.join(labels)} in row{'s' * (len(rows) > 1)} {', '.join(rows)}")
+    put(f"digits      {', '.join(f'{count} of {label}' for label, count in collected.counts.items())}")
+    put(f"wrote       {collected.folder}: half of them for training, half for testing")
+    say(f"next: edgecnn bench --data {collected.folder}")
 
 
 def print_checks(checks: "Sequence[Check]") -> None:

@@ -155,6 +155,19 @@ PredictModel = Annotated[
 ]
 Top = Annotated[int, typer.Option(min=1, metavar="K", help="Show the K likeliest labels of each picture.")]
 
+# sheet
+SheetFiles = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE", help="Where to write a sheet: a .pdf or .png file. With --read, filled sheets."),
+]
+ReadSheets = Annotated[
+    bool, typer.Option("--read", help="Read photographs or scans of filled sheets, and write their digits.")
+]
+DigitsOut = Annotated[
+    Path | None,
+    _option("--out", metavar="FOLDER", help="With --read: write the data set to FOLDER. Default: digits."),
+]
+
 # info
 FastPaths = Annotated[
     bool,
@@ -197,6 +210,16 @@ def refuse_idle_bench_options(ctx: typer.Context, scenario: Scenario, compare: P
         _refuse(ctx, ["batch"], "with --scenario offline, which tries batch sizes of its own")
     if compare is None:
         _refuse(ctx, ["force"], "without --compare")
+
+
+def refuse_idle_sheet_options(ctx: typer.Context, sheets: Sequence[Path], *, read: bool) -> None:
+    """Raises UsageError."""
+    if not read:
+        _refuse(ctx, ["out"], "without --read")
+        if len(sheets) > 1:
+            raise UsageError(
+                f"{len(sheets)} files were given, and one sheet is written: give one, or --read to read them"
+            )
 
 
 def _refuse(ctx: typer.Context, names: Sequence[str], when: str) -> None:
