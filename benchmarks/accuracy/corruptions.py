@@ -28,7 +28,7 @@ from benchmarks.accuracy.raster import (
     stroke,
     warped,
 )
-from edgecnn.data import chunks
+from edgecnn.batches import chunks
 
 SEED = 0
 CHUNK = 100  # images at a time, so that intermediate arrays stay in the cache

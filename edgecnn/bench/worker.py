@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.batches import at_once
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.runtimes.runner import Infer, Runner, import_runtime, open_runner
+from edgecnn.bench.runtimes.runner import ANSWERED, Infer, Runner, import_runtime, open_runner
 from edgecnn.errors import BenchError
 from edgecnn.host.machine import peak_rss, resident
 from edgecnn.processes.entry import serve
@@ -106,7 +107,8 @@ class Worker:
         """Classify test images from index `start` on, for `seconds` or to the last. Returns the class index of each."""
         images = np.load(self.images, mmap_mode="r")
         labels: list[int] = []
-        size, end = self.runner.answered, time.perf_counter() + seconds
+        size = self.runner.answered or at_once(images.shape[1:], most=ANSWERED)
+        end = time.perf_counter() + seconds
         while start < len(images) and (not labels or time.perf_counter() < end):
             chunk = images[start : start + size]
             filled = np.resize(chunk, (size, *chunk.shape[1:])) if len(chunk) < size else np.ascontiguousarray(chunk)

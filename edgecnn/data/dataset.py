@@ -1,7 +1,6 @@
 """Defines a data set, and the fixed rule that splits off its validation images."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -184,9 +183,3 @@ def _digest(*splits: Split) -> str:
 
 def _shape(split: Split) -> str:
     return "×".join(map(str, split.images.shape[1:]))
-
-
-def chunks(images: NDArray[np.generic], size: int) -> Iterator[NDArray[np.generic]]:
-    """Consecutive pieces of at most `size` items along the first axis, so that evaluation needs bounded memory."""
-    for start in range(0, len(images), size):
-        yield images[start : start + size]

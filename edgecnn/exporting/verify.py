@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.batches import FLOAT32, fitting
 from edgecnn.errors import VerificationError
 from edgecnn.metrics import Accuracy, agreement
 from edgecnn.runtime.classifier import Classifier
@@ -14,7 +15,7 @@ LAYERS = 4  # with weights: each adds up its products in another order, and roun
 # Inputs are moved by this share, the rounding error of a float32. What the answers then move by, float32 cannot avoid.
 ROUNDING = 2.0**-23
 ROOM = 16  # times that movement: rounding happens at each operator, not only at the input
-MOVED_IMAGES = 64  # enough to find how far answers move
+MOVED_IMAGES, MOVED_BYTES = 64, 2**24  # enough to find how far answers move
 NEVER_MORE = 0.01  # a larger difference is not rounding
 MOST_DROP = 0.003  # the most accuracy, 0 to 1, that a smaller precision may lose
 
@@ -41,7 +42,8 @@ def allowed_difference(classifier: Classifier, images: NDArray[np.uint8], layers
     inputs are rounded otherwise.
     """
     by_depth = MOST_DIFFERENCE * max(1.0, layers / LAYERS)
-    prepared = classifier.input.prepare(images[:MOVED_IMAGES])
+    some = fitting(images[0].size * FLOAT32, MOVED_BYTES, MOVED_IMAGES)
+    prepared = classifier.input.prepare(images[:some])
     if prepared.dtype != np.float32:
         return min(by_depth, NEVER_MORE)
     signs = np.random.default_rng(0).choice(np.array([-ROUNDING, ROUNDING], np.float32), prepared.shape)

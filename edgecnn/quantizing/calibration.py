@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.batches import batches
 from edgecnn.data import Dataset
 from edgecnn.errors import DataError
 from edgecnn.runtime.input_spec import InputSpec
@@ -40,9 +41,10 @@ class CalibrationRecord:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Calibration `images` in the form that the model takes, [n, …]; their record; and `notes` for the user."""
+    """Calibration `images` as `spec`, the model's input, takes them, [n, …]; their record; and `notes` for the user."""
 
     images: NDArray[Any]
+    spec: InputSpec
     record: CalibrationRecord
     notes: tuple[str, ...] = ()
 
@@ -60,17 +62,20 @@ def draw(dataset: Dataset, spec: InputSpec, count: int = IMAGES, seed: int = SEE
     record = CalibrationRecord(
         dataset.name, len(indices), _sha256(images), dataset.train.name, seed, _sha256(indices.astype("<i8"))
     )
-    return _checked(images, spec.prepare(images), record)
+    return _checked(images, spec, record)
 
 
 def given(images: NDArray[Any], spec: InputSpec) -> Calibration:
     """Take the user's own images, as an array. Raises DataError and InputError as `draw` does."""
-    prepared = spec.prepare(images)
-    return _checked(images, prepared, CalibrationRecord(GIVEN, len(images), _sha256(images)))
+    spec.check(images)
+    return _checked(images, spec, CalibrationRecord(GIVEN, len(images), _sha256(images)))
 
 
-def _checked(images: NDArray[Any], prepared: NDArray[Any], record: CalibrationRecord) -> Calibration:
-    """Refuse unsuitable images, and note if they are few. `prepared` are `images` in the form that the model takes."""
+def _checked(images: NDArray[Any], spec: InputSpec, record: CalibrationRecord) -> Calibration:
+    """Refuse unsuitable images, and note if they are few."""
+    spec.check(images)
+    for piece in batches(images):
+        spec.prepare(piece)
     if not len(images):
         raise DataError(f"there are no calibration images: give {IMAGES}, or at least {FEWEST}")
     if images.min() == images.max():
@@ -83,7 +88,7 @@ def _checked(images: NDArray[Any], prepared: NDArray[Any], record: CalibrationRe
             "scale them with (255 * x).round().astype('uint8')"
         )
     few = f"{len(images)} calibration images are few, so ranges may be too narrow: {IMAGES} take only seconds more"
-    return Calibration(prepared, record, (few,) if len(images) < FEWEST else ())
+    return Calibration(images, spec, record, (few,) if len(images) < FEWEST else ())
 
 
 def _sha256(values: NDArray[Any]) -> str:

@@ -136,8 +136,13 @@ class Evaluator:
         model = self.graph(candidate.rewriting)
         key = (candidate.rewriting, candidate.method)
         if key not in self._ranges:
-            self._ranges[key] = calibrate(model, self.calibration.images, candidate.method)
+            self._ranges[key] = self.calibrated(model, candidate.method)
         return quantize_static(model, self._ranges[key], candidate.form, candidate.kept_float)
+
+    def calibrated(self, model: Any, method: Method, most: int | None = None) -> Any:
+        """The ranges of a graph's activations over the first `most` calibration images, or over all of them."""
+        given = self.calibration
+        return calibrate(model, given.images[:most], method, given.spec.prepare)
 
     def file(self, candidate: Candidate) -> Path:
         """The candidate's file, which is written at the first call. Raises ExportError if it cannot be quantized."""

@@ -1,26 +1,30 @@
 """[onnx] Converts a float32 graph: to static int8 in QDQ form (with calibration), to dynamic int8, or to float16."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from io import StringIO
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.data.dataset import chunks
+from edgecnn.batches import FLOAT32, chunks, fitting
 from edgecnn.errors import ExportError
 from edgecnn.graph.graph import Graph, onnx_module
 from edgecnn.graph.quantized_cleanup import clean, pixel_tensors
 from edgecnn.quantizing.schemes import Int8, Method
 from edgecnn.scratch import scratch
 
-CALIBRATION_CHUNK = 64  # images for each run: all of their activations are in memory at once
+# Images for each run. All of their activations are in memory at once, and copies of the largest ones.
+CALIBRATION_BYTES, CALIBRATION_IMAGES = 2**27, 64
 ALTERNATIVE = "try --scheme dynamic or float16"
 # A softmax is faster in float32 than between a Quantize and a Dequantize, and its results must stay exact for users.
 KEPT_FLOAT = ("Softmax",)
+
+Prepare = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def quantizable() -> frozenset[str]:
@@ -30,9 +34,10 @@ def quantizable() -> frozenset[str]:
     return frozenset({*QDQRegistry, *QLinearOpsRegistry}.difference(KEPT_FLOAT))
 
 
-def calibrate(model: Any, images: NDArray[Any], method: Method) -> Any:
-    """The range of every activation over `images`, in the form that the model takes, as onnxruntime's TensorsData.
+def calibrate(model: Any, images: NDArray[Any], method: Method, prepare: Prepare = np.asarray) -> Any:
+    """The range of every activation over `images`, which `prepare` turns into the model's input, few at a time.
 
+    It is onnxruntime's TensorsData.
     A tensor that holds unchanged pixels of a uint8 image ranges from 0 to 255, even if these images do not. Raises
     ExportError if onnxruntime cannot calibrate the model.
     """
@@ -48,7 +53,7 @@ def calibrate(model: Any, images: NDArray[Any], method: Method) -> Any:
         file = folder / "model.onnx"
         onnx.save(model, file)
         calibrator = ort.create_calibrator(file, sorted(quantizable()), str(folder / "augmented.onnx"), methods[method])
-        for batch in _batches(images, model):
+        for batch in _batches(images, model, prepare):
             calibrator.collect_data(_Once({model.graph.input[0].name: batch}))
         ranges = calibrator.compute_data()
     pixels = pixel_tensors(Graph(model))
@@ -59,11 +64,19 @@ def calibrate(model: Any, images: NDArray[Any], method: Method) -> Any:
     return ranges
 
 
-def _batches(images: NDArray[Any], model: Any) -> Iterator[NDArray[Any]]:
-    """The images in chunks, or in batches of the model's fixed size. The last batch repeats images to fill it."""
+def _batches(images: NDArray[Any], model: Any, prepare: Prepare) -> Iterator[NDArray[Any]]:
+    """As many images as fit, or batches of the model's fixed size. The last batch repeats images to fill it."""
     size = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
-    for chunk in chunks(images, size or CALIBRATION_CHUNK):
-        yield np.resize(chunk, (size or len(chunk), *chunk.shape[1:]))
+    for chunk in chunks(images, size or fitting(_activations(model), CALIBRATION_BYTES, CALIBRATION_IMAGES)):
+        batch = prepare(chunk)
+        yield np.resize(batch, (size or len(batch), *batch.shape[1:]))
+
+
+def _activations(model: Any) -> int:
+    """The bytes of all activations for one image."""
+    graph = Graph(model)
+    shapes = graph.shapes(1)
+    return FLOAT32 * sum(prod(size or 1 for size in shapes.get(node.output[0], ())) for node in graph.nodes)
 
 
 def quantize_static(model: Any, ranges: Any, form: Int8, kept_float: Collection[str] = ()) -> Any:

@@ -19,7 +19,7 @@ from edgecnn.quantizing.decision import NOT_TIMED, Decision, compared, decide, i
 from edgecnn.quantizing.evaluator import CandidateResult, Evaluator, Timing
 from edgecnn.quantizing.float32_model import WEIGHTED
 from edgecnn.quantizing.min_cut import cheapest
-from edgecnn.quantizing.quantizers import calibrate, quantizable, quantize_static
+from edgecnn.quantizing.quantizers import quantizable, quantize_static
 from edgecnn.quantizing.schemes import Target, int8_for, is_here
 
 GUIDE_ROUNDS = 11  # of timing, to choose which candidates to build next
@@ -130,10 +130,9 @@ class Search:
     def by_cost(self, best: Candidate, units: dict[str, str]) -> tuple[str, ...]:
         """The nodes that could run in int8 but should stay in float32 according to the measured costs."""
         model = self.evaluator.graph(best.rewriting)
-        images = self.evaluator.calibration.images[:COST_IMAGES]
 
         def quantize(renamed: Any) -> Any:
-            return quantize_static(renamed, calibrate(renamed, images, "minmax"), best.form)
+            return quantize_static(renamed, self.evaluator.calibrated(renamed, "minmax", COST_IMAGES), best.form)
 
         in_int8 = cheapest(costs.measure(model, quantize, self.evaluator.image))
         able = {node.name for node in Graph(model).nodes if node.op_type in quantizable()}

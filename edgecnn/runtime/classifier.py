@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edgecnn.data.dataset import chunks
+from edgecnn.batches import at_once, chunks
 from edgecnn.errors import ModelError
 from edgecnn.folder import find_onnx
 from edgecnn.host import machine
@@ -27,7 +27,6 @@ from edgecnn.runtime.scores import classes_of, recognize, to_probabilities
 from edgecnn.runtime.settings import Settings, stored
 from edgecnn.scratch import scratch
 
-PREDICT_CHUNK = 256  # images for each run, so that activations fit into the cache and memory is bounded
 DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
 # What onnxruntime's messages begin with: a code, the file's path, and the C++ function that found the error.
 CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*?\) )?")
@@ -108,10 +107,10 @@ class Classifier:
 
         Raises InputError for other images, and ModelError if an answer is not a finite number.
         """
-        prepared = self.input.prepare(images)
-        if not len(prepared):
+        self.input.check(images)
+        if not len(images):
             return np.zeros((0, len(self.labels)), np.float32)
-        scores = self._scores(prepared)
+        scores = self.scores(images)
         # What edgecnn writes returns probabilities.
         probabilities = to_probabilities(scores, recognize(scores)) if self.is_foreign else scores
         self._require_answers(probabilities, len(images))
@@ -119,12 +118,10 @@ class Classifier:
 
     def scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """What the model itself returns, float32 [n, outputs], for 1 or more images. Raises InputError, ModelError."""
-        return self._scores(self.input.prepare(images))
-
-    def _scores(self, prepared: NDArray[Any]) -> NDArray[np.float32]:
-        size = self.batch or PREDICT_CHUNK
-        rows = [self.run(_filled(chunk, self.batch)) for chunk in chunks(prepared, size)]
-        return np.concatenate(rows)[: len(prepared)]
+        self.input.check(images)
+        size = self.batch or at_once(images.shape[1:])
+        rows = [self.run(_filled(self.input.prepare(piece), self.batch)) for piece in chunks(images, size)]
+        return np.concatenate(rows)[: len(images)]
 
     def _require_answers(self, probabilities: NDArray[np.float32], images: int) -> None:
         """Raise ModelError unless there is a row of finite numbers for each image, as the file promises."""

@@ -95,6 +95,17 @@ class InputSpec:
         uint8 images in its own layout. A float model also takes float32 images that are preprocessed already, in its
         own layout. Dimensions of size 1 may be missing or added. Raises InputError for other images.
         """
+        self.check(images)
+        arranged = self._arranged(images)
+        if self.dtype == "uint8":
+            return arranged
+        if images.dtype == np.uint8:
+            return self._preprocessed(arranged).astype(self.dtype, copy=False)
+        self._require_preprocessed(images)
+        return arranged.astype(self.dtype)
+
+    def check(self, images: Any) -> None:
+        """Raise InputError for images whose shape or type `prepare` does not take."""
         if not isinstance(images, np.ndarray):
             raise InputError(
                 f"expected a numpy array, {self}; got {type(images).__name__}: convert with numpy.asarray(images)"
@@ -104,28 +115,23 @@ class InputSpec:
                 f"expected {self}; got {images.dtype}: convert with images.astype(numpy.uint8), "
                 "or values from 0 to 1 with (255 * images).round().astype(numpy.uint8)"
             )
-        arranged = self._arranged(images)
-        if self.dtype == "uint8":
-            return arranged
-        if images.dtype == np.uint8:
-            return self._preprocessed(arranged).astype(self.dtype, copy=False)
-        self._require_preprocessed(images)
-        return arranged.astype(self.dtype)
+        given, layout = images.shape[1:], self.layout
+        drops_ones = images.ndim > 1 and (_fits(given, self.shape) or (layout and _fits(given, layout.image_shape)))
+        if not (_same(given, self.shape) or drops_ones):
+            hint = "; a single image needs a batch dimension: image[None]" if self.matches(images.shape) else ""
+            raise InputError(f"expected {self}; got shape {list(images.shape)}{hint}")
 
     def _arranged(self, images: NDArray[Any]) -> NDArray[Any]:
         """The images in the model's own layout and shape, the channels in its own order."""
         given = images.shape[1:]
         if _same(given, self.shape):
             return self._ordered(images)
-        if images.ndim > 1 and _fits(given, self.shape):
+        if _fits(given, self.shape):
             found = iter(size for size in given if size != 1)
             shape = (1 if size == 1 else next(found) for size in self.shape)
             return self._ordered(images.reshape(len(images), *shape))
-        layout = self.layout
-        if images.ndim > 1 and layout is not None and _fits(given, layout.image_shape):
-            return self._from_pictures(images, layout)
-        hint = "; a single image needs a batch dimension: image[None]" if self.matches(images.shape) else ""
-        raise InputError(f"expected {self}; got shape {list(images.shape)}{hint}")
+        assert self.layout is not None, "`check` came first"
+        return self._from_pictures(images, self.layout)
 
     def _from_pictures(self, images: NDArray[Any], layout: Layout) -> NDArray[Any]:
         """Pictures of another layout than the model's: channels first, or flat."""

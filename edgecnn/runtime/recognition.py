@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.batches import batches
 from edgecnn.data import Dataset, Split
-from edgecnn.data.dataset import chunks
 from edgecnn.errors import ExportError
 from edgecnn.preprocessing import NAMED, Preprocessing, standardized
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.scores import Scores, recognize, to_probabilities
 
 IMAGES, SEED = (1000, 5000), 0  # validation images to judge by, more if the first do not decide
-MOST_PIXELS = 2**21  # in a run: bounds the memory
+RUN_BYTES = 2**28  # of activations in a run
 SURE = 3.0  # standard errors by which the best must lie ahead of any other
 BETTER_THAN_CHANCE = 0.9  # of the log loss of guessing: a model above it has not learned these images
 SAME = 0.01  # the mean difference of the true labels' probabilities below which two candidates do the same
@@ -108,8 +108,8 @@ def _tried(run: Run, spec: InputSpec, train: Split, sample: Split) -> tuple[Scor
 
 
 def _scores(run: Run, spec: InputSpec, sample: Split) -> NDArray[np.floating]:
-    pixels = sample.images[0].size
-    return np.concatenate([run(spec.prepare(part)) for part in chunks(sample.images, max(1, MOST_PIXELS // pixels))])
+    pieces = batches(sample.images, RUN_BYTES, IMAGES[0])
+    return np.concatenate([run(spec.prepare(piece)) for piece in pieces])
 
 
 def candidates(spec: InputSpec, train: Split) -> Mapping[str, Preprocessing]:

@@ -5,18 +5,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.data import chunks
+from edgecnn.batches import batches
 from edgecnn.errors import MissingDependencyError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # the numbers of these options of glibc's mallopt(3)
-# At once: the activations of `three-conv`, and of MobileNetV2 for 13 images of 224×224, then take about 200 MB.
-EVALUATION_CHUNK, EVALUATION_NUMBERS = 500, 2**21  # images, and the pixels of all their channels
+EVALUATION_BYTES, EVALUATION_IMAGES = 2**29, 500  # of activations at once; the images of `three-conv` take 200 MB
 
 
 def tensorflow(purpose: str) -> Any:
@@ -60,13 +58,8 @@ def keras(purpose: str) -> Any:
 
 def in_chunks(forward: Callable[[Any], Any], images: NDArray[Any]) -> NDArray[np.float32]:
     """The results of `forward`, float32 [n, classes], for images of any number and size, in bounded memory."""
-    return np.concatenate([np.asarray(forward(chunk), np.float32) for chunk in evaluation_chunks(images)])
-
-
-def evaluation_chunks(images: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Consecutive pieces of images, [n, …]: fewer at once the larger they are."""
-    numbers = max(1, prod(images.shape[1:]))
-    return chunks(images, min(EVALUATION_CHUNK, max(1, EVALUATION_NUMBERS // numbers)))
+    pieces = batches(images, EVALUATION_BYTES, EVALUATION_IMAGES)
+    return np.concatenate([np.asarray(forward(piece), np.float32) for piece in pieces])
 
 
 def keep_freed_memory() -> None:

@@ -41,7 +41,7 @@ def images(tmp_path: Path) -> Path:
 def make(images: Path) -> Make:
     """A worker whose contender is a function."""
 
-    def one(infer: Infer, answered: int = 250, file: Path = images) -> Worker:
+    def one(infer: Infer, answered: int | None = 250, file: Path = images) -> Worker:
         made = Worker(contender("onnxruntime", "fake", file), file)
         made.runner = Runner(lambda batch: batch, infer, lambda: infer, answered)
         return made
@@ -239,6 +239,19 @@ def test_every_image_is_answered_in_batches_of_one_size(answered: int, sizes: li
 
     assert make(record, answered).answers(0, 60.0) == {"labels": list(range(100))}
     assert seen == sizes
+
+
+def test_large_images_are_answered_few_at_a_time(make: Make, tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def record(batch: NDArray[Any]) -> NDArray[Any]:
+        seen.append(len(batch))
+        return np.zeros((len(batch), 10), np.float32)
+
+    large = tmp_path / "large.npy"
+    np.save(large, np.zeros((5, 150, 150, 3), np.uint8))
+    assert make(record, None, large).answers(0, 60.0) == {"labels": [0] * 5}
+    assert seen == [2, 2, 2]
 
 
 def test_images_are_answered_in_parts_that_take_the_time_that_they_may(make: Make) -> None:

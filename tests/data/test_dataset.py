@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgecnn.data import Dataset, Split, chunks
+from edgecnn.data import Dataset, Split
 from edgecnn.data.dataset import make_dataset
 from edgecnn.errors import DataError
 
@@ -172,10 +172,3 @@ def test_a_sample_keeps_images_with_their_labels(mnist: Dataset) -> None:
 
 def test_a_sample_of_more_than_there_are_is_all_of_them() -> None:
     np.testing.assert_array_equal(Split("train", *numbered(9)).sample(10, seed=0).labels, np.arange(9))
-
-
-@pytest.mark.parametrize(("count", "size", "sizes"), [(10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 4, [3]), (0, 4, [])])
-def test_chunks_are_consecutive_and_at_most_of_the_size(count: int, size: int, sizes: list[int]) -> None:
-    parts = list(chunks(np.arange(count), size))
-    assert [len(part) for part in parts] == sizes
-    assert [value for part in parts for value in part] == list(range(count))

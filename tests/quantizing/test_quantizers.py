@@ -11,6 +11,7 @@ import numpy as np
 import odd_models as odd
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from edgecnn.data import Dataset
@@ -219,11 +220,27 @@ def test_calibrating_in_chunks_gives_the_ranges_of_all_images_at_once(monkeypatc
     source, images = model(), STEM.images(50)
     found = []
     for size in (1, 7, 49, 50, 1000):
-        monkeypatch.setattr(quantizers, "CALIBRATION_CHUNK", size)
+        monkeypatch.setattr(quantizers, "CALIBRATION_IMAGES", size)
         found.append(ends(calibrate(source, images, "minmax")))
     assert set(found[0]) >= {"cast1", "reshape1", "conv1", "conv1_relu", "pool1", "conv2", "logits"}
     for other in found[1:]:
         require_same(other, found[0])
+
+
+def test_calibrating_takes_few_images_at_once_where_activations_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, images = model(), STEM.images(12)
+    sizes: list[int] = []
+
+    def watched(some: NDArray[Any]) -> NDArray[Any]:
+        sizes.append(len(some))
+        return some
+
+    whole = ends(calibrate(source, images, "minmax", watched))
+    shapes = Graph(source).shapes(1)
+    activations = sum(int(np.prod([size or 1 for size in shapes[node.output[0]]])) for node in source.graph.node)
+    monkeypatch.setattr(quantizers, "CALIBRATION_BYTES", 5 * 4 * activations)
+    require_same(ends(calibrate(source, images, "minmax", watched)), whole)
+    assert sizes == [12, 5, 5, 2]
 
 
 def require_same(found: dict[str, tuple[float, float]], expected: dict[str, tuple[float, float]]) -> None:
@@ -236,7 +253,7 @@ def require_same(found: dict[str, tuple[float, float]], expected: dict[str, tupl
 def test_calibrating_in_chunks_needs_no_equal_chunks(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
     source, images = model(), STEM.images(50)
     whole = ends(calibrate(source, images, method))
-    monkeypatch.setattr(quantizers, "CALIBRATION_CHUNK", 20)
+    monkeypatch.setattr(quantizers, "CALIBRATION_IMAGES", 20)
     parts = ends(calibrate(source, images, method))
     assert set(parts) == set(whole)
     low, high = whole["conv1_relu"]

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.runtimes.runner import ANSWERED, EMPTY, Runner
+from edgecnn.bench.runtimes.runner import EMPTY, Runner
 from edgecnn.errors import BenchError
 
 
@@ -21,5 +21,5 @@ def open_contender(contender: Contender) -> Runner:
         classifier.input.prepare,
         classifier.run,
         lambda: bare_run(EMPTY, contender.threads),
-        classifier.batch or ANSWERED,
+        classifier.batch,
     )
