@@ -145,4 +145,4 @@ def _close(one: Preprocessing, other: Preprocessing) -> bool:
 
 
 def _listed(values: Numbers) -> str:
-    return ",".join(f"{value:.6g}" for value in values)
+    return ",".join(f"{value + 0.0:.6g}" for value in values)  # 0, also for -0

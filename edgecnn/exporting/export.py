@@ -39,6 +39,7 @@ SEED = 0  # for drawing the verification images
 # What a model returns instead of probabilities, and what was added.
 ADDED: dict[Scores, str] = {
     "logits": "logits; a Softmax was added",
+    "percent": "percentages; a division by 100 was added",
     "log-probabilities": "logarithms of probabilities; an Exp was added",
     "one": "one probability; that of the other class was added",
     "one logit": "one logit; a Sigmoid and the other class were added",

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.graph.graph import onnx_module
-from edgecnn.runtime.scores import Scores, classes_of
+from edgecnn.runtime.scores import PERCENT, Scores, classes_of
 
 NAME = "probabilities"
 SINGLE = "single"  # the probability of the second of two classes
@@ -23,6 +23,9 @@ def return_probabilities(model: Any, scores: Scores) -> None:
         graph.node.append(make("Softmax", [name], [NAME], axis=-1))
     elif scores == "log-probabilities":
         graph.node.append(make("Exp", [name], [NAME]))
+    elif scores == "percent":
+        graph.initializer.append(_number(graph, "hundred", PERCENT))
+        graph.node.append(make("Div", [name, "hundred"], [NAME]))
     elif scores in ("one", "one logit"):
         _append_both_classes(graph, name, is_logit=scores == "one logit")
     else:
@@ -34,24 +37,25 @@ def return_probabilities(model: Any, scores: Scores) -> None:
 
 
 def _append_both_classes(graph: Any, name: str, *, is_logit: bool) -> None:
-    onnx = onnx_module()
-    make = onnx.helper.make_node
+    make = onnx_module().helper.make_node
     if is_logit:
         graph.node.append(make("Sigmoid", [name], [SINGLE]))
         name = SINGLE
-    one = onnx.numpy_helper.from_array(np.ones(1, onnx.helper.tensor_dtype_to_np_dtype(_type(graph))), "one")
-    graph.initializer.append(one)
-    graph.node.append(make("Sub", [one.name, name], ["first"]))
+    graph.initializer.append(_number(graph, "one", 1))
+    graph.node.append(make("Sub", ["one", name], ["first"]))
     graph.node.append(make("Concat", ["first", name], [NAME], axis=1))
 
 
-def _type(graph: Any) -> int:
-    return int(graph.output[0].type.tensor_type.elem_type)
+def _number(graph: Any, name: str, value: int) -> Any:
+    """A constant of the output's type."""
+    onnx = onnx_module()
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(graph.output[0].type.tensor_type.elem_type)
+    return onnx.numpy_helper.from_array(np.full(1, value, dtype), name)
 
 
 def _freed(graph: Any, name: str) -> str:
     """A name for the scores that is none of those which are added: theirs, or another one where it is taken."""
-    taken = {NAME, SINGLE, "first", "one"}
+    taken = {NAME, SINGLE, "first", "one", "hundred"}
     if name not in taken:
         return name
     _rename(graph, name, f"{name}_of_the_model")

@@ -95,7 +95,7 @@ def _described(
         sample = dataset.validation.sample(JUDGED, SEED).images
         how, scores = original.input.preprocessing, recognize(original.scores(sample))
     else:
-        found = choose(original.run, original.input, dataset, original.path.name)
+        found = choose(original.run_any, original.input, dataset, original.path.name)
         how, scores = found.preprocessing, found.scores
     if scores == "probabilities" and (original.input.dtype == "uint8" or original.metadata.preprocessing == how):
         return original

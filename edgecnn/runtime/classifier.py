@@ -102,6 +102,11 @@ class Classifier:
             raise ModelError(f"{self.path} cannot run a batch of {list(batch.shape)}: {_reason(error)}") from error
         return probabilities
 
+    def run_any(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """As `run`, for a prepared batch of any number of images: a model of a fixed batch size runs several times."""
+        size = self.batch or len(batch)
+        return np.concatenate([self.run(_filled(piece, self.batch)) for piece in chunks(batch, size)])[: len(batch)]
+
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities, float32 [n, classes], for `images` in the form that the attribute `input` describes.
 

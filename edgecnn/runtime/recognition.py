@@ -4,7 +4,7 @@ Accuracy does not tell: the labels of a network of convolutions and ReLUs hardly
 Its probabilities do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import log, sqrt
 from typing import Any
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from edgecnn.batches import batches
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import ExportError
-from edgecnn.preprocessing import NAMED, Preprocessing, standardized
+from edgecnn.preprocessing import NAMED, Preprocessing
+from edgecnn.runtime.candidates import CENTERED, MOVED, around, candidates
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.scores import Scores, recognize, to_probabilities
 
@@ -25,7 +26,10 @@ SURE = 3.0  # standard errors by which the best must lie ahead of any other
 BETTER_THAN_CHANCE = 0.9  # of the log loss of guessing: a model above it has not learned these images
 SAME = 0.01  # the mean difference of the true labels' probabilities below which two candidates do the same
 LEAST = 1e-12  # a probability below it counts as this, so that one wrong answer does not decide alone
-BY_DATA = "by the data"  # the candidate whose mean and deviation are those of the training images
+# By how much a way that is none of those tried must be ahead to show that all are wrong: in standard errors, and in
+# shares of the loss.
+PASSED_OVER = 4.0
+MUCH_BETTER = {True: 0.95, False: 0.9}  # moved or stretched
 
 Run = Callable[[NDArray[Any]], NDArray[np.floating]]
 Floats = NDArray[np.float64]
@@ -61,29 +65,44 @@ class _Candidate:
         """What it shares with the candidate that differs only in the order of the channels."""
         return self.name.removesuffix(",bgr")
 
+    def is_rival_of(self, best: "_Candidate") -> bool:
+        """Whether it may be meant in place of the best: not its twin, and not what is rare and does no better."""
+        return self.twin != best.twin and self.name not in CENTERED
+
     def differs_from(self, other: "_Candidate") -> bool:
         return float(np.abs(self.truths - other.truths).mean()) >= SAME
 
     def is_ahead_of(self, other: "_Candidate") -> bool:
         """Whether the other one is worse beyond chance, or does the same."""
-        if not self.differs_from(other):
-            return True
+        return not self.differs_from(other) or self.lead_over(other) > SURE
+
+    def lead_over(self, other: "_Candidate") -> float:
+        """How much the other one is worse, in standard errors."""
         lead = other.losses - self.losses
-        return float(lead.mean()) > SURE * float(lead.std()) / sqrt(len(lead))
+        return float(lead.mean() / max(float(lead.std()), LEAST)) * sqrt(len(lead))
+
+    def passes_over(self, best: "_Candidate") -> bool:
+        """Whether it, a neighbor of the best one, shows that the best is not what the model was trained with.
+
+        Training leaves the first layer's biases where the loss is least, so moved pixels do worse. Less contrast may do
+        better, if a model is too sure of itself, but not much.
+        """
+        enough = MUCH_BETTER[self.name in MOVED] * best.loss
+        return self.differs_from(best) and self.lead_over(best) > PASSED_OVER and self.loss < enough
 
 
 def choose(run: Run, spec: InputSpec, dataset: Dataset, name: str) -> Recognized:
     """Choose the preprocessing with the least log loss on validation images.
 
     `run` turns a prepared batch into scores, [n, outputs]; `spec` is the model's input, and messages call the model
-    `name`. Raises ExportError if no candidate is better than guessing, or if the best is not ahead of the others beyond
-    chance.
+    `name`. Raises ExportError if no candidate is better than guessing, if the best is not ahead of the others beyond
+    chance, or if answers are clearly better still for pixels that are darker, lighter or of another contrast.
     """
     for images in IMAGES:
         sample = dataset.validation.sample(images, SEED)
         scores, judged = _tried(run, spec, dataset.train, sample)
         best = _best(judged)
-        rivals = [item for item in judged if item.twin != best.twin and not best.is_ahead_of(item)]
+        rivals = [item for item in judged if item.is_rival_of(best) and not best.is_ahead_of(item)]
         if not rivals:
             break
     if not best.loss < BETTER_THAN_CHANCE * log(len(dataset.labels)):
@@ -96,7 +115,20 @@ def choose(run: Run, spec: InputSpec, dataset: Dataset, name: str) -> Recognized
             f"{name} may want its pixels as {best} or as {rivals[0]}: their log losses on {len(sample):,} images, "
             f"{best.loss:.3f} and {rivals[0].loss:.3f}, do not decide; say which by --preprocess"
         )
+    _require_best(run, spec, sample, best, scores, name)
     return Recognized(best.preprocessing, scores, _reason(best, judged, len(sample)))
+
+
+def _require_best(run: Run, spec: InputSpec, sample: Split, best: _Candidate, scores: Scores, name: str) -> None:
+    """Refuse a candidate that its neighbors beat: the model was trained with another than those that are tried."""
+    for word, how in around(best.preprocessing).items():
+        moved = _judged(word, how, _scores(run, replace(spec, preprocessing=how), sample), sample, scores)
+        if moved.passes_over(best):
+            raise ExportError(
+                f"{name} answers best, of all usual ways to scale pixels, for {best}, but better still for {word} "
+                f"pixels (log loss {moved.loss:.3f} instead of {best.loss:.3f}), so it was trained with another way: "
+                "say which by --preprocess MEAN/STD"
+            )
 
 
 def _tried(run: Run, spec: InputSpec, train: Split, sample: Split) -> tuple[Scores, list[_Candidate]]:
@@ -110,27 +142,6 @@ def _tried(run: Run, spec: InputSpec, train: Split, sample: Split) -> tuple[Scor
 def _scores(run: Run, spec: InputSpec, sample: Split) -> NDArray[np.floating]:
     pieces = batches(sample.images, RUN_BYTES, IMAGES[0])
     return np.concatenate([run(spec.prepare(piece)) for piece in pieces])
-
-
-def candidates(spec: InputSpec, train: Split) -> Mapping[str, Preprocessing]:
-    """What is tried for a float model, by name: the usual ones first."""
-    color = spec.layout is not None and spec.layout.channels == 3
-    usual = ("0..1", "0..255", "-1..1", "-0.5..0.5", *(("imagenet", "caffe") if color else ("mnist",)))
-    found = {name: NAMED[name] for name in usual}
-    turned = {f"{name},bgr": _turned(NAMED[name]) for name in ("0..1", "0..255", "-1..1")} if color else {}
-    by_data = _by_data(train)
-    return found | turned | ({BY_DATA: by_data} if by_data else {})
-
-
-def _turned(how: Preprocessing) -> Preprocessing:
-    return Preprocessing(how.scale * 3, how.offset * 3, bgr=True)
-
-
-def _by_data(train: Split) -> Preprocessing | None:
-    """The mean and the deviation of the training images, by channel; None if they are all of one color."""
-    pixels = train.images.reshape(-1, 3) if train.images.ndim == 4 else train.images.reshape(-1, 1)
-    mean, std = pixels.mean(axis=0) / 255, pixels.std(axis=0) / 255
-    return standardized(tuple(mean.tolist()), tuple(std.tolist())) if (std > 0).all() else None
 
 
 def _judged(name: str, how: Preprocessing, values: NDArray[np.floating], sample: Split, scores: Scores) -> _Candidate:

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 # `independent`: a probability for each class, which do not add up to 1, as from sigmoids. `one` and `one logit`: a
 # single number for the second of two classes, as a probability or as the logit of one.
-Scores = Literal["probabilities", "logits", "log-probabilities", "independent", "one", "one logit"]
+Scores = Literal["probabilities", "percent", "logits", "log-probabilities", "independent", "one", "one logit"]
 SCORES: tuple[Scores, ...] = get_args(Scores)
+PERCENT = 100
 SUM_TOLERANCE = 2e-3  # how far probabilities may be from adding up to 1; float16 rounds to this
 
 
@@ -19,6 +20,8 @@ def recognize(values: NDArray[np.floating]) -> Scores:
         return "one" if within else "one logit"
     if within and _adds_up(values):
         return "probabilities"
+    if (values >= 0).all() and _adds_up(values / PERCENT):
+        return "percent"
     if (values <= SUM_TOLERANCE).all() and _adds_up(np.exp(values.astype(np.float64))):
         return "log-probabilities"
     return "independent" if within else "logits"
@@ -36,6 +39,8 @@ def to_probabilities(values: NDArray[np.floating], scores: Scores) -> NDArray[np
     if scores in ("probabilities", "independent"):
         return values.astype(np.float32, copy=False)
     exact = values.astype(np.float64)
+    if scores == "percent":
+        return (exact / PERCENT).astype(np.float32)
     if scores == "log-probabilities":
         return np.exp(exact).astype(np.float32)
     if scores == "logits":

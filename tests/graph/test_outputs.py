@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from edgecnn.graph.outputs import return_probabilities
-from edgecnn.runtime.scores import Scores, to_probabilities
-
-SCORES: tuple[Scores, ...] = ("probabilities", "logits", "log-probabilities", "independent", "one", "one logit")
+from edgecnn.runtime.scores import SCORES, Scores, to_probabilities
 
 
 def passing(outputs: int, name: str) -> Any:
@@ -29,7 +27,7 @@ def run(model: Any, values: NDArray[np.float32]) -> NDArray[np.float32]:
     return answers
 
 
-@pytest.mark.parametrize("name", ["scores", "probabilities", "single", "one"])
+@pytest.mark.parametrize("name", ["scores", "probabilities", "single", "one", "hundred"])
 @pytest.mark.parametrize("scores", SCORES)
 def test_a_graph_returns_the_probabilities_that_its_scores_stand_for(scores: Scores, name: str) -> None:
     values = np.random.default_rng(0).random((5, 1 if scores.startswith("one") else 4), np.float32)

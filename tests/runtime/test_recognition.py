@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edgecnn.data import Dataset
 from edgecnn.errors import ExportError
-from edgecnn.preprocessing import NAMED, Preprocessing, parse
+from edgecnn.preprocessing import NAMED, Preprocessing, parse, standardized
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.recognition import Run, choose
 
@@ -100,6 +100,18 @@ def test_numbers_that_no_name_has_are_found_by_the_data(gray: Dataset) -> None:
     odd = parse("0.1313/0.3090")
     found = choose(learned(gray, GRAY, odd), GRAY, gray, "model")
     assert found.preprocessing.range == pytest.approx(odd.range, abs=0.05)
+
+
+@pytest.mark.parametrize("scale", [1.0, 255.0])
+def test_a_mean_without_a_deviation_is_found_by_the_data(scale: float, gray: Dataset) -> None:
+    how = standardized((0.1313,), (1 / scale,))
+    found = choose(learned(gray, GRAY, how), GRAY, gray, "model")
+    assert found.preprocessing.range == pytest.approx(how.range, abs=0.01 * scale)
+
+
+def test_a_way_that_is_none_of_those_tried_is_not_replaced_by_the_nearest(gray: Dataset) -> None:
+    with pytest.raises(ExportError, match="darker"):
+        choose(learned(gray, GRAY, parse("0.286/0.353")), GRAY, gray, "model")
 
 
 def test_a_model_that_has_learned_nothing_of_these_images_is_refused(gray: Dataset) -> None:

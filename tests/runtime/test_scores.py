@@ -16,7 +16,10 @@ SIGMOIDS = 1 / (1 + np.exp(-LOGITS))
     [
         (PROBABILITIES, "probabilities", PROBABILITIES),
         (PROBABILITIES.astype(np.float16), "probabilities", PROBABILITIES),
+        (100 * PROBABILITIES, "percent", PROBABILITIES),
+        ((100 * PROBABILITIES).astype(np.float32), "percent", PROBABILITIES),
         (LOGITS, "logits", PROBABILITIES),
+        (np.abs(LOGITS), "logits", to_probabilities(np.abs(LOGITS), "logits")),
         (LOGITS - 1000, "logits", PROBABILITIES),
         (np.log(PROBABILITIES), "log-probabilities", PROBABILITIES),
         (SIGMOIDS, "independent", SIGMOIDS),
