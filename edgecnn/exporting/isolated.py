@@ -26,6 +26,8 @@ from edgecnn.training.backend import in_chunks
 # Seconds. The largest networks of keras.applications take 40 to load and 300 to convert on two cores of a laptop.
 SECONDS = {"check": 60, "describe": 300, "run": 120, "convert": 1800}
 PURPOSE = "loading a TensorFlow model"
+CURES = {"check": "it is damaged; save it again"}
+CURE = "try a smaller model, or a machine with more memory"
 DOING = {"check": "inspected", "describe": "loaded and run", "run": "run", "convert": "converted"}
 
 
@@ -95,6 +97,15 @@ def _key(path: Path) -> str:
     return f"{path.resolve()} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
+def check_isolated(path: Path) -> None:
+    """Inspect a model as data, in the process and within its limits. Needs no TensorFlow.
+
+    Raises ModelError for a damaged or unsafe file, and ExportError for one without a network, or that takes too long.
+    """
+    with _PROCESS.lock:
+        _PROCESS.ask("check", path)
+
+
 class _ModelProcess:
     """The process and its folder, which begin with the first request, and again after a failure."""
 
@@ -122,9 +133,8 @@ class _ModelProcess:
             ) from None
         except ChildEndedError as error:
             self.close()
-            raise ExportError(
-                f"{path} could not be {DOING[command]} ({error}): try a smaller model, or a machine with more memory"
-            ) from None
+            cure = CURES.get(command, CURE)
+            raise ExportError(f"{path} could not be {DOING[command]} ({error}): {cure}") from None
         except BaseException:  # Ctrl-C: its answer would be taken for the next one's
             self.close()
             raise

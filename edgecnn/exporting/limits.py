@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ MOST_LOG = 2**20  # bytes of one file that a library may write: enough for what 
 MOST_RESULT = 2**31  # bytes of a result: what protobuf can express
 LOADING = (2**30, 10)  # bytes of memory to load a model: so many, and so many for each byte of its file
 RUNNING = (2**32, 10)  # bytes of memory to run and convert it, likewise
+INSPECTING = (10, 1e-7)  # seconds of processor time to inspect it as data, likewise; NASNetLarge takes 4
 
 
 def limit_files() -> None:
@@ -48,6 +50,20 @@ def memory(kind: tuple[int, int], model: Path) -> Iterator[None]:
     finally:
         if sys.platform == "linux":
             _limit(resource.RLIMIT_DATA, before)
+
+
+@contextmanager
+def processor_time(model: Path) -> Iterator[None]:
+    """End this process by SIGPROF if a model of that size takes too long to inspect.
+
+    HDF5 reads some damaged files without end, and no Python code runs meanwhile.
+    """
+    always, for_each = INSPECTING
+    signal.setitimer(signal.ITIMER_PROF, always + for_each * files.size(model))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def bound(kind: tuple[int, int], model: Path) -> int:

@@ -31,7 +31,8 @@ class ModelServer:
 
     def check(self, path: str) -> None:
         """Inspect a model as data. This needs no TensorFlow, so a refusal comes soon."""
-        inspect(Path(path))
+        with limits.processor_time(Path(path)):
+            inspect(Path(path))
 
     def describe(self, key: str, path: str) -> dict[str, Any]:
         """Load a model and run it on a few images. Returns what it takes and returns."""

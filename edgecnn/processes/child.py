@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from edgecnn import errors
+
+SIGNALS = {signal.SIGPROF: "it took too much processor time"}  # of signals that a child's own limits send
 
 
 class ChildLateError(Exception):
@@ -80,10 +83,10 @@ class Child:
         return _answer(json.loads(line))
 
     def last_words(self) -> str:
-        """How the process ended: the signal, the last line on stderr, or the exit code."""
+        """How the process ended: the limit that it exceeded, the signal, the last line on stderr, or the exit code."""
         code = self.process.wait()
         if code < 0:
-            return f"signal {-code}"
+            return SIGNALS.get(-code, f"signal {-code}")
         self.log.seek(0)
         lines = self.log.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"exit code {code}"

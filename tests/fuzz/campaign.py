@@ -8,12 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fuzz.readers import READERS, mutant, written
+from fuzz.worker import CLEAN, READ, refusal
+
+from edgecnn.errors import EdgecnnError
 from edgecnn.processes.child import Child, ChildEndedError, ChildLateError
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120.0  # for each answer: a busy machine needs more than the processor time that the worker allows
 PLACES = (ROOT, *(ROOT / "tests" / name for name in ("", "bench", "data", "host")))
-CLEAN = ("read", "refused")
 HUNG = "did not end"
 
 
@@ -51,10 +54,10 @@ class Worker:
             return str(self._started().ask("attempt", SECONDS, reader=reader, number=number))
         except ChildEndedError as error:
             self._end()
-            return f"the process ended: {error}"
+            return isolated_result(reader, number) or f"the process ended: {error}"
         except ChildLateError:
             self._end()
-            return HUNG
+            return isolated_result(reader, number) or HUNG
 
     def _started(self) -> Child:
         if self._child is None:
@@ -77,6 +80,19 @@ class Worker:
     ) -> None:
         self._end()
         self._folder.cleanup()
+
+
+def isolated_result(reader: str, number: int) -> str | None:
+    """What the commands say of an input that ends the process that reads it. None if that is their own process."""
+    read = READERS[reader].isolated
+    if read is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            read(written(reader, Path(folder), mutant(reader, number)))
+        except EdgecnnError as error:
+            return refusal(error)
+    return READ
 
 
 def outcomes(reader: str, numbers: Iterator[int] | range) -> Iterator[Outcome]:

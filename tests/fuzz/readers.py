@@ -26,6 +26,7 @@ from edgecnn.bench.reports import document
 from edgecnn.cli import app
 from edgecnn.data import load
 from edgecnn.exporting import keras_file, saved_model
+from edgecnn.exporting.isolated import check_isolated
 from edgecnn.folder import ModelFolder
 from edgecnn.info import inspect
 from edgecnn.predict import classify_files
@@ -38,10 +39,14 @@ from edgecnn.training import checkpoint
 
 @dataclass(frozen=True)
 class Reader:
-    """What reads a file, or the folder of several, and the well-formed ones to damage."""
+    """What reads a file, or the folder of several, and the well-formed ones to damage.
+
+    `isolated` is what the commands do, where they read it in a process with limits of its own.
+    """
 
     seeds: Callable[[], Sequence[Tree]]
     read: Callable[[Path], object]
+    isolated: Callable[[Path], object] | None = None
 
 
 SUITED: Mapping[str, Mutator] = {
@@ -70,12 +75,12 @@ def _seeds(name: str) -> Sequence[Tree]:
     return READERS[name].seeds()
 
 
-def read(name: str, folder: Path, tree: Tree) -> None:
-    """Write the files into an empty folder, and give them to the reader. Raises whatever it raises."""
+def written(name: str, folder: Path, tree: Tree) -> Path:
+    """Write the files into an empty folder. Returns the path that the reader is given."""
     for path, content in tree.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    READERS[name].read(folder / next(iter(tree)) if len(_seeds(name)[0]) == 1 else folder)
+    return folder / next(iter(tree)) if len(_seeds(name)[0]) == 1 else folder
 
 
 def _classify(path: Path) -> None:
@@ -186,6 +191,6 @@ READERS: Mapping[str, Reader] = {
     "card": Reader(seeds.model_folders, _card),
     "compare": Reader(seeds.bench_files, _compare),
     "checkpoint": Reader(seeds.checkpoints, _resume),
-    "keras": Reader(seeds.keras_files, keras_file.inspect),
-    "saved-model": Reader(seeds.saved_models, saved_model.inspect),
+    "keras": Reader(seeds.keras_files, keras_file.inspect, check_isolated),
+    "saved-model": Reader(seeds.saved_models, saved_model.inspect, check_isolated),
 }

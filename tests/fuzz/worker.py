@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from fuzz.readers import is_visible, mutant, read
+from fuzz.readers import READERS, is_visible, mutant, written
 
 from edgecnn.errors import EdgecnnError
 from edgecnn.processes.entry import serve
@@ -64,11 +64,9 @@ class Server:
     def _read(self, reader: str, tree: Any) -> str:
         self.is_reading = True
         try:
-            read(reader, self.folder, tree)
+            READERS[reader].read(written(reader, self.folder, tree))
         except EdgecnnError as error:
-            line = message(str(error))
-            is_one = bool(line) and is_visible(line) and len(line) <= LONGEST_LINE
-            result = REFUSED if is_one else f"its message is not one short line: {line[:300]!r}"
+            result = refusal(error)
         except BaseException as error:
             frames = traceback.extract_tb(error.__traceback__)
             at = next((frame for frame in reversed(frames) if "/edgecnn/" in frame.filename), frames[-1])
@@ -100,6 +98,13 @@ class Server:
         absolute = Path(os.fsdecode(path))  # a relative one is within an open folder or the working folder
         if absolute.is_absolute() and not absolute.is_relative_to(self.place):
             self.forbidden.append(f"did {event} {path!r}"[:300])
+
+
+def refusal(error: EdgecnnError) -> str:
+    """REFUSED, if the error is one line that can be shown."""
+    line = message(str(error))
+    is_one = bool(line) and is_visible(line) and len(line) <= LONGEST_LINE
+    return REFUSED if is_one else f"its message is not one short line: {line[:300]!r}"
 
 
 def _forget_peak() -> None:
