@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Set before anything imports onnxruntime. Without it, onnxruntime 1.32 and later store a device id and a database of
 # events in the user's home folder, and contact their vendor's host. Child processes inherit the setting.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# With it, onnxruntime takes the settings of a session from the model file in place of ours, and some write files.
+os.environ.pop("ORT_LOAD_CONFIG_FROM_MODEL", None)
 
 _HOME = {
     "RECIPES": "edgecnn.recipes",

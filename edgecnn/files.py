@@ -18,15 +18,20 @@ READ_AT_ONCE = 2**20  # bytes
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, *, follow: bool = True) -> Iterator[Path]:
     """Yield a temporary path whose content replaces that of `path`, complete and synced to disk, if the body succeeds.
 
-    The temporary path has the same name, because Keras and matplotlib choose their format by its suffix. A link is
-    followed, an earlier file's mode and owner stay, and a device or a pipe is written to and not replaced. Raises
-    OutputError if the operating system refuses the write. If anything fails, an earlier file stays unchanged.
+    The temporary path has the same name, because Keras and matplotlib choose their format by its suffix. An
+    earlier file's mode and owner stay. A link is followed, and a device or a pipe is written to and not replaced.
+    Without `follow`, a link is replaced: that is for a name that the user did not give, in a folder that may come from
+    elsewhere. Raises OutputError if the operating system refuses the write. If anything fails, an earlier file stays
+    unchanged.
     """
-    written = _through_a_stream if _is_stream(path) else _beside
-    with telling_what_cannot_be_written(path), written(path) as temporary:
+    if follow and _is_stream(path):
+        written = _through_a_stream(path)
+    else:
+        written = _beside(Path(os.path.realpath(path)) if follow else path)
+    with telling_what_cannot_be_written(path), written as temporary:
         yield temporary
 
 
@@ -50,13 +55,13 @@ def _through_a_stream(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with scratch(path.parent) as folder:
         temporary = folder / path.name
         yield temporary
         sync(temporary)
-        keep_mode_and_owner(path, temporary)
+        if not path.is_symlink():
+            keep_mode_and_owner(path, temporary)
         temporary.replace(path)
 
 

@@ -149,7 +149,7 @@ class ModelFolder:
         return path.name in card.exports and card.exports[path.name].sha256 == files.sha256(path)
 
     def write_card(self, card: "Card") -> None:
-        with atomic(self.card_path) as path:
+        with atomic(self.card_path, follow=False) as path:
             path.write_text(card.to_json(), encoding="utf-8")
 
     @contextmanager

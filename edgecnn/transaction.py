@@ -74,7 +74,7 @@ def roll_forward(folder: Path) -> None:
     try:
         with wait_for(committed) as there:
             if there:
-                _move(committed, folder, follow=False)
+                _move(committed, folder)
     except FileNotFoundError:  # its own process has finished it
         return
     except OSError as error:
@@ -98,9 +98,9 @@ def _commit(change: Transaction) -> None:
         raise OutputError(f"cannot write {change.folder}: other commands are writing there; run this one again")
     try:
         files.sync(change.folder)
-        _move(change.folder / COMMITTED, change.folder, follow=True)
+        _move(change.folder / COMMITTED, change.folder)
     except KeyboardInterrupt:  # the change has happened: finish it, so that what is told of the folder is true
-        _move(change.folder / COMMITTED, change.folder, follow=True)
+        _move(change.folder / COMMITTED, change.folder)
         raise
 
 
@@ -123,7 +123,7 @@ def _unless_taken() -> Iterator[None]:
             raise
 
 
-def _move(committed: Path, folder: Path, *, follow: bool) -> None:
+def _move(committed: Path, folder: Path) -> None:
     """Delete and replace the folder's files. A kill may come between any two steps, so each may be repeated.
 
     Only one process does it, because the lock of the scratch folder that `committed` was goes on with it.
@@ -135,20 +135,20 @@ def _move(committed: Path, folder: Path, *, follow: bool) -> None:
             _delete(folder / marker.name)
     for new in committed.iterdir():
         if new.name != REMOVED and not new.is_symlink():  # no change of ours holds a link
-            _replace(folder / new.name, new, follow)
+            _replace(folder / new.name, new)
     shutil.rmtree(committed, ignore_errors=True)
 
 
-def _replace(old: Path, new: Path, follow: bool) -> None:
-    """Put a file or a folder in the place of an old one. A file's mode and owner stay, and a link if it is followed."""
+def _replace(old: Path, new: Path) -> None:
+    """Put a file or a folder in the place of an old one. A file's mode and owner stay.
+
+    A link is replaced, and not followed: a folder from elsewhere may hold one to any file of the user's.
+    """
     if new.is_dir():
         _delete(old)
-        new.replace(old)
-    elif follow and old.is_symlink():
-        files.copy(new, old)
-    else:
+    elif not old.is_symlink():
         files.keep_mode_and_owner(old, new)
-        new.replace(old)
+    new.replace(old)
 
 
 def _delete(path: Path) -> None:

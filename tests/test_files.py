@@ -119,3 +119,12 @@ def test_what_is_no_json_is_a_value_error(content: bytes, tmp_path: Path) -> Non
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"."):
         read_json(path, 1_000_000)
+
+
+def test_a_link_that_the_user_did_not_name_is_replaced(tmp_path: Path) -> None:
+    elsewhere, link = tmp_path / "elsewhere.txt", tmp_path / "link.txt"
+    elsewhere.write_text("kept")
+    link.symlink_to(elsewhere)
+    with atomic(link, follow=False) as path:
+        path.write_text("new")
+    assert (link.is_symlink(), link.read_text(), elsewhere.read_text()) == (False, "new", "kept")

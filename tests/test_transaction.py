@@ -87,17 +87,26 @@ def test_a_kill_between_any_two_steps_of_the_move_is_repaired(
     assert not (tmp_path / COMMITTED).exists()
 
 
-def test_an_earlier_files_mode_and_link_stay(tmp_path: Path) -> None:
+def test_an_earlier_files_mode_stays(tmp_path: Path) -> None:
+    fill(tmp_path, OLD)
+    (tmp_path / "a.txt").chmod(0o640)
+    change(tmp_path)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    """A model folder from elsewhere may hold a link to any file of the user's."""
     folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere.txt"
     fill(folder, OLD)
-    (folder / "a.txt").chmod(0o640)
+    elsewhere.write_text("kept")
+    elsewhere.chmod(0o666)
     (folder / "b.txt").unlink()
-    elsewhere.write_text("old b")
     (folder / "b.txt").symlink_to(elsewhere)
     change(folder)
-    assert (folder / "a.txt").stat().st_mode & 0o777 == 0o640
-    assert (folder / "b.txt").is_symlink()
-    assert elsewhere.read_text() == "new b"
+    assert contents(folder) == NEW
+    assert not (folder / "b.txt").is_symlink()
+    assert (folder / "b.txt").stat().st_mode & 0o022 == 0
+    assert elsewhere.read_text() == "kept"
 
 
 def test_a_committed_folder_from_elsewhere_reaches_no_other_folder(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from edgecnn.card import Epoch
 from edgecnn.plots import drawing
 
 
+@drawing.plain_style()
 def draw(path: Path, epochs: Sequence[Epoch], title: str) -> None:
     """Draw the curves into a PNG file. Raises MissingDependencyError without matplotlib."""
     figure = drawing.figure((10, 4), "drawing the training curves")

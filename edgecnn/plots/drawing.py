@@ -42,6 +42,19 @@ def save(figure: Any, path: Path) -> None:
 
 
 @contextmanager
+def plain_style() -> Iterator[None]:
+    """Draw as matplotlib does without settings: it takes them from the working folder, and they can start programs.
+
+    Raises MissingDependencyError without matplotlib.
+    """
+    require("drawing")
+    import matplotlib.style
+
+    with matplotlib.style.context("default"):
+        yield
+
+
+@contextmanager
 def any_script() -> Iterator[None]:
     """Silence the warning about labels in a script that the font lacks. Such labels are drawn as boxes."""
     with warnings.catch_warnings():

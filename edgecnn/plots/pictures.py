@@ -25,6 +25,7 @@ ERROR_WIDTH, ERROR_HEIGHT = 2.0, 28 * 4 / drawing.DPI  # inches: a pixel of MNIS
 ONE_LINE = 9  # characters of both labels in a caption; longer captions take two lines
 
 
+@drawing.plain_style()
 def write(
     folder: ModelFolder,
     model: Any,

@@ -58,7 +58,7 @@ def save(folder: ModelFolder, run: Run, done: Sequence[Epoch], variables: Sequen
     """Write the checkpoint of the epochs done, and replace the one before. Raises OutputError."""
     state = json.dumps({"run": asdict(run), "epochs": [asdict(epoch) for epoch in done]}).encode()
     arrays = {_name(number): np.asarray(variable) for number, variable in enumerate(variables)}
-    with atomic(folder.checkpoint) as path:
+    with atomic(folder.checkpoint, follow=False) as path:
         np.savez(path, state=np.frombuffer(state, np.uint8), allow_pickle=False, **arrays)
 
 

@@ -490,6 +490,14 @@ def test_csv_quotes_what_needs_it() -> None:
     assert (line["name"], line["failure"]) == ("onnx-a,b", reason)
 
 
+@pytest.mark.parametrize("name", ["=1+1/onnx-int8", "@SUM(1)/onnx-int8", "+1/onnx-int8", "-1/onnx-int8"])
+def test_a_spreadsheet_computes_nothing_of_a_folders_name(name: str) -> None:
+    summary = summary_of(bench(failed("onnx-int8", "=cmd")))
+    renamed = replace(summary, rows=(replace(summary.rows[0], name=name),))
+    (line,) = csv.DictReader(io.StringIO(to_csv(renamed)))
+    assert (line["name"], line["failure"]) == (f"'{name}", "'=cmd")
+
+
 # Comparisons
 
 

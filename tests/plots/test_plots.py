@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgecnn.card import Epoch
 from edgecnn.data import Dataset, Split
 from edgecnn.errors import MissingDependencyError
 from edgecnn.folder import ModelFolder
 from edgecnn.layers import Conv, Dense, Output, Pool
-from edgecnn.plots import drawing, filters, pictures
+from edgecnn.plots import curves, drawing, filters, pictures
 from edgecnn.plots.feature_maps import first_kernels, views
 from edgecnn.plots.layout import Page, fitted, magnitude
 from edgecnn.recipes import Recipe, find_recipe
@@ -146,6 +147,19 @@ def test_a_network_that_diverged_is_drawn(tmp_path: Path) -> None:
 def orange(picture: NDArray[np.uint8]) -> int:
     red, _, blue = picture.astype(int).transpose(2, 0, 1)
     return int(np.sum(red > blue + 50))
+
+
+def test_settings_of_matplotlib_start_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may lie in the working folder, as `matplotlibrc`; with this one, LaTeX draws the texts."""
+    import matplotlib
+
+    monkeypatch.setitem(matplotlib.rcParams, "text.usetex", True)
+    monkeypatch.setenv("PATH", "")
+    epoch = Epoch(**dict.fromkeys((item.name for item in fields(Epoch)), 1))
+    curves.draw(tmp_path / "curves.png", [epoch, epoch], "title")
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.size == (1200, 480)
+    assert matplotlib.rcParams["text.usetex"] is True  # the user's own stay
 
 
 def test_a_single_mistake_among_thousands_is_seen(tmp_path: Path) -> None:
