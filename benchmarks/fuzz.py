@@ -33,7 +33,7 @@ AT_ONCE = 50  # inputs of one reader, before the next one's turn
 SAVING_SECONDS = 60.0
 BETWEEN_SEEDS = 10**9  # numbers of inputs
 GROUPS = {
-    "data sets": ("idx", "npz", "csv", "image-folder"),
+    "data sets": ("idx", "npz", "csv", "parquet", "image-folder"),
     "pictures": ("png", "jpg", "gif", "webp", "bmp", "tif"),
     "ONNX files": ("onnx", "onnx-info", "onnx-quantize", "metadata", "commands"),
     "cards, checkpoints, bench reports": ("card", "checkpoint", "compare"),

@@ -16,7 +16,8 @@ from typing import IO, Any, Self
 
 from edgecnn import errors
 
-SIGNALS = {signal.SIGPROF: "it took too much processor time"}  # of signals that a child's own limits send
+# What a child's own limits send it.
+SIGNALS: Mapping[int, str] = {signal.SIGPROF: "it took too much processor time"}
 
 
 class ChildLateError(Exception):

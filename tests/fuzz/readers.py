@@ -178,6 +178,7 @@ READERS: Mapping[str, Reader] = {
     "idx": Reader(seeds.idx_folders, load),
     "npz": Reader(seeds.npz_files, load),
     "csv": Reader(seeds.csv_files, load),
+    "parquet": Reader(seeds.parquet_files, load),
     "image-folder": Reader(seeds.image_folders, load),
     **{
         suffix[1:]: Reader(partial(seeds.pictures, suffix), _look_at)

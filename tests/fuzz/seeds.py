@@ -14,6 +14,8 @@ import made_up
 import numpy as np
 import odd_models as odd
 import onnx
+import pyarrow
+import pyarrow.parquet
 from fuzz.archives import pack, unpack
 from fuzz.messages import join, varint
 from numpy.typing import NDArray
@@ -78,11 +80,30 @@ def _npz(arrays: Mapping[str, NDArray[Any]], *, compressed: bool = False) -> byt
 
 
 def csv_files() -> Sequence[Tree]:
-    """A label and 784 pixels in each row, with and without a heading."""
+    """A label and 784 pixels in each row, with and without a heading, and gzipped."""
     images, labels = digits()
     rows = [",".join(map(str, (label, *image.ravel()))) for image, label in zip(images, labels, strict=True)]
     heading = ",".join(["label", *(f"pixel{number}" for number in range(784))])
-    return tuple({"data.csv": "\n".join(lines).encode()} for lines in (rows, [heading, *rows]))
+    plain, headed = ("\n".join(lines).encode() for lines in (rows, [heading, *rows]))
+    return {"data.csv": plain}, {"data.csv": headed}, {"data.csv.gz": gzip.compress(headed, mtime=0)}
+
+
+def parquet_files() -> Sequence[Tree]:
+    """A picture and a label in each row: plain, and as Hugging Face stores them, with names and compressed."""
+    images, labels = digits()
+    pictures = [_picture(Image.fromarray(image), "PNG") for image in images]
+    records = [{"bytes": picture, "path": None} for picture in pictures]
+    features = {"info": {"features": {"image": {"_type": "Image"}, "label": {"names": LABELS, "_type": "ClassLabel"}}}}
+    described = {"huggingface": json.dumps(features)}
+    plain = pyarrow.table({"image": pictures, "label": labels})
+    named = pyarrow.table({"image": records, "label": labels.astype(np.int64)}).replace_schema_metadata(described)
+    return {"data.parquet": _parquet(plain, "none")}, {"data.parquet": _parquet(named, "snappy")}
+
+
+def _parquet(table: Any, compression: str) -> bytes:
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(table, file, compression=compression, row_group_size=25)
+    return file.getvalue()
 
 
 def image_folders() -> Sequence[Tree]:
