@@ -21,7 +21,7 @@ from benchmarks.devices import arm64
 from benchmarks.latency import at_a_glance, harness, peers, quantization
 from benchmarks.lib import paths
 from benchmarks.lib.results import write_text
-from benchmarks.models import ablation, pareto, reference_recipes, seeds, time_to_accuracy, training_speed
+from benchmarks.models import ablation, pareto, reference_recipes, seeds, third_party, time_to_accuracy, training_speed
 
 WORK = paths.BUILD / "docs"
 BLOCK = re.compile(r"<!-- (run|table): (.*?) -->\n(.*?)<!-- end -->", re.DOTALL)
@@ -40,6 +40,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "reference-recipes": reference_recipes.table,
     "robustness": robustness.table,
     "seeds": seeds.table,
+    "third-party": third_party.table,
+    "third-party-quantized": third_party.quantized_table,
+    "third-party-refused": third_party.refused_table,
     "time-to-accuracy": time_to_accuracy.table,
     "training-speed": training_speed.table,
 }
