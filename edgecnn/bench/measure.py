@@ -226,10 +226,10 @@ def _contender_runs(
 
 
 def _images(entry: Entry, data: str | Path | None, read: Read) -> _Images:
-    spec, classes, recorded = _interface(entry)
+    spec, labels, recorded = _interface(entry)
     note = None
     try:
-        dataset = find_dataset(origin_of(entry.card, recorded), data, spec, classes, read)
+        dataset = find_dataset(origin_of(entry.card, recorded), data, spec, len(labels), read, labels)
     except DataNotHere as error:
         dataset, note = None, f"{entry.model} was timed with noise and not scored: {error}"
     if dataset:
@@ -238,17 +238,17 @@ def _images(entry: Entry, data: str | Path | None, read: Read) -> _Images:
     return _Images(spec, None, np.random.default_rng(0).integers(0, 256, shape, np.uint8), note)
 
 
-def _interface(entry: Entry) -> tuple[InputSpec, int, Origin | None]:
+def _interface(entry: Entry) -> tuple[InputSpec, tuple[str, ...], Origin | None]:
     if entry.card:
         spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, entry.card.preprocessing or Preprocessing())
-        return spec, len(entry.card.labels), None
+        return spec, entry.card.labels, None
     path = Path(entry.model)
     files = ModelFolder(path).onnx_files() if path.is_dir() else [path]  # all of them, even if they are not measured
     files = [file for file in files if file.suffix == ".onnx"]
     if not files:
         raise BenchError(f"{entry.model} has neither a card nor an ONNX file: run 'edgecnn export {entry.model}' first")
     classifier = _first_that_opens(files)
-    return classifier.input, len(classifier.labels), classifier.metadata.dataset
+    return classifier.input, classifier.labels, classifier.metadata.dataset
 
 
 def _first_that_opens(files: Sequence[Path]) -> Classifier:

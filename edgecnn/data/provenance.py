@@ -1,9 +1,11 @@
 """Finds the data that a model was trained with, so that the user need not name it again in later stages."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
 
 from edgecnn.card import Card
 from edgecnn.data import MNIST, Dataset, load
@@ -36,15 +38,21 @@ def origin_of(card: Card | None, recorded: Origin | None = None) -> Origin | Non
 
 
 def find_dataset(
-    origin: Origin | None, data: str | Path | None, spec: TakesImages, classes: int, read: Read = load
+    origin: Origin | None,
+    data: str | Path | None,
+    spec: TakesImages,
+    classes: int,
+    read: Read = load,
+    labels: Sequence[str] = (),
 ) -> Dataset | None:
     """The data set to score a model with.
 
     It is the first of these: the user's `data`, the model's `origin`, MNIST if the model takes 28×28 images and has 10
     classes. Otherwise it is None. `spec` is what the model takes and `classes` its number of classes. `read` loads a
-    data set; a caller can pass a cached version. Raises DataError if the data cannot be read, has changed or has
-    another number of classes, DataNotHere if the origin is not on this machine, InputError if its images do not fit the
-    model.
+    data set; a caller can pass a cached version. `labels` are the names of the model's classes, if they are known: data
+    with the same names in another order, or with some of them only, gets the model's numbers. Raises DataError if the
+    data cannot be read, has changed or has other classes, DataNotHere if the origin is not on this machine, InputError
+    if its images do not fit the model.
     """
     if data is not None:
         dataset = read(data)
@@ -55,11 +63,23 @@ def find_dataset(
     else:
         return None
     spec.prepare(dataset.test.images[:1])
+    dataset = _numbered_by(labels, dataset)
     if len(dataset.labels) != classes:
         raise DataError(
             f"{dataset.name} has {len(dataset.labels)} classes, but the model has {classes}: give the model's --data"
         )
     return dataset
+
+
+def _numbered_by(labels: Sequence[str], dataset: Dataset) -> Dataset:
+    """The data set with the model's classes, if those of its own are among them, and no two have one name."""
+    if len(set(labels)) < len(labels) or not set(dataset.labels) <= set(labels):
+        return dataset
+    number = np.array([labels.index(name) for name in dataset.labels])
+    train, validation, test = (
+        replace(split, labels=number[split.labels]) for split in (dataset.train, dataset.validation, dataset.test)
+    )
+    return replace(dataset, labels=tuple(labels), train=train, validation=validation, test=test)
 
 
 def _again(origin: Origin, read: Read) -> Dataset:

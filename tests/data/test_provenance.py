@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgecnn.card import Card, DataRecord
@@ -93,3 +94,21 @@ def test_data_with_other_images_is_refused(few: Dataset) -> None:
 def test_data_that_is_no_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\.npz is not a data set"):
         find_dataset(None, tmp_path / "nothing.npz", DIGIT, 10)
+
+
+def test_data_with_some_of_the_models_classes_gets_the_models_numbers(mnist: Dataset, tmp_path: Path) -> None:
+    chosen = np.flatnonzero(np.isin(mnist.test.labels, (3, 7)))[:40]
+    path = tmp_path / "few.npz"
+    images, labels = mnist.test.images[chosen], mnist.test.labels[chosen]
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    digits = tuple("0123456789")
+    found = find_dataset(None, path, DIGIT, 10, labels=digits)
+    assert found is not None
+    assert found.labels == digits
+    np.testing.assert_array_equal(found.test.labels, labels)
+    backwards = find_dataset(None, path, DIGIT, 2, labels=("7", "3"))
+    assert backwards is not None
+    np.testing.assert_array_equal(backwards.test.labels, np.where(labels == 7, 0, 1))
+    for others in ((), ("0", "3", *"cdefghij"), ("3", "7", "7", *"defghij")):  # unknown, lacking, ambiguous
+        with pytest.raises(DataError, match="has 2 classes, but the model has 10"):
+            find_dataset(None, path, DIGIT, 10, labels=others)
