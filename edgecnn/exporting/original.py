@@ -88,7 +88,7 @@ def tried(path: Path, loaded: Loaded, preprocessing: Preprocessing = ASSUMED) ->
 def _require_images(path: Path, loaded: Loaded) -> None:
     batch, *sizes = loaded.signature.shape
     dtype = loaded.signature.dtype.name
-    if dtype not in DTYPES or len(sizes) not in (2, 3):
+    if dtype not in DTYPES or not _can_be_images(sizes):
         raise ExportError(
             f"{path} takes {dtype} {list(loaded.signature.shape)}, and an image classifier takes float32 or uint8 "
             "[batch, height, width, …]: begin the network with such an input and a Reshape"
@@ -102,6 +102,11 @@ def _require_images(path: Path, loaded: Loaded) -> None:
         raise ExportError(
             f"{path} takes images of {sizes}, more than {MOST_NUMBERS:,} numbers: build it for smaller ones"
         )
+
+
+def _can_be_images(sizes: list[int | None]) -> bool:
+    """Whether the dimensions after the batch are those of an image, or all of its pixels in one."""
+    return len(sizes) in (2, 3) or (len(sizes) == 1 and InputSpec(tuple(sizes), "float32").layout is not None)
 
 
 def _first_run(path: Path, loaded: Loaded, spec: InputSpec) -> tuple[NDArray[Any], tuple[int, ...]]:

@@ -106,7 +106,14 @@ def logits_only(layers: Any) -> Any:
     )
 
 
-FOREIGN = [residual, odd_sizes, any_size, squeeze_and_excite, logits_only]
+def flat(layers: Any) -> Any:
+    """All pixels in one dimension, as in the first tutorials."""
+    return keras("a test").Sequential(
+        [layers.Input((784,)), layers.Dense(16, activation="relu"), layers.Dense(10, activation="softmax")]
+    )
+
+
+FOREIGN = [residual, odd_sizes, any_size, squeeze_and_excite, logits_only, flat]
 
 
 @pytest.fixture
@@ -399,7 +406,7 @@ def test_models_of_another_form_are_refused(layers: Any, here: Path) -> None:
     model(two, layers.Dense(10)(layers.Flatten()(layers.Add()(two)))).save("two.keras")
     image = layers.Input((28, 28))
     model(image, layers.Dense(5)(image)).save("map.keras")
-    row = layers.Input((784,))
+    row = layers.Input((783,))  # not those of a square image
     model(row, layers.Dense(10)(row)).save("row.keras")
     for name, words in {
         "two.keras": "2 inputs",
