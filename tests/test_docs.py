@@ -24,7 +24,8 @@ GUIDES = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [README, *GUIDES]
 LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md", *sorted(ROOT.glob("models/*/README.md"))]
 TASKS = {
-    *("quickstart", "raspberry-pi", "your-own-data", "your-own-model", "quantization", "benchmarking", "models"),
+    *("quickstart", "raspberry-pi", "your-own-data", "your-own-model", "your-own-writing", "quantization"),
+    *("benchmarking", "models"),
     *("python-api", "cli", "results", "method", "architecture", "contributing"),
 }
 MOST_BYTES, MOST_LINES, MOST_ROWS = 10_000, 250, 8  # of README.md, and of a table in it
