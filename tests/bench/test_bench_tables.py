@@ -38,6 +38,7 @@ from edgecnn.bench.run import FORMATS, Outcome
 from edgecnn.bench.stats import Estimate
 from edgecnn.console import print_bench, say_outcome
 from edgecnn.host.watch import StabilityIssue
+from edgecnn.terminal import printable
 
 MISSING = "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'"
 HEADINGS = ["contender", *(column.title for column in COLUMNS)]
@@ -445,6 +446,17 @@ def test_markdown_has_the_figures_of_the_tables() -> None:
     heading, _, *body = markdown_tables(to_markdown(summary_of(full())))[0]
     assert [cell.strip() for cell in heading] == headings_of(table)
     assert [[cell.strip() for cell in line] for line in body] == cells_of(table)
+
+
+@pytest.mark.parametrize("name", ["a\n| b |", "[x](javascript:alert(1))", "<img src=x>", "`a`", "\x1b[31m", "\\|"])
+def test_a_folders_name_is_text_in_every_table(name: str) -> None:
+    summary = summary_of(full())
+    renamed = replace(summary, rows=(replace(summary.rows[0], name=name), *summary.rows[1:]))
+    (table, *_), markdown = tables(renamed, 10_000), to_markdown(renamed)
+    assert str(next(iter(table.columns[0].cells))) == printable(name)
+    assert len({len(row) for row in markdown_tables(markdown)[0]}) == 1
+    assert len(markdown_tables(markdown)[0]) == len(summary.rows) + 2
+    assert not re.search(r"(?<!\\)(\\\\)*([<`]|\]\()", markdown.splitlines()[2])
 
 
 def test_markdown_of_a_run_that_may_not_hold_begins_with_that() -> None:

@@ -1,5 +1,6 @@
 """Formats a summary as Markdown tables. Pure: nothing is measured and nothing printed here."""
 
+import re
 from collections.abc import Sequence
 
 from edgecnn.bench.compare import Comparison
@@ -7,6 +8,10 @@ from edgecnn.bench.figures import Summary
 from edgecnn.bench.reports.columns import CHANGE_HEADINGS, change_rows, columns, scenario_parts
 from edgecnn.bench.reports.conditions import UNSTABLE, comparison_notes, conditions
 from edgecnn.bench.reports.numbers import NOTHING
+from edgecnn.terminal import printable
+
+# What a backslash makes a plain character: https://spec.commonmark.org/0.31.2/#backslash-escapes
+ACTIVE = re.compile(r"[\\<`]|\](?=\()")
 
 
 def to_markdown(summary: Summary, comparison: Comparison | None = None) -> str:
@@ -17,17 +22,22 @@ def to_markdown(summary: Summary, comparison: Comparison | None = None) -> str:
     lines += _markdown_table(["contender", *(column.title for column in shown)], body)
     for headings, part in scenario_parts(summary):
         lines += ["", *_markdown_table(headings, part)]
-    lines += ["", *(f"{line}  " for line in conditions(summary))]
+    lines += ["", *(f"{_text(line)}  " for line in conditions(summary))]
     if comparison:
         lines += ["", *_markdown_table(CHANGE_HEADINGS, change_rows(comparison)), ""]
-        lines += [f"{line}  " for line in comparison_notes(comparison)]
+        lines += [f"{_text(line)}  " for line in comparison_notes(comparison)]
     return "\n".join(lines) + "\n"
 
 
 def _markdown_table(headings: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in body]
+    cells = [[_text(cell).replace("|", "\\|") for cell in row] for row in body]
     return [
         "| " + " | ".join(headings) + " |",
         "|---" + "|---:" * (len(headings) - 1) + "|",
         *("| " + " | ".join(row) + " |" for row in cells),
     ]
+
+
+def _text(text: str) -> str:
+    """The text on one line, without links, HTML and code of its own: the names of folders are in it."""
+    return ACTIVE.sub(r"\\\g<0>", printable(text))

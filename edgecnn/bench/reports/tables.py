@@ -8,6 +8,7 @@ from edgecnn.bench.figures import Summary
 from edgecnn.bench.reports.columns import CHANGE_HEADINGS, GROUPS, change_rows, columns, scenario_parts
 from edgecnn.bench.reports.conditions import UNSTABLE
 from edgecnn.bench.reports.numbers import NOTHING
+from edgecnn.terminal import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,5 +87,5 @@ def _drawn(headings: Sequence[str], body: Sequence[Sequence[str]], left: int) ->
         is_left = position < left or title in OF_WORDS
         drawn.add_column(title, justify="left" if is_left else "right", no_wrap=True)
     for cells in body:
-        drawn.add_row(*map(Text, cells))  # as a name may have what rich takes for markup
+        drawn.add_row(*(Text(printable(cell)) for cell in cells))  # a name may have what rich takes for markup
     return drawn
