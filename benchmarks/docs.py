@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import fuzz, kills
-from benchmarks.accuracy import robustness
+from benchmarks.accuracy import robustness, sheet
 from benchmarks.devices import arm64
 from benchmarks.latency import at_a_glance, harness, peers, quantization
 from benchmarks.lib import paths
@@ -40,6 +40,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "reference-recipes": reference_recipes.table,
     "robustness": robustness.table,
     "seeds": seeds.table,
+    "sheet": sheet.table,
     "third-party": third_party.table,
     "third-party-quantized": third_party.quantized_table,
     "third-party-refused": third_party.refused_table,

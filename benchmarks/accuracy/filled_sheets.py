@@ -41,6 +41,24 @@ class Photograph:
     mirrored: bool = False
 
 
+# One of each thing that can go wrong in a photograph that a person would still take for a good one.
+PHOTOGRAPHS = {
+    "from above": Photograph(),
+    "a scan, 150 pixels an inch": Photograph((1240, 1754), fill=1, blur=0.4, noise=1),
+    "a scan, upside down": Photograph((827, 1169), fill=1, turn=180, blur=0.4, noise=1),
+    "800 pixels": Photograph((600, 800), turn=93, tilt=15, quality=60),
+    "12 megapixels": Photograph((3024, 4032), turn=-2, tilt=12),
+    "on a white table": Photograph(table=235, tilt=25, turn=-8),
+    "turned by 45°": Photograph(turn=45, table=150),
+    "turned by 30°, tilted by 40°": Photograph(turn=30, tilt=40),
+    "half in a shadow": Photograph(shadow=0.5, gradient=0.3, turn=5),
+    "light that falls to a third": Photograph(gradient=0.7, turn=270),
+    "from afar": Photograph((1200, 1600), fill=0.6, turn=200, tilt=10),
+    "not in focus": Photograph(blur=2.5),
+    "noise, JPEG quality 30": Photograph((900, 1200), noise=12, quality=30),
+}
+
+
 def filled(
     digits: Gray, boxes: NDArray[np.integer], seed: int = 0, *, ink: int = 50, layout: Layout = LAYOUT, dpi: int = DPI
 ) -> Image.Image:

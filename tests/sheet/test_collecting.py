@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.accuracy.filled_sheets import Photograph, filled, photographed
+from benchmarks.accuracy.filled_sheets import PHOTOGRAPHS, Photograph, filled, photographed
 from edgecnn.data import Dataset, load
 from edgecnn.errors import ImageError, OutputError
 from edgecnn.sheet.collecting import Sheet, collect, read_sheet
@@ -19,21 +19,6 @@ from edgecnn.sheet.layout import LAYOUT, Layout
 
 Gray = NDArray[np.uint8]
 
-PHOTOGRAPHS = {
-    "from above": Photograph(),
-    "a scan": Photograph((1240, 1754), fill=1, blur=0.4, noise=1),
-    "a scan upside down": Photograph((827, 1169), fill=1, turn=180, blur=0.4, noise=1),
-    "800 pixels": Photograph((600, 800), turn=93, tilt=15, quality=60),
-    "12 megapixels": Photograph((3024, 4032), turn=-2, tilt=12),
-    "on a white table": Photograph(table=235, tilt=25, turn=-8),
-    "turned by 45 degrees": Photograph(turn=45, table=150),
-    "tilted": Photograph(turn=30, tilt=40),
-    "in a shadow": Photograph(shadow=0.5, gradient=0.3, turn=5),
-    "beside a lamp": Photograph(gradient=0.7, turn=270),
-    "from afar": Photograph((1200, 1600), fill=0.6, turn=200, tilt=10),
-    "not in focus": Photograph(blur=2.5),
-    "noisy": Photograph((900, 1200), noise=12, quality=30),
-}
 LEAST_SHARE, CLEARLY = 0.98, 0.8
 
 
