@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from edgecnn.data import Dataset, Split, load
-from edgecnn.data.provenance import Origin
 from edgecnn.graph.describe import describe
 from edgecnn.metrics import Accuracy, accuracy
+from edgecnn.origin import Origin
 from edgecnn.runtime.metadata import ModelMetadata
 
 TINY = Path(__file__).parent / "models" / "tiny.onnx"

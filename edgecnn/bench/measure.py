@@ -19,12 +19,13 @@ from edgecnn.bench.pace import drifts
 from edgecnn.bench.results import Bench, Data, Picture, Plan
 from edgecnn.bench.worker_process import empty_python
 from edgecnn.data import Dataset, load
-from edgecnn.data.provenance import Origin, Read, find_dataset, origin_of
+from edgecnn.data.provenance import Read, find_dataset, origin_of
 from edgecnn.errors import BenchError, DataNotHere, EdgecnnError, ModelError
 from edgecnn.folder import ModelFolder
 from edgecnn.host.machine import this_clock, this_host
 from edgecnn.host.watch import Watch, judge
 from edgecnn.imaging.reading import to_png
+from edgecnn.origin import Origin
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.processes import stopping
 from edgecnn.progress import OnProgress, Progress, ignore

@@ -1,7 +1,7 @@
 """Finds the data that a model was trained with, so that the user need not name it again in later stages."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 from edgecnn.card import Card
 from edgecnn.data import MNIST, Dataset, load
 from edgecnn.errors import DataError, DataNotHere
+from edgecnn.origin import Origin
 
 MNIST_SHAPE, MNIST_CLASSES = (28, 28), 10
 
@@ -22,14 +23,6 @@ class TakesImages(Protocol):
     def matches(self, image_shape: tuple[int, ...]) -> bool: ...
 
     def prepare(self, images: Any) -> Any: ...
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The data set that a card or an ONNX file names, and the SHA-256 of its contents."""
-
-    name: str
-    sha256: str
 
 
 def origin_of(card: Card | None, recorded: Origin | None = None) -> Origin | None:

@@ -7,13 +7,13 @@ from typing import Any
 from edgecnn import files
 from edgecnn.card import SHA256, Card, ExportRecord, versions
 from edgecnn.data import Dataset
-from edgecnn.data.provenance import Origin
 from edgecnn.exporting.isolated import IsolatedModel
 from edgecnn.exporting.verify import Comparison
 from edgecnn.folder import ModelFolder
 from edgecnn.graph import describe
 from edgecnn.graph.graph import onnx_module
 from edgecnn.metrics import Accuracy
+from edgecnn.origin import Origin
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec

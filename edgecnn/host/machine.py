@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 
 PACKAGES = ("edgecnn", "onnxruntime", "numpy", "tensorflow", "keras", "ai-edge-litert", "openvino", "psutil")
 # The kernel's names in /proc/cpuinfo (entry "flags" on x86, "Features" on ARM), and the names that we show.
@@ -129,6 +128,8 @@ def fingerprint(root: Path = ROOT) -> str:
 
 def this_clock() -> Clock:
     """Describe this machine's clock, from 10,000 readings."""
+    from statistics import median  # which predict does not need
+
     info = time.get_clock_info("perf_counter")
     readings = [time.perf_counter_ns() for _ in range(5000)]
     steps = [step for before, after in pairwise(readings) if (step := after - before) > 0]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from edgecnn.scratch import scratch
 
 DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
 # What onnxruntime's messages begin with: a code, the file's path, and the C++ function that found the error.
-CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*?\) )?")
+CODES = r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*?\) )?"
 KERNEL_TIME = "_kernel_time"  # the end of the name of a node's event in onnxruntime's profile
 # With this option, onnxruntime uses slower but exact uint8 kernels where products of 8-bit weights could saturate:
 # https://github.com/microsoft/onnxruntime/blob/main/include/onnxruntime/core/session/onnxruntime_session_options_config_keys.h
@@ -209,7 +208,7 @@ def _session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
 
 def _reason(error: Exception) -> str:
     """onnxruntime's message without its codes, and what to do about it."""
-    message = CODES.sub("", " ".join(str(error).split())).rstrip(".")
+    message = re.sub(CODES, "", " ".join(str(error).split())).rstrip(".")
     if "Failed to allocate memory" in message:
         return "it takes more memory than there is; use a smaller model"
     if "Protobuf parsing failed" in message or "No graph was found" in message:
@@ -290,4 +289,4 @@ def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, 
 def _middle_mean(values: list[float]) -> float:
     """The mean without the lowest and the highest quarter."""
     quarter = len(values) // 4
-    return mean(sorted(values)[quarter : len(values) - quarter])
+    return float(np.mean(sorted(values)[quarter : len(values) - quarter]))

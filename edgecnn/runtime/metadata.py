@@ -8,10 +8,10 @@ from os import fstat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edgecnn.data.provenance import Origin
 from edgecnn.errors import ModelError
 from edgecnn.files import open_regular
 from edgecnn.metrics import Accuracy
+from edgecnn.origin import Origin
 from edgecnn.preprocessing import Preprocessing, from_plain
 from edgecnn.runtime.protobuf import Field
 from edgecnn.runtime.protobuf import fields as protobuf_fields

@@ -7,8 +7,9 @@ import pytest
 
 from edgecnn.card import Card, DataRecord
 from edgecnn.data import Dataset, load
-from edgecnn.data.provenance import Origin, find_dataset, origin_of
+from edgecnn.data.provenance import find_dataset, origin_of
 from edgecnn.errors import DataError, DataNotHere, InputError
+from edgecnn.origin import Origin
 from edgecnn.preprocessing import NAMED
 from edgecnn.runtime.input_spec import InputSpec
 

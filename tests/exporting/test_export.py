@@ -17,7 +17,6 @@ import pytest
 from onnx import helper
 
 from edgecnn.data import Dataset
-from edgecnn.data.provenance import Origin
 from edgecnn.errors import DataError, ExportError, InputError, ModelError, VerificationError
 from edgecnn.exporting import verify
 from edgecnn.exporting.conversion import convert
@@ -27,6 +26,7 @@ from edgecnn.files import sha256
 from edgecnn.folder import ModelFolder
 from edgecnn.graph.cleanup import clean
 from edgecnn.metrics import Accuracy
+from edgecnn.origin import Origin
 from edgecnn.preprocessing import NAMED
 from edgecnn.recipes import RECIPES
 from edgecnn.runtime.classifier import Classifier

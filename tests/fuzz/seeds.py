@@ -27,8 +27,8 @@ from edgecnn.bench.results import Bench
 from edgecnn.card import Card, DataRecord, ExportRecord, TrainingRecord
 from edgecnn.data import idx
 from edgecnn.data.load import MNIST_FOLDER
-from edgecnn.data.provenance import Origin
 from edgecnn.metrics import Accuracy
+from edgecnn.origin import Origin
 from edgecnn.runtime.metadata import GraphSummary, ModelMetadata
 
 ROOT = Path(__file__).parents[2]

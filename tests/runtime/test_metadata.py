@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecnn.data.provenance import Origin
 from edgecnn.errors import ModelError
 from edgecnn.metrics import Accuracy
+from edgecnn.origin import Origin
 from edgecnn.preprocessing import NAMED
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.metadata import PARSERS, PREFIX, GraphSummary, ModelMetadata, read_metadata
