@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -47,14 +48,20 @@ def scale_of(strips: Iterable[Image.Image]) -> Scale:
 
     Integers have the smallest of 8, 10, 12, 14 or 16 bits that hold them. Floats up to 1 are shares of 255.
     """
-    arrays = [np.asarray(strip) for strip in strips]
-    low, high = (float(end) for end in (min(a.min() for a in arrays), max(a.max() for a in arrays)))
-    if arrays[0].dtype.kind == "f" and low >= 0 and high <= 1:
+    ends = np.array([_ends(strip) for strip in strips])  # and no strip is kept
+    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())  # not a number if any value is not
+    if ends.dtype.kind == "f" and low >= 0 and high <= 1:
         return Scale(255.0)
     brightest = next((value for value in BRIGHTEST if high <= value), None)
     if brightest is None or not low >= 0:  # also if it is not a number
         raise Refusal(f"has values from {low:g} to {high:g}: save it with values from 0 to 1, 255 or 65,535")
     return Scale(255 / brightest)
+
+
+def _ends(strip: Image.Image) -> tuple[Any, Any]:
+    """The smallest and the largest value."""
+    values = np.asarray(strip)
+    return values.min(), values.max()
 
 
 def to_8_bits(picture: Image.Image, scale: Scale) -> Image.Image:

@@ -2,6 +2,7 @@
 
 import gc
 import random
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -17,7 +18,7 @@ from edgecnn.data import Dataset
 from edgecnn.errors import ImageError
 from edgecnn.imaging.limits import MOST_PIXELS
 from edgecnn.imaging.reading import open_picture, pixels, to_input
-from edgecnn.imaging.shades import is_gray
+from edgecnn.imaging.shades import is_gray, scale_of
 
 Pixels = NDArray[np.uint8]
 SIDE = 28
@@ -273,3 +274,21 @@ def test_a_refused_picture_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 open_picture(path)
     gc.collect()  # a file that was left open would warn now
     assert left_open == []
+
+
+def test_a_value_that_is_not_a_number_is_refused_wherever_it_is() -> None:
+    """A large picture is read strip by strip, and what is not a number is neither smaller nor larger."""
+    values = np.linspace(0, 1, 1500 * 1500, dtype=np.float32).reshape(1500, 1500)
+    open_picture(saved(Image.fromarray(values), "TIFF"), "a picture")
+    values[-1, -1] = np.nan
+    with pytest.raises(ImageError, match="has values from nan to nan"):
+        open_picture(saved(Image.fromarray(values), "TIFF"), "a picture")
+
+
+def test_the_scale_of_a_deep_picture_is_found_without_keeping_its_strips() -> None:
+    strips = (Image.new("F", (1000, 1000)) for _ in range(20))  # of 4 MB
+    tracemalloc.start()
+    scale_of(strips)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
