@@ -1,4 +1,7 @@
-"""Turns what is in a box of a sheet into a digit in MNIST's form, or finds the box empty."""
+"""Turns what is in a box of a sheet into a digit in MNIST's form, or finds the box empty.
+
+That a box is known to hold paper, and that its paper is known to be lighter than its ink, is what makes this short.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -41,13 +41,13 @@ def find_marks(gray: Gray, window: int) -> list[Mark]:
 
     A pixel is dark by comparison with the `window` × `window` pixels around it.
     """
-    dark = is_dark(gray, window)
+    dark = _is_dark(gray, window)
     across = _crossings(dark)
     down = _crossings(dark.T)[:, [1, 0, 2]]
     return _clustered(_in_both(across, down, gray.shape))
 
 
-def is_dark(gray: Gray, window: int) -> Mask:
+def _is_dark(gray: Gray, window: int) -> Mask:
     """Which pixels are darker than what is around them."""
     height, width = gray.shape
     small = (max(1, round(2 * width / window)), max(1, round(2 * height / window)))

@@ -17,6 +17,8 @@ from edgecnn.sheet.collecting import Sheet, collect, read_sheet
 from edgecnn.sheet.drawing import to_picture
 from edgecnn.sheet.layout import LAYOUT, Layout
 
+pytestmark = pytest.mark.slow
+
 Gray = NDArray[np.uint8]
 
 LEAST_SHARE, CLEARLY = 0.98, 0.8

@@ -11,6 +11,8 @@ from benchmarks.accuracy.filled_sheets import Photograph, filled, photographed
 from edgecnn.data import Dataset
 from edgecnn.sheet.layout import LAYOUT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def photo(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
