@@ -23,6 +23,7 @@ from edgecnn.runtime.scores import Scores, recognize, to_probabilities
 IMAGES, SEED = (1000, 5000), 0  # validation images to judge by, more if the first do not decide
 RUN_BYTES = 2**28  # of activations in a run
 SURE = 3.0  # standard errors by which the best must lie ahead of any other
+CLEAR = 1.1  # times its log loss that any other must have: a model that has learned little does as well with others
 BETTER_THAN_CHANCE = 0.9  # of the log loss of guessing: a model above it has not learned these images
 SAME = 0.01  # the mean difference of the true labels' probabilities below which two candidates do the same
 LEAST = 1e-12  # a probability below it counts as this, so that one wrong answer does not decide alone
@@ -73,8 +74,9 @@ class _Candidate:
         return float(np.abs(self.truths - other.truths).mean()) >= SAME
 
     def is_ahead_of(self, other: "_Candidate") -> bool:
-        """Whether the other one is worse beyond chance, or does the same."""
-        return not self.differs_from(other) or self.lead_over(other) > SURE
+        """Whether the other one is clearly worse, also beyond chance, or does the same."""
+        is_clear = self.lead_over(other) > SURE and other.loss > CLEAR * self.loss
+        return is_clear or not self.differs_from(other)
 
     def lead_over(self, other: "_Candidate") -> float:
         """How much the other one is worse, in standard errors."""

@@ -127,6 +127,13 @@ def test_a_model_without_a_clear_best_is_refused(gray: Dataset) -> None:
         choose(run, GRAY, few, "model")
 
 
+def test_a_little_less_loss_does_not_decide(gray: Dataset) -> None:
+    """The model is not sure enough of itself, so that it does a little better with more contrast."""
+    run = learned(gray, GRAY, NAMED["-0.5..0.5"])
+    with pytest.raises(ExportError, match="--preprocess"):
+        choose(lambda batch: 0.6 * run(batch), GRAY, gray, "model")
+
+
 def test_a_model_that_does_not_mind_is_accepted(gray: Dataset) -> None:
     """A network that standardizes each image itself answers the same for each scale."""
     run = learned(gray, GRAY, NAMED["mnist"])
