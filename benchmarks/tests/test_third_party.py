@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from benchmarks.lib.results import read_result
 from benchmarks.models import third_party
 from benchmarks.third_party import onnx_forms, tables
 from benchmarks.third_party.answers import Answers, probabilities
@@ -111,7 +112,7 @@ def test_rows_are_kept_in_the_order_of_the_table(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(third_party, "judge", lambda _: dict(ROW))
     third_party.main(["tf2onnx", "sequential"])
     third_party.main(["residual"])
-    rows = third_party.read_result(third_party.RESULTS)["networks"]
+    rows = read_result(third_party.RESULTS)["networks"]
     assert [row["name"] for row in rows] == ["sequential", "residual", "tf2onnx"]
     assert "| 1 | 1 |" in third_party.table()
 

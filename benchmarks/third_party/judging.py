@@ -111,8 +111,8 @@ def _used(path: Path) -> str:
 
 
 def _compared(network: Network, classifier: Classifier, said: str) -> Outcome:
-    answers = Answers.load(network.folder)
     found = classifier.predict(data.loaded(network.data).test.images).astype(np.float64)
+    answers = Answers.load(network.folder)
     difference = float(np.abs(found - answers.right).max()) if found.shape == answers.right.shape else None
     return Outcome(answers.verdict(found), difference, said)
 

@@ -8,7 +8,7 @@ from benchmarks.third_party.parts import COLOR, DIGITS, after, between, function
 NETWORKS = Table()
 add = NETWORKS.add
 ACTIVATIONS = ("gelu", "swish", "mish", "hard_swish", "hard_sigmoid", "elu", "selu", "softplus", "softsign", "tanh")
-MORE_ACTIVATIONS = ("celu", "glu", "log_sigmoid", "squareplus", "tanh_shrink", "relu6", "hard_tanh", "sparse_plus")
+MORE_ACTIVATIONS = ("celu", "log_sigmoid", "squareplus", "tanh_shrink", "relu6", "hard_tanh", "sparse_plus")
 
 
 @add("depthwise and separable convolutions with BatchNormalization")

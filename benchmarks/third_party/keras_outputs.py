@@ -66,7 +66,17 @@ def not_flattened(k: Any) -> Any:
     return stack(k, DIGITS, *convolutions(k)[:2], k.layers.Conv2D(CLASSES, 6), k.layers.Softmax())
 
 
-@add("percentages, neither logits nor probabilities", scores="percent", refused=True)
+@add("trained with labels smoothed by a tenth", scores="smoothed")
+def smoothed_labels(k: Any) -> Any:
+    return usual(k)
+
+
+@add("trained with labels smoothed by a tenth, color, -1 to 1", scores="smoothed", data="color", pixels="-1..1")
+def smoothed_labels_color(k: Any) -> Any:
+    return usual(k, COLOR)
+
+
+@add("percentages, neither logits nor probabilities", scores="percent")
 def percentages(k: Any) -> Any:
     return _ending(k, softmax(k), k.layers.Rescaling(100.0))
 

@@ -54,6 +54,7 @@ def _loss(k: Any, scores: str) -> Any:
 
     known = {
         "probabilities": losses.SparseCategoricalCrossentropy(),
+        "smoothed": lambda y, p: k.losses.categorical_crossentropy(one_hot(y), p, label_smoothing=0.1),
         "percent": lambda y, p: k.losses.sparse_categorical_crossentropy(y, p / 100),
         "logits": losses.SparseCategoricalCrossentropy(from_logits=True),
         "log-probabilities": lambda y, p: -k.ops.sum(one_hot(y) * p, axis=-1),
