@@ -8,13 +8,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from math import isqrt
 from pathlib import Path
 
 import numpy as np
 
 from edgecnn.data.bounds import most_unpacked
+from edgecnn.data.growing import Growing
 from edgecnn.data.parts import Array, Pair
 from edgecnn.data.roles import kind_of
 from edgecnn.errors import DataError
@@ -23,8 +24,10 @@ from edgecnn.files import open_regular
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 GZIP_MAGIC = b"\x1f\x8b"
 LONGEST_LINE = 2**20  # characters
-ROWS_AT_ONCE = 2048
-MOST_SHORT = np.iinfo(np.int16).max
+ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 2048, 2**22
+# Characters of one label, and bytes of all of them: each takes as many as the longest, and 4 for a character.
+LONGEST_LABEL, MOST_LABELS = 4096, 2**25
+INTEGERS = (np.uint8, np.int16)
 INDEX_NAMES = frozenset({"", "unnamed: 0", "index", "id"})  # a column that numbers the rows
 
 
@@ -83,7 +86,7 @@ def _bounded(path: Path, text: io.TextIOWrapper, most: int) -> Iterator[str]:
 
 
 def _read(path: Path, lines: Iterator[str]) -> Pair | None:
-    start = list(islice(lines, ROWS_AT_ONCE))
+    start = _at_once(lines)
     if not start:
         raise DataError(f"{path} is empty: give a table with a label and pixels in each row")
     delimiter = max(",;\t", key=start[0].count)
@@ -94,11 +97,30 @@ def _read(path: Path, lines: Iterator[str]) -> Pair | None:
     columns = _columns(path, delimiter, heading, start)
     if columns.label is None:
         return None
-    rest, blocks = chain(start, lines), []
-    while block := list(islice(rest, ROWS_AT_ONCE)):
-        blocks.append(_block(path, block, columns))
-    images, labels = zip(*blocks, strict=True)
-    return Pair(np.concatenate(images), np.concatenate(labels))
+    return _joined(path, chain(start, lines), columns)
+
+
+def _at_once(lines: Iterator[str]) -> list[str]:
+    """The next lines: fewer if they are long."""
+    block: list[str] = []
+    left = CHARACTERS_AT_ONCE
+    while left > 0 and len(block) < ROWS_AT_ONCE and (line := next(lines, None)) is not None:
+        block.append(line)
+        left -= len(line)
+    return block
+
+
+def _joined(path: Path, lines: Iterator[str], columns: Columns) -> Pair:
+    pixels, labels = _block(path, _at_once(lines), columns)
+    images, parts, count = Growing(pixels), [labels], len(labels)
+    while block := _at_once(lines):
+        pixels, labels = _block(path, block, columns)
+        images.append(pixels)
+        parts.append(labels)
+        count += len(labels)
+        if count * max(part.itemsize for part in parts) > MOST_LABELS:
+            raise DataError(f"{path} has too many rows, or too long labels for {count:,} rows: give shorter labels")
+    return Pair(images.whole(), np.concatenate(parts))
 
 
 def _heading(fields: Sequence[str]) -> list[str] | None:
@@ -142,14 +164,14 @@ def _label(delimiter: str, heading: Sequence[str] | None, rows: Sequence[str], k
         return named[0]
     if isqrt(len(kept)) ** 2 == len(kept):
         return None
-    table = [row for row in csv.reader(rows, delimiter=delimiter) if len(row) > kept[-1]]
-    if not table:
-        return None
-    texts = [at for at in kept if _number(table[0][at]) is None]
+    table = csv.reader(rows, delimiter=delimiter)
+    whole = (row for row in table if len(row) > kept[-1])
+    start = next(whole)
+    texts = [at for at in kept if _number(start[at]) is None]
     first, last = kept[0], kept[-1]
-    constant = len({row[first] for row in table}) == 1
-    varies = len({row[-1] for row in table}) > 1
-    return texts[0] if texts else last if constant and varies else first
+    ends = [(start[first], start[-1]), *((row[first], row[-1]) for row in whole)]
+    first_is_constant, last_is_constant = (len({pair[at] for pair in ends}) == 1 for at in (0, 1))
+    return texts[0] if texts else last if first_is_constant and not last_is_constant else first
 
 
 def _block(path: Path, lines: Sequence[str], columns: Columns) -> tuple[Array, Array]:
@@ -163,22 +185,27 @@ def _block(path: Path, lines: Sequence[str], columns: Columns) -> tuple[Array, A
         values = np.loadtxt(lines, np.float32, None, columns.delimiter, usecols=columns.pixels, ndmin=2, quotechar='"')
     except ValueError as error:
         raise DataError(f"{path} has a pixel that is not a number ({_short(error)}): check that row") from None
-    return _smallest(values), np.array([_field(line, columns) for line in lines])
+    return _smallest(values), np.array([_label_in(path, line, columns) for line in lines])
 
 
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:100]
 
 
-def _field(line: str, columns: Columns) -> str:
+def _label_in(path: Path, line: str, columns: Columns) -> str:
     if columns.label == 0:
         text = line.partition(columns.delimiter)[0]
     else:
         text = line.split(columns.delimiter)[columns.label or 0]
+    if len(text) > LONGEST_LABEL:
+        raise DataError(f"{path} has a label of {len(text):,} characters: give a shorter one")
     return text.strip().strip('"')
 
 
 def _smallest(values: Array) -> Array:
-    """As short integers if that loses nothing, so that a large table takes less memory."""
-    whole = values.astype(np.int16) if (np.abs(values) <= MOST_SHORT).all() else None
-    return whole if whole is not None and (whole == values).all() else values
+    """As small integers if that loses nothing, so that a large table takes less memory."""
+    low, high = values.min(), values.max()
+    for kind in INTEGERS:
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max and (values == np.round(values)).all():
+            return values.astype(kind)
+    return values

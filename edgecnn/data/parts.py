@@ -1,7 +1,7 @@
 """What a file or folder holds before it is checked: images and labels, by split."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ class Parts:
     """The splits that are there.
 
     `names` are the classes' names if the labels are their indices. `decoded` tells that the pixels are those of
-    pictures: uint8, 0 to 255, however dark they are.
+    pictures: uint8, 0 to 255, however dark they are. `typed` is false for numbers that were stored as text: then their
+    type tells nothing of their scale.
     """
 
     train: Pair
@@ -31,6 +32,7 @@ class Parts:
     validation: Pair | None = None
     names: tuple[str, ...] | None = None
     decoded: bool = False
+    typed: bool = True
 
     @property
     def pairs(self) -> dict[SplitName, Pair]:
@@ -40,4 +42,5 @@ class Parts:
 
     def changed(self, pairs: Mapping[SplitName, Pair], names: tuple[str, ...] | None) -> "Parts":
         """The same with other arrays and names."""
-        return Parts(pairs["train"], pairs.get("test"), pairs.get("validation"), names, self.decoded)
+        train, test, validation = pairs["train"], pairs.get("test"), pairs.get("validation")
+        return replace(self, train=train, test=test, validation=validation, names=names)

@@ -1,6 +1,7 @@
 """Reads one table of a data set, or a folder of them with a table or several per split: CSV, Parquet and arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgecnn.data import emnist
@@ -35,7 +36,7 @@ def read_csv_file(path: Path) -> Parts:
     pair = read_csv(path)
     if pair is None:
         raise DataError(f"{path} has pixels but no labels: give the file of the training images")
-    return emnist.put_right(Parts(pair), path)
+    return emnist.put_right(Parts(pair, typed=False), path)
 
 
 def read_csv_folder(path: Path) -> Parts:
@@ -44,7 +45,7 @@ def read_csv_folder(path: Path) -> Parts:
     pairs = {split: pair for split, file in files.items() if (pair := read_csv(file)) is not None}
     if "train" not in pairs:
         raise DataError(f"{files['train']} has pixels but no labels: give a table with both")
-    return emnist.put_right(_parts(pairs), files["train"])
+    return emnist.put_right(replace(_parts(pairs), typed=False), files["train"])
 
 
 def read_parquet_file(path: Path) -> Parts:

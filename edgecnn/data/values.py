@@ -23,7 +23,7 @@ def normalized(name: str, parts: Parts) -> Parts:
     become class names. Raises DataError for what could be read in two ways; its message calls the data `name`.
     """
     images = [_shaped(name, pair.images) for pair in parts.pairs.values()]
-    images = images if parts.decoded else list(_pixels(name, images))
+    images = images if parts.decoded else _pixels(name, images, typed=parts.typed)
     labels, names = _labels(name, [pair.labels for pair in parts.pairs.values()])
     pairs = {split: Pair(*pair) for split, pair in zip(parts.pairs, zip(images, labels, strict=True), strict=True)}
     return parts.changed(pairs, parts.names or names)
@@ -43,14 +43,14 @@ def _shaped(name: str, images: Array) -> Array:
     return images
 
 
-def _pixels(name: str, splits: Sequence[Array]) -> list[NDArray[np.uint8]]:
+def _pixels(name: str, splits: Sequence[Array], *, typed: bool) -> list[NDArray[np.uint8]]:
     for images in splits:
         if images.dtype.kind not in "buif":
             raise DataError(f"{name}: images are {images.dtype}: save them as uint8, 0 to 255")
     ranges = [(float(images.min()), float(images.max())) for images in splits if images.size]
     low, high = min((low for low, _ in ranges), default=0), max((high for _, high in ranges), default=0)
     shares = {most <= 1 for _, most in ranges if most > 0}
-    least = 0 if all(images.dtype == np.uint8 for images in splits) else LEAST_BRIGHTEST
+    least = 0 if typed and all(images.dtype == np.uint8 for images in splits) else LEAST_BRIGHTEST
     if not (low >= 0 and (high <= 1 or least <= high <= 255) and len(shares) < 2):
         raise DataError(
             f"{name}: {_range(ranges)}: save them as uint8, 0 to 255 (from −1 to 1, that is "

@@ -394,6 +394,16 @@ REFUSED: dict[str, tuple[Write, str]] = {
         "row",
     ),
     "CSV of another text": (lambda at, _: raw(at / "a.csv", b"label,\xff\xfe\n1,2\n"), "UTF-8"),
+    "CSV of values to 16": (lambda at, d: table(at / "a.csv", rows(d.x // 16, d.y)), "uint8"),
+    "CSV with a very long label": (lambda at, d: table(at / "a.csv", rows(d.x, ["x" * 5000, *d.y[1:]])), "shorter"),
+    "CSV with long labels": (
+        lambda at, d: table(at / "a.csv", rows(np.repeat(d.x[:, :2, :2], 50, 0), ["x" * 4000, *range(2999)])),
+        "shorter",
+    ),
+    "CSV with a value that is not a number": (
+        lambda at, d: table(at / "a.csv", [*rows(d.x, d.y), [0, "nan", *[0] * 783]]),
+        "uint8",
+    ),
     "empty CSV": (lambda at, _: raw(at / "a.csv", b"\n"), "empty"),
     "CSV of a broken gzip": (lambda at, _: raw(at / "a.csv.gz", gzip.compress(b"1,2\n" * 99)[:-9]), "copy it again"),
     "several data sets": (lambda at, d: within(at, splits(at / "a", d), splits(at / "b", d)), "give one"),
@@ -435,6 +445,17 @@ def test_what_cannot_be_read_right_is_refused_with_the_cure(tmp_path: Path, digi
     assert cure in str(caught.value)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_is_the_same_in_any_blocks(tmp_path: Path, digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first rows are dark, the next ones bright, and only the last ones hold a fraction."""
+    images = digits.x.astype(float)
+    images[0], images[-1, 0, 0] = 0, 0.25
+    path = table(tmp_path / "a.csv", rows(images, digits.y))
+    expected = load(path)
+    monkeypatch.setattr("edgecnn.data.csv.CHARACTERS_AT_ONCE", 3000)
+    assert load(path).sha256 == expected.sha256
+    np.testing.assert_array_equal(load(path).train.images[-1], expected.train.images[-1])
 
 
 def test_gray_pictures_are_decoded_once(tmp_path: Path, digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
