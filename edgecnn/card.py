@@ -14,6 +14,7 @@ from typing import Any
 
 from edgecnn.metrics import Accuracy
 from edgecnn.preprocessing import Preprocessing
+from edgecnn.selection import USUAL, Selection
 
 # What no card exceeds.
 MOST_BYTES = 10_000_000
@@ -132,8 +133,8 @@ class Card:
 
     `labels` are the names of the classes. `input_shape` leaves out the batch; None is a dynamic dimension.
     `preprocessing` turns pixels into a float model's input; it is None for a uint8 model. `original_sha256` is the hash
-    of the original that all of this is about; it is empty if unknown, as in a card of edgecnn 0.1. `exports` maps a
-    file's name to its record.
+    of the original that all of this is about; it is empty if unknown, as in a card of edgecnn 0.1. `selection` is what
+    of the original was exported. `exports` maps a file's name to its record.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Card:
     parameters: int
     preprocessing: Preprocessing | None = None
     original_sha256: str = ""
+    selection: Selection = USUAL
     data: DataRecord | None = None
     training: TrainingRecord | None = None
     validation: Accuracy | None = None

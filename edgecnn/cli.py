@@ -120,13 +120,16 @@ def export(
     opset: opt.Opset = 17,
     tolerance: opt.Tolerance = None,
     preprocess: opt.Preprocess = None,
+    signature: opt.Signature = None,
+    output: opt.Output = None,
     out: opt.Out = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
     """Convert a model to ONNX, and quantize it.
 
-    The ONNX file is compared with the original on real images, and written only if both give the same answers.
+    The ONNX file is compared with the original on real images, and written only if both give the same answers. Of an
+    .onnx file, a copy is written that says how it wants its pixels.
     """
     opt.refuse_idle_export_options(ctx, model, quantize=quantize, scheme=scheme)
     if model is None:
@@ -137,8 +140,18 @@ def export(
     if not (quantize and given.endswith(".onnx")):
         from edgecnn.exporting.export import export as convert
 
-        exported = convert(given, out=out, data=data, opset=opset, tolerance=tolerance, preprocess=how)
+        exported = convert(
+            given,
+            out=out,
+            data=data,
+            opset=opset,
+            tolerance=tolerance,
+            preprocess=how,
+            signature=signature,
+            output=output,
+        )
         source, card = exported.path, exported.card
+        console.say_notes(exported.notes)
         if not as_json:
             console.print_exported(exported)
     if quantize:
@@ -154,9 +167,11 @@ def export(
                 calibration_images=calibration_images,
                 out=out,
                 preprocess=how,
+                output=output if source == given else None,
                 progress=progress,
             )
         card = quantized.card
+        console.say_notes(quantized.notes)
         if not as_json:
             console.print_quantized(quantized, explain)
     if as_json:
@@ -317,6 +332,8 @@ def recipes(as_json: opt.Json = False) -> None:
         return
     for recipe in RECIPES.values():
         console.print_recipe(recipe, measured.get(recipe.name))
+
+
 
 
 @app.command()

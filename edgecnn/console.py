@@ -123,8 +123,7 @@ def _changes(comparison: "Comparison") -> str:
 
 def print_exported(exported: "Exported") -> None:
     comparison = exported.comparison
-    say_notes(exported.notes)
-    put(f"{exported.path}: float32, {exported.record.bytes:,} bytes, opset {exported.record.opset}")
+    put(f"{exported.path}: {exported.record.precision}, {exported.record.bytes:,} bytes, opset {exported.record.opset}")
     put(
         f"  verified on {exported.verified_on}: probabilities differ by at most "
         f"{comparison.max_difference:.1e}, {_changes(comparison)}"
@@ -141,7 +140,6 @@ def print_quantized(report: "QuantizationResult", explain: bool) -> None:
         _print_tables(lambda _: [table(report)])
         for line in (*reasons(report), ""):
             put(line)
-    say_notes(report.notes)
     record, details = report.record, report.record.quantization
     if report.chosen is None:
         put(f"{report.path}: float32 stays, {record.bytes:,} bytes; {report.reason}")
@@ -165,6 +163,7 @@ def print_info(item: "ModelInfo") -> None:
     macs = f"{graph['macs']:,} multiply-accumulates an image" if graph["macs"] is not None else "open shapes"
     put(f"{item.path}: {item.precision}, {item.bytes:,} bytes")
     put(f"  input           {item.input}")
+    put(f"  pixels          {item.pixels}")
     put(f"  output          {item.output}")
     put(f"  labels          {', '.join(item.labels[:20])}{', …' if len(item.labels) > 20 else ''}")
     put(f"  format          opset {graph['opset']}, IR version {graph['ir_version']}")
@@ -175,7 +174,7 @@ def print_info(item: "ModelInfo") -> None:
         tried = f"{decision['chosen']}, of {len(decision['candidates'])} candidates and float32: {decision['reason']}"
         put(f"  {'decision':<16}{tried}")
     for key, value in item.metadata.items():
-        if key not in ("labels", "decision"):
+        if key not in ("labels", "decision", "preprocessing"):
             put(f"  {key.replace('_', ' '):<16}{_plainly(value)}")
     say_notes(item.notes)
     if item.coverage:

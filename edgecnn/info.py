@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import MissingDependencyError, ModelError
 from edgecnn.folder import ModelFolder, find
+from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
+from edgecnn.runtime.input_spec import InputSpec
 
 if TYPE_CHECKING:
     from edgecnn.graph.coverage import Coverage
@@ -18,8 +20,33 @@ TYPES = {"uint8": "U8", "int8": "S8"}
 
 
 @dataclass(frozen=True)
+class Pixels:
+    """What pictures a file takes, such as "28×28, gray", and what becomes of their pixels before it takes them.
+
+    `name` is how --preprocess says it, `formula` how people write it, and `known_by` by what it is known.
+    """
+
+    pictures: str
+    name: str
+    formula: str
+    known_by: str
+    preprocessing: Preprocessing
+
+    def __str__(self) -> str:
+        known = {
+            "assumption": "assumed: the file does not say it",
+            "its first operators": "as its first operators show",
+        }
+        doubt = f" ({known[self.known_by]})" if self.known_by in known else ""
+        return f"{self.pictures}; {replace(self.preprocessing, size=None)}{doubt}"
+
+
+@dataclass(frozen=True)
 class ModelInfo:
-    """One ONNX file. `graph` holds opset, ir_version, operators, parameters and macs (None where shapes are open).
+    """One ONNX file.
+
+    `pixels` is how it wants its pictures. `graph` holds opset, ir_version, operators, parameters and macs (None where
+    shapes are open).
 
     `coverage` tells what of a quantized file runs in int8 here; None for a float32 file, and without the onnx package.
     `fast_paths`, if asked for, are the convolutions as each processor runs them in int8, or would run a float32
@@ -30,6 +57,7 @@ class ModelInfo:
     bytes: int
     precision: str
     input: str
+    pixels: Pixels
     output: str
     labels: tuple[str, ...]
     graph: dict[str, Any]
@@ -74,6 +102,7 @@ def _inspect(path: Path, fast_paths: bool) -> ModelInfo:
         bytes=path.stat().st_size,
         precision=precision,
         input=f"{classifier.input_name}: {classifier.input}",
+        pixels=_pixels(classifier),
         output=f"{classifier.output_name}: float32 [batch, {len(classifier.labels)}]",
         labels=classifier.labels,
         graph=graph,
@@ -82,6 +111,21 @@ def _inspect(path: Path, fast_paths: bool) -> ModelInfo:
         notes=(*classifier.notes, *([note] if (note := ModelFolder(path.parent).card_note(path)) else ())),
         fast_paths=_fast_paths(path, coverage) if fast_paths else None,
     )
+
+
+def _pixels(classifier: Classifier) -> Pixels:
+    how = classifier.input.preprocessing
+    return Pixels(_pictures(classifier.input), how.name, how.formula, classifier.known_by, how)
+
+
+def _pictures(spec: InputSpec) -> str:
+    layout = spec.layout
+    if layout is None:
+        return "no pictures with 1 or 3 channels"
+    height, width = spec.preprocessing.size or (layout.height, layout.width)
+    size = "any size" if None in (height, width) else f"{height}×{width}"
+    first = ", channels first" if layout.axis == -3 else ""
+    return f"{size}, {'gray' if layout.channels == 1 else 'color'}{first}{', flat' if layout.axis is None else ''}"
 
 
 def _coverage(path: Path) -> "Coverage | None":

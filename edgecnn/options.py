@@ -59,7 +59,7 @@ Original = Annotated[
     str | None,
     typer.Argument(
         metavar="MODEL",
-        help="A model folder, a .keras or .h5 file, a SavedModel folder, or with --quantize an .onnx file. "
+        help="A model folder, a .keras or .h5 file, a SavedModel folder, or an .onnx file of another tool. "
         + DEFAULT_MODEL,
         show_default=False,
     ),
@@ -90,6 +90,8 @@ Preprocess = Annotated[
         "such as 0.5,0.5,0.5/0.2,0.2,0.2. Default: what it was trained with, as far as that can be found out.",
     ),
 ]
+Signature = Annotated[str | None, _option(metavar="NAME", help="Export this one of a SavedModel's signatures.")]
+Output = Annotated[str | None, _option(metavar="NAME", help="Export this one of several outputs.")]
 Opset = Annotated[int, typer.Option(min=13, max=18, metavar="N", help="The version of ONNX's operators.")]
 
 # bench
@@ -199,7 +201,8 @@ def refuse_idle_export_options(ctx: typer.Context, model: str | None, *, quantiz
     if scheme in ("dynamic", "float16"):
         _refuse(ctx, ["calibration_images"], f"with --scheme {scheme}, which needs no calibration")
     if model and model.endswith(".onnx"):
-        _refuse(ctx, ["opset", "tolerance"], "for an .onnx file, which keeps the operators it has")
+        idle = ("opset", "signature", *(("tolerance",) if quantize else ()))
+        _refuse(ctx, idle, "for an .onnx file, which keeps the operators it has")
 
 
 def refuse_idle_bench_options(ctx: typer.Context, scenario: Scenario, compare: Path | None) -> None:

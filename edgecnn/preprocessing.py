@@ -68,10 +68,21 @@ class Preprocessing:
         """What a pixel of 0 to 1 is then divided by, by channel."""
         return tuple(1 / (255 * scale) for scale in self.scale)
 
+    @property
+    def formula(self) -> str:
+        """What becomes of a pixel of 0 to 255, as people write it."""
+        if set(self.scale) == {1.0}:
+            levels = tuple(-offset for offset in self.offset)
+            return f"pixel - {_listed(levels)}" if any(levels) else "as it is"
+        if not any(self.offset):
+            return f"pixel / {_listed(tuple(1 / scale for scale in self.scale))}"
+        moved = f"pixel / 255 - {_listed(self.mean)}"
+        return moved if _listed(self.std) == "1" else f"({moved}) / {_listed(self.std)}"
+
     def __str__(self) -> str:
+        order = ", in the order blue, green, red" if self.bgr else ""
         size = f", pictures brought to {self.size[0]}×{self.size[1]}" if self.size else ""
-        order = " in the order blue, green, red" if self.bgr else ""
-        return f"{self.name} (pixel × {_listed(self.scale)} + {_listed(self.offset)}{order}{size})"
+        return f"{self.name}: {self.formula}{order}{size}"
 
     def apply(self, pixels: "NDArray[np.uint8]", axis: int = -1) -> "NDArray[np.float32]":
         """Turn pixels of 0 to 255 into float32 numbers; `axis` is that of the channels, in the model's order."""

@@ -13,6 +13,7 @@ from edgecnn.folder import ONNX_NAMES, ORIGINAL_NAMES, ModelFolder, find
 from edgecnn.host.machine import architecture
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.input_spec import ASSUMED
+from edgecnn.selection import USUAL, Selection
 
 PREFIXES: dict[Runtime, str] = {"tensorflow": "tf", "onnxruntime": "onnx", "litert": "litert", "openvino": "openvino"}
 # The module that each runtime is imported from, and the extra of this package that installs it.
@@ -36,7 +37,8 @@ class Contender:
     `name` is unique in a run: "tf-function" or "onnx-int8", and "edge/onnx-int8" where two models would share a name.
     `model` is the path that the user gave. `variant` is the way of calling TensorFlow (one of TENSORFLOW_WAYS) or the
     precision of the file. `batch` is the number of images in a query. `preprocessing` turns pixels into a float model's
-    input. For LiteRT, `file` is the original model until it has been converted.
+    input, and `selection` is what of an original is run. For LiteRT, `file` is the original model until it has been
+    converted.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Contender:
     threads: int
     batch: int
     preprocessing: Preprocessing = ASSUMED
+    selection: Selection = USUAL
 
     @property
     def is_original(self) -> bool:
@@ -102,10 +105,12 @@ def _enter(path: Path, threads: int, batch: int, runtimes: tuple[Runtime, ...]) 
     if card and path.is_file() and path.name not in (*card.exports, *ORIGINAL_NAMES):
         card = None  # the card describes other files of this folder
     how = (card.preprocessing if card else None) or ASSUMED
+    selection = card.selection if card else USUAL
     original, files = _contents(path)
 
     def contender(runtime: Runtime, variant: str, file: Path) -> Contender:
-        return Contender(f"{PREFIXES[runtime]}-{variant}", str(path), runtime, variant, file, threads, batch, how)
+        name = f"{PREFIXES[runtime]}-{variant}"
+        return Contender(name, str(path), runtime, variant, file, threads, batch, how, selection)
 
     found: list[Contender] = []
     if original and "tensorflow" in runtimes:

@@ -1,7 +1,7 @@
 """Has an original converted for LiteRT before a run, in a process of its own, which needs TensorFlow."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ def _convert(original: Contender, calibration: Path | None, folder: Path, limit:
     """Convert. Returns the reason to report if a file is missing afterwards."""
     with Child("edgecnn.bench.runtimes.litert_conversion", str(folder)) as child:
         try:
-            child.ask("load", limit, original=str(original.file.resolve()))
+            child.ask("load", limit, original=str(original.file.resolve()), **asdict(original.selection))
             child.ask("float32", limit)
             if calibration:
                 child.ask("int8", limit, preprocessing=to_plain(original.preprocessing), calibration=str(calibration))

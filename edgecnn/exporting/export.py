@@ -1,4 +1,4 @@
-"""[onnx; TensorFlow for `export` only] `export`: converts a model to a verified ONNX file and updates the card."""
+"""[onnx; TensorFlow for its models] `export`: makes a verified ONNX file of a model and updates the card."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,22 +15,25 @@ from edgecnn import folder as folders
 from edgecnn.card import Card, ExportRecord
 from edgecnn.data import Dataset, Split
 from edgecnn.data.provenance import find_dataset, origin_of
-from edgecnn.errors import EdgecnnError, ExportError
+from edgecnn.errors import EdgecnnError, ExportError, UsageError
 from edgecnn.exporting import records
-from edgecnn.exporting.isolated import IsolatedModel, open_isolated
+from edgecnn.exporting.isolated import open_isolated
+from edgecnn.exporting.onnx_file import OnnxFile, open_onnx
+from edgecnn.exporting.source import Source
 from edgecnn.exporting.verify import Comparison, allowed_difference, compare, require_equal
 from edgecnn.folder import ModelFolder, Staged
-from edgecnn.graph.describe import weighted_layers
+from edgecnn.graph.describe import opset_of, weighted_layers
 from edgecnn.graph.graph import onnx_module
 from edgecnn.graph.outputs import return_probabilities
 from edgecnn.metrics import Accuracy, accuracy
-from edgecnn.preprocessing import Preprocessing
+from edgecnn.preprocessing import NAMED, Preprocessing
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.first_operators import wanted_pixels
-from edgecnn.runtime.input_spec import ASSUMED, InputSpec
+from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.recognition import Recognized, choose
 from edgecnn.runtime.scores import Scores, classes_of, recognize, to_probabilities
 from edgecnn.scratch import scratch
+from edgecnn.selection import USUAL, Selection
 
 DEFAULT_OPSET = 17
 VERIFICATION_IMAGES = 1000
@@ -70,37 +73,91 @@ def export(
     opset: int = DEFAULT_OPSET,
     tolerance: float | None = None,
     preprocess: Preprocessing | None = None,
+    signature: str | None = None,
+    output: str | None = None,
 ) -> Exported:
-    """Convert a TensorFlow model to `model.onnx`, compare the two on real images, and write the file and the card.
+    """Make a described ONNX file of a model, compare the two on real images, and write the file and the card.
 
+    `model` is a TensorFlow model, which becomes `model.onnx`, or an ONNX file of another tool: its copy says how it
+    wants its pixels, returns probabilities and keeps its opset.
     `out` is the model folder to write into. `data` defaults to the data set that the model was trained with, or to
     MNIST if the model takes such images; without a data set, random images are compared. `tolerance` is
     how far a probability may differ; by default it is what rounding to float32 explains.
     `preprocess` says how a float model wants its pixels; by default it is chosen by log loss on validation images.
-    Raises ModelError,
-    ExportError, VerificationError, DataError, MissingDependencyError and OutputError. Nothing is written if it raises.
+    `signature` is the name of one of a SavedModel's signatures, and `output` that of one of several outputs; both
+    default to what the card says. Raises ModelError, ExportError, VerificationError, DataError, UsageError,
+    MissingDependencyError and OutputError. Nothing is written if it raises.
     """
-    source = _original_in(folders.find(model))
+    source = _source_in(folders.find(model))
     folder = folder_for(model, source, out)
     card = ModelFolder(source.parent).card_of(source) if source.name in folders.ORIGINAL_NAMES else None
-    original = open_isolated(source)
-    spec = original.input
-    dataset = find_dataset(origin_of(card), data, spec, classes_of(original.outputs))
-    proto = onnx_module().load_from_string(original.convert(opset))
-    found = _recognized(original, spec, proto, dataset, preprocess)
-    spec = replace(spec, preprocessing=found.preprocessing)
+    wanted = _wanted(card, signature, output)
+    is_onnx = source.suffix == ".onnx"
+    original: Source = _foreign(source, folder, wanted) if is_onnx else open_isolated(source, wanted)
+    if card and card.selection != original.selection:
+        card = None  # it is about another part of the model
+    dataset = find_dataset(origin_of(card), data, original.input, classes_of(original.outputs))
+    return write(original, Request(folder, dataset, preprocess, opset, tolerance), card)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The folder to write into, the data to judge by, and what the user says of the model."""
+
+    folder: ModelFolder
+    dataset: Dataset | None
+    preprocess: Preprocessing | None
+    opset: int = DEFAULT_OPSET
+    tolerance: float | None = None
+
+
+def write(original: Source, request: Request, card: Card | None = None) -> Exported:
+    """Write the described ONNX file of a model, and the card. Raises as `export` does."""
+    folder, dataset, source = request.folder, request.dataset, original.path
+    size = _picture_size(original, dataset)
+    proto = onnx_module().load_from_string(original.convert(request.opset))
+    found = _recognized(original, proto, request)
+    spec = replace(original.input, preprocessing=replace(found.preprocessing, size=size))
     return_probabilities(proto, found.scores)
     card = card or records.third_party_card(folder.path.name, original, spec, dataset)
     card = replace(records.card_in(folder, source, card), original_sha256=files.sha256(source))
-    path = folder.onnx("float32")
+    path = folder.onnx(original.precision)
     with folder.changing() as staged, _named_as_they_will_be(staged, folder):
         reference = _Reference(original, spec, found.scores, dataset)
-        file = staged.onnx("float32")
-        record, comparison, verified_on = _write_verified(file, proto, reference, card, opset, tolerance)
-        copy_source(source, folder, staged)
+        record, comparison, verified_on = _write_verified(staged, proto, reference, card, request)
+        if source.suffix != ".onnx":
+            copy_source(source, folder, staged)
         card = card.with_export(path.name, record)
         staged.write_card(card)
-    return Exported(path, card, record, comparison, verified_on, _notes(spec, found, dataset))
+    return Exported(path, card, record, comparison, verified_on, _notes(original, spec, found, dataset))
+
+
+def _wanted(card: Card | None, signature: str | None, output: str | None) -> Selection:
+    """What the user wants of the model, or else what was exported of it before."""
+    said = card.selection if card else USUAL
+    return Selection(said.signature if signature is None else signature, said.output if output is None else output)
+
+
+def _foreign(source: Path, folder: ModelFolder, wanted: Selection) -> OnnxFile:
+    if wanted.signature:
+        raise UsageError(f"{source} is an ONNX file, and only a SavedModel has signatures: leave --signature out")
+    original = open_onnx(source, wanted.output)
+    target = folder.onnx(original.precision)
+    if target.exists() and target.samefile(source):
+        raise ExportError(f"{source} would be replaced by its copy: give --out DIR, for a folder of its own")
+    return original
+
+
+def _picture_size(original: Source, dataset: Dataset | None) -> tuple[int, int] | None:
+    """The height and width to bring pictures to, for a model that takes any size; None for other models."""
+    layout = original.input.layout
+    if layout is None or None not in (layout.height, layout.width):
+        return None
+    if dataset is None:
+        raise ExportError(
+            f"{original.path} takes pictures of any size: give --data with images of the size that it was trained with"
+        )
+    return dataset.image_shape[0], dataset.image_shape[1]
 
 
 @contextmanager
@@ -117,7 +174,7 @@ def _named_as_they_will_be(staged: Staged, folder: ModelFolder) -> Iterator[None
 class _Reference:
     """The original, with how it wants its pixels and what its scores mean, and the data to compare on."""
 
-    original: IsolatedModel
+    original: Source
     spec: InputSpec
     scores: Scores
     dataset: Dataset | None
@@ -127,59 +184,60 @@ class _Reference:
 
 
 def _write_verified(
-    path: Path, proto: Any, reference: _Reference, card: Card, opset: int, tolerance: float | None
+    staged: Staged, proto: Any, reference: _Reference, card: Card, request: Request
 ) -> tuple[ExportRecord, Comparison, str]:
     """Write the ONNX file if its answers equal the original's. Returns its record, the comparison and the images."""
-    dataset = reference.dataset
-    images, verified_on = _verification_images(reference.original.trial_shape, dataset)
-    metadata = records.metadata_of(card, reference.spec, card.original_sha256)
+    original, dataset = reference.original, reference.dataset
+    path = staged.onnx(original.precision)
+    images, verified_on = _verification_images(original.trial_shape, dataset)
+    metadata = records.metadata_of(card, original, reference.spec)
     records.save(proto, path, metadata)
     candidate = Classifier(path)
     comparison = compare(candidate.predict(images), reference.predict(images))
-    allowed = allowed_difference(candidate, images, weighted_layers(proto)) if tolerance is None else tolerance
+    allowed = request.tolerance
+    if allowed is None:
+        allowed = allowed_difference(candidate, images, weighted_layers(proto))
     require_equal(comparison, path.name, allowed)
     score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
     records.save(proto, path, replace(metadata, accuracy=score))
-    return records.record_of(path, "float32", opset, score, comparison), comparison, verified_on
+    record = records.record_of(path, original.precision, opset_of(proto), score, comparison)
+    return record, comparison, verified_on
 
 
-def _recognized(
-    original: IsolatedModel, spec: InputSpec, proto: Any, dataset: Dataset | None, asked: Preprocessing | None
-) -> Recognized:
+def _recognized(original: Source, proto: Any, request: Request) -> Recognized:
     """How the model wants its pixels, and what its scores mean.
 
-    The user says it, or the log loss on validation images; without data, the model's first operators, or else an
-    assumption.
+    The user or the file says it, or the log loss on validation images; without data, the model's first operators.
     """
-    name = original.path.name
-    if spec.dtype != "uint8" and asked is None and dataset:
-        return choose(original.run, spec, dataset, name)
-    how, reason = _without_data(spec, proto, asked)
+    spec, dataset, asked = original.input, request.dataset, request.preprocess
+    if spec.dtype != "uint8" and not (asked or original.stated) and dataset:
+        return choose(original.run, spec, dataset, original.path.name)
+    how, reason = _without_data(original, proto, asked)
     images, _ = _verification_images(original.trial_shape, dataset)
-    scores = original.scores(images, replace(spec, preprocessing=how))
-    return Recognized(how, recognize(scores), reason)
+    return Recognized(how, recognize(original.scores(images, replace(spec, preprocessing=how))), reason)
 
 
-def _without_data(spec: InputSpec, proto: Any, asked: Preprocessing | None) -> tuple[Preprocessing, str]:
-    if spec.dtype == "uint8":
-        return spec.preprocessing, ""
+def _without_data(original: Source, proto: Any, asked: Preprocessing | None) -> tuple[Preprocessing, str]:
+    if original.input.dtype == "uint8":
+        return original.input.preprocessing, ""
     if asked:
         return asked, "as --preprocess says"
+    if original.stated:
+        return original.stated, "as the file says"
     with scratch() as folder:
         file = folder / "model.onnx"
         file.write_bytes(proto.SerializeToString())
         wanted = wanted_pixels(file, proto.graph.input[0].name)
-    return (
-        (wanted, "as its first operators show")
-        if wanted
-        else (ASSUMED, "which is assumed; give --data or --preprocess")
-    )
+    if wanted is None:
+        raise ExportError(
+            f"{original.path} does not say how it wants its pixels: give --data with images like those that it was "
+            f"trained with, or say it by --preprocess, such as {', '.join(NAMED)}"
+        )
+    return wanted, "as its first operators show"
 
 
-def _original_in(path: Path) -> Path:
-    """The TensorFlow model at a path: the file or SavedModel itself, or the original in a model folder."""
-    if path.suffix == ".onnx":
-        raise ExportError(f"{path} is already an ONNX file: add --quantize to make it smaller")
+def _source_in(path: Path) -> Path:
+    """The model at a path: the file or SavedModel itself, or the original in a model folder."""
     if not path.is_dir() or (path / "saved_model.pb").exists():
         return path
     original = ModelFolder(path).original()
@@ -207,14 +265,16 @@ def _verification_images(shape: tuple[int, ...], dataset: Dataset | None) -> tup
     return np.random.default_rng(SEED).integers(0, 256, (count, *shape), np.uint8), f"{count:,} random images"
 
 
-def _notes(spec: InputSpec, found: Recognized, dataset: Dataset | None) -> tuple[str, ...]:
+def _notes(original: Source, spec: InputSpec, found: Recognized, dataset: Dataset | None) -> tuple[str, ...]:
     notes = []
+    if original.selection != USUAL:
+        notes.append(f"the ONNX file has {original.selection} of the model")
     if found.scores in ADDED:
         notes.append(f"the model returns {ADDED[found.scores]} so that the ONNX file returns probabilities")
     if found.scores == "independent":
         notes.append("the model returns a probability for each class on its own: they do not add up to 1")
     if spec.dtype != "uint8":
-        notes.append(f"the model takes {spec.dtype}; its pixels become {spec.preprocessing} ({found.reason})")
+        notes.append(f"pixels become {spec.preprocessing} ({found.reason})")
     if dataset is None:
         notes.append("the model was compared on random images only; give --data to verify and score it on real images")
     return tuple(notes)

@@ -76,12 +76,17 @@ def _check_attributes(path: Path, item: Any) -> None:
             raise ModelError(f"{path} has an attribute of more than {MOST_ATTRIBUTE:,} bytes: save the model again")
 
 
+def _is_bfloat16(array: Any) -> bool:
+    """Whether an array holds bfloat16 as Keras writes it: HDF5 has no such type, so as two bytes and a remark."""
+    return bool(array.dtype.kind == "V" and array.dtype.itemsize == 2 and array.attrs.get("dtype") == "bfloat16")
+
+
 def _unpacked(path: Path, array: Any) -> int:
     """How many bytes reading an array takes."""
     if array.external or array.is_virtual:
         raise ModelError(f"{path} takes weights from other files: save the model again in one file")
     properties = array.id.get_create_plist()
     filters = [properties.get_filter(at)[0] for at in range(properties.get_nfilters())]
-    if array.dtype.kind not in NUMERIC or not set(filters) <= set(FILTERS):
+    if not (array.dtype.kind in NUMERIC or _is_bfloat16(array)) or not set(filters) <= set(FILTERS):
         raise ModelError(f"{path} holds {array.name[:100]!r}, which is not an array of plain numbers: save it again")
     return max(prod(array.shape or ()), prod(array.chunks or ())) * int(array.dtype.itemsize)

@@ -7,7 +7,7 @@ with this one. It stays for the next model, because importing TensorFlow takes s
 import atexit
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
@@ -20,7 +20,9 @@ from edgecnn.errors import EdgecnnError, ExportError, MissingDependencyError
 from edgecnn.exporting.model_server import CONVERTED, IMAGES, SCORES
 from edgecnn.processes.child import Child, ChildEndedError, ChildLateError
 from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.metadata import NOTHING, ModelMetadata
 from edgecnn.scratch import scratch, telling_what_is_full
+from edgecnn.selection import USUAL, Selection
 from edgecnn.training.backend import in_chunks
 
 # Seconds. The largest networks of keras.applications take 40 to load and 300 to convert on two cores of a laptop.
@@ -35,7 +37,8 @@ DOING = {"check": "inspected", "describe": "loaded and run", "run": "run", "conv
 class IsolatedModel:
     """A TensorFlow model with one image input and one output of scores, `outputs` for each image, in another process.
 
-    `trial_shape` is the shape of an image that it can take.
+    `trial_shape` is the shape of an image that it can take. `wanted` is what the user chose of several signatures and
+    outputs, and `selection` what was taken.
     """
 
     path: Path
@@ -45,6 +48,12 @@ class IsolatedModel:
     trial_shape: tuple[int, ...]
     outputs: int
     parameters: int
+    wanted: Selection
+    selection: Selection
+    precision: str = "float32"
+    stated: None = None
+    metadata: ModelMetadata = NOTHING
+    packages: tuple[str, ...] = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")
 
     @property
     def input(self) -> InputSpec:
@@ -54,7 +63,7 @@ class IsolatedModel:
     def convert(self, opset: int) -> bytes:
         """The model as an ONNX file of any batch size. Raises ExportError and MissingDependencyError."""
         with _PROCESS.lock:
-            _PROCESS.ask("convert", self.path, key=self.key, opset=opset)
+            _PROCESS.ask("convert", self.path, key=self.key, **asdict(self.wanted), opset=opset)
             return _PROCESS.take(CONVERTED).read_bytes()
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
@@ -63,7 +72,7 @@ class IsolatedModel:
             place = _PROCESS.take(IMAGES)
             with telling_what_is_full(place.parent.parent, place.parent):
                 np.save(place, batch)
-            _PROCESS.ask("run", self.path, key=self.key)
+            _PROCESS.ask("run", self.path, key=self.key, **asdict(self.wanted))
             scores: NDArray[np.float32] = np.load(_PROCESS.take(SCORES), allow_pickle=False)
         return scores
 
@@ -72,20 +81,31 @@ class IsolatedModel:
         return in_chunks(lambda chunk: self.run(spec.prepare(chunk)), images)
 
 
-def open_isolated(path: Path) -> IsolatedModel:
+def open_isolated(path: Path, wanted: Selection = USUAL) -> IsolatedModel:
     """Inspect a `.keras`, `.h5` or SavedModel, load it in its process, and run it there on a few images.
 
-    Raises MissingDependencyError, ModelError for a damaged or unsafe file, and ExportError for a model that is not an
-    image classifier, or that takes too long or too much memory.
+    Raises UsageError if it does not have the signature or the output that is `wanted`, MissingDependencyError,
+    ModelError for a damaged or unsafe file, and ExportError for a model that is not an image classifier, or that takes
+    too long or too much memory.
     """
     if find_spec("tensorflow") is None:
         raise MissingDependencyError("tensorflow", "train", PURPOSE)
     key = _key(path)
     with _PROCESS.lock:
         _PROCESS.ask("check", path)
-        found = _PROCESS.ask("describe", path, key=key)
+        found = _PROCESS.ask("describe", path, key=key, **asdict(wanted))
     shape, trial_shape = tuple(found["shape"]), tuple(found["trial_shape"])
-    return IsolatedModel(path, key, shape, found["dtype"], trial_shape, found["outputs"], found["parameters"])
+    return IsolatedModel(
+        path,
+        key,
+        shape,
+        found["dtype"],
+        trial_shape,
+        found["outputs"],
+        found["parameters"],
+        wanted,
+        Selection(**found["selection"]),
+    )
 
 
 def _key(path: Path) -> str:

@@ -6,7 +6,7 @@ Images and results lie in its working folder, which holds nothing else.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ from edgecnn.exporting import limits
 from edgecnn.exporting.opening import PURPOSE, first_line
 from edgecnn.exporting.original import Original, inspect, load, tried
 from edgecnn.processes.entry import serve
+from edgecnn.selection import USUAL, Selection
 from edgecnn.training.backend import keras, tensorflow
 
 IMAGES, SCORES, CONVERTED = "images.npy", "scores.npy", "model.onnx"
@@ -24,9 +25,13 @@ IMAGES, SCORES, CONVERTED = "images.npy", "scores.npy", "model.onnx"
 
 @dataclass
 class ModelServer:
-    """Holds one model. Each public method is a command; `key` names the model, so that it is loaded only once."""
+    """Holds one model. Each public method is a command; `key` names the model, so that it is loaded only once.
+
+    `signature` and `output` are what is wanted of it, as in Selection.
+    """
 
     key: str = ""
+    wanted: Selection = USUAL
     original: Original | None = None
 
     def check(self, path: str) -> None:
@@ -34,44 +39,45 @@ class ModelServer:
         with limits.processor_time(Path(path)):
             inspect(Path(path))
 
-    def describe(self, key: str, path: str) -> dict[str, Any]:
+    def describe(self, key: str, path: str, signature: str, output: str) -> dict[str, Any]:
         """Load a model and run it on a few images. Returns what it takes and returns."""
-        original = self._loaded(key, Path(path))
+        original = self._loaded(key, Path(path), Selection(signature, output))
         return {
             "shape": original.input.shape,
             "dtype": original.input.dtype,
             "trial_shape": original.trial_shape,
             "outputs": original.outputs,
             "parameters": original.parameters,
+            "selection": asdict(original.selection),
         }
 
-    def run(self, key: str, path: str) -> None:
+    def run(self, key: str, path: str, signature: str, output: str) -> None:
         """Run the model on a prepared batch, IMAGES. Writes its scores, float32 [n, outputs], as SCORES."""
-        original = self._loaded(key, Path(path))
+        original = self._loaded(key, Path(path), Selection(signature, output))
         with _bounded(limits.RUNNING, original.path):
             scores = np.asarray(original.forward(np.load(IMAGES, allow_pickle=False)), np.float32)
         with limits.writing():
             np.save(SCORES, scores)
 
-    def convert(self, key: str, path: str, opset: int) -> None:
+    def convert(self, key: str, path: str, signature: str, output: str, opset: int) -> None:
         """Convert the model. Writes the ONNX file CONVERTED."""
         from edgecnn.exporting.conversion import convert
 
-        original = self._loaded(key, Path(path))
+        original = self._loaded(key, Path(path), Selection(signature, output))
         with _bounded(limits.RUNNING, original.path):
             content = convert(original, opset).SerializeToString()
         with limits.writing():
             Path(CONVERTED).write_bytes(content)
 
-    def _loaded(self, key: str, path: Path) -> Original:
-        if self.original is None or self.key != key:
+    def _loaded(self, key: str, path: Path, wanted: Selection) -> Original:
+        if self.original is None or (self.key, self.wanted) != (key, wanted):
             self.original = None  # before the next one takes memory
             _warm_up()
             with _bounded(limits.LOADING, path):
-                loaded = load(path)
+                loaded = load(path, wanted)
             with _bounded(limits.RUNNING, path):
                 self.original = tried(path, loaded)
-            self.key = key
+            self.key, self.wanted = key, wanted
         return self.original
 
 

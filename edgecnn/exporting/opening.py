@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.errors import EdgecnnError, ExportError, ModelError
+from edgecnn.errors import EdgecnnError, ExportError, ModelError, UsageError
 from edgecnn.exporting import hdf5, saved_model
 from edgecnn.exporting.inference_form import inference_form
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.input_spec import ASSUMED, InputSpec
+from edgecnn.selection import USUAL, Selection, choose, choose_output
 from edgecnn.training.backend import keras, tensorflow
 
 PURPOSE = "loading a TensorFlow model"
@@ -29,12 +30,14 @@ class Loaded:
     """A TensorFlow model that was loaded but not run yet. `keras` is the Keras model, or None for a SavedModel.
 
     `signature` is the tf.TensorSpec of its input, whose first dimension is the batch: None if it takes any.
+    `selection` is what was chosen of several signatures and outputs.
     """
 
     keras: Any | None
     call: Callable[[Any], Any]
     signature: Any
     parameters: int
+    selection: Selection = USUAL
 
     def input(self, preprocessing: Preprocessing = ASSUMED) -> InputSpec:
         """The model's input; `preprocessing` is for a float model."""
@@ -46,42 +49,66 @@ class Loaded:
         return tensorflow(PURPOSE).function(self.call, input_signature=[self.signature], autograph=False)  # type: ignore[no-any-return]
 
 
-def open_keras(path: Path) -> Loaded:
-    """Open a `.keras` or `.h5` file. Raises ModelError and ExportError."""
+def open_keras(path: Path, wanted: Selection = USUAL) -> Loaded:
+    """Open a `.keras` or `.h5` file. Raises ModelError, ExportError and UsageError."""
     tf = tensorflow(PURPOSE)
+    if wanted.signature:
+        raise UsageError(f"{path} is a Keras file, and only a SavedModel has signatures: leave --signature out")
     try:
         model = keras(PURPOSE).models.load_model(path, compile=False, safe_mode=True)
     except (MemoryError, tf.errors.ResourceExhaustedError):
         raise
     except Exception as error:  # a damaged file can raise anything
         raise _not_loaded(path, error) from error
+    model, selection = _with_one_output(path, model, wanted.output)
     with suppress(Exception):  # what cannot be rebuilt is tried as it is, and told what it lacks
         model = inference_form(model)
-    inputs, outputs = tf.nest.flatten(model.inputs), tf.nest.flatten(model.outputs)
-    _require_one_each(path, len(inputs), len(outputs))
-    batch, *sizes = inputs[0].shape
-    spec = tf.TensorSpec((batch, *sizes), inputs[0].dtype, name=INPUT_NAME)
+    batch, *sizes = model.inputs[0].shape
+    spec = tf.TensorSpec((batch, *sizes), model.inputs[0].dtype, name=INPUT_NAME)
 
     def call(image: Any) -> Any:
         return tf.nest.flatten(model(image, training=False))[0]  # one output may come in a dictionary
 
-    return Loaded(model, call, spec, model.count_params())
+    return Loaded(model, call, spec, model.count_params(), selection)
 
 
-def open_saved_model(path: Path) -> Loaded:
-    """Open the folder of a SavedModel. Raises ModelError and ExportError."""
+def _with_one_output(path: Path, model: Any, wanted: str) -> tuple[Any, Selection]:
+    """The model, or of one with several outputs the part for the one that is `wanted`, by its key or its layer."""
+    _require_one_input(path, len(model.inputs))
+    outputs = _outputs(model)
+    name = choose_output(path, list(outputs), wanted)
+    if len(outputs) == 1:
+        return model, USUAL
+    return keras(PURPOSE).Model(model.inputs[0], outputs[name]), Selection(output=name)
+
+
+def _outputs(model: Any) -> dict[str, Any]:
+    """The outputs of a Keras model by name: its keys if it returns a dictionary, else its layers, else numbers."""
+    outputs, layers = list(model.outputs), getattr(model, "output_names", ())
+    if len(outputs) > 1 and isinstance(model.output, dict) and len(model.output) == len(outputs):
+        return dict(model.output)
+    names = layers if len(set(layers)) == len(outputs) else [f"output_{at}" for at in range(len(outputs))]
+    return dict(zip(names, outputs, strict=True))
+
+
+def open_saved_model(path: Path, wanted: Selection = USUAL) -> Loaded:
+    """Open the folder of a SavedModel. Raises ModelError, ExportError and UsageError."""
     tf = tensorflow(PURPOSE)
     try:
         loaded = tf.saved_model.load(str(path))
-        signature = _signature(path, loaded.signatures)
+        called = _signature(path, loaded.signatures, wanted.signature)
+        signature = loaded.signatures[called]
         inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
     except (EdgecnnError, MemoryError, tf.errors.ResourceExhaustedError):
         raise
     except Exception as error:  # a damaged file can raise anything here too
         raise ModelError(f"{path} is damaged or not a SavedModel ({first_line(error)}): save it again") from error
-    _require_one_each(path, len(inputs), len(outputs))
+    _require_one_input(path, len(inputs))
+    output = choose_output(path, sorted(outputs), wanted.output)
+    is_usual = called == SERVING or len(loaded.signatures) == 1
+    selection = Selection("" if is_usual else called, output if len(outputs) > 1 else "")
     saved_model.require_pure(path, signature.graph.as_graph_def())
-    (name, given), (output,) = next(iter(inputs.items())), outputs
+    ((name, given),) = inputs.items()
 
     def call(image: Any) -> Any:
         return signature(**{name: image})[output]
@@ -90,23 +117,21 @@ def open_saved_model(path: Path) -> Loaded:
     parameters = sum(int(np.prod(variable.shape)) for variable in signature.variables)
     if given.shape.rank is None:
         raise ExportError(f"{path} does not say what shape it takes: export it again from Keras")
-    return Loaded(None, call, tf.TensorSpec(given.shape, given.dtype, name=INPUT_NAME), parameters)
+    return Loaded(None, call, tf.TensorSpec(given.shape, given.dtype, name=INPUT_NAME), parameters, selection)
 
 
-def _signature(path: Path, signatures: Any) -> Any:
-    """The signature to call: the usual one, or the only one."""
-    names = list(signatures)
-    if SERVING in names or len(names) == 1:
-        return signatures[SERVING if SERVING in names else names[0]]
-    found = f"has the signatures {', '.join(sorted(names))}" if names else "has no signature"
-    raise ExportError(f"{path} {found}, and none called {SERVING}: save it again with signatures={{'{SERVING}': …}}")
+def _signature(path: Path, signatures: Any, wanted: str) -> str:
+    """The signature to call: the one that is `wanted`, else the usual one or the only one."""
+    if not list(signatures):
+        raise ExportError(f"{path} has no signature: save it again with signatures={{'{SERVING}': …}}")
+    return choose(path, "signature", sorted(signatures), wanted, usual=SERVING)
 
 
-def _require_one_each(path: Path, inputs: int, outputs: int) -> None:
-    if (inputs, outputs) != (1, 1):
+def _require_one_input(path: Path, inputs: int) -> None:
+    if inputs != 1:
         raise ExportError(
-            f"{path} has {inputs} inputs and {outputs} outputs, and an image classifier has one each: save a model "
-            "that has only the output with the classes, such as keras.Model(model.inputs, model.outputs[0])"
+            f"{path} has {inputs} inputs, and an image classifier has one: build a model that takes the picture alone, "
+            "with keras.Model(inputs, outputs)"
         )
 
 

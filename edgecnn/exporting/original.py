@@ -18,6 +18,7 @@ from edgecnn.exporting.opening import PURPOSE, Loaded, first_line, open_keras, o
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.input_spec import ASSUMED, DTYPES, InputSpec
 from edgecnn.runtime.scores import recognize, to_probabilities
+from edgecnn.selection import USUAL, Selection
 from edgecnn.training.backend import in_chunks, tensorflow
 
 FREE_SIZES = (64, 224, 384)  # pixels: heights and widths of trial images for a model that allows any size
@@ -31,7 +32,7 @@ class Original:
 
     `forward` is a tf.function from a prepared batch to scores. `keras` is the Keras model, or None for a SavedModel.
     `trial_shape` is the shape of an image that it was tried with: that of its input, and for a free size one that it
-    can take.
+    can take. `selection` is what was chosen of several signatures and outputs.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Original:
     parameters: int
     forward: Callable[[Any], Any]
     keras: Any | None
+    selection: Selection = USUAL
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities, float32 [n, classes], computed in chunks to bound the memory. Raises InputError."""
@@ -57,10 +59,13 @@ def load_original(path: Path, preprocessing: Preprocessing = ASSUMED) -> Origina
     return tried(path, load(path), preprocessing)
 
 
-def load(path: Path) -> Loaded:
-    """Inspect a `.keras`, `.h5` or SavedModel, and open it without running it. Raises as `load_original` does."""
+def load(path: Path, wanted: Selection = USUAL) -> Loaded:
+    """Inspect a `.keras`, `.h5` or SavedModel, and open what is `wanted` of it, without running it.
+
+    Raises as `load_original` does, and UsageError if it does not have what is wanted.
+    """
     inspect(path)
-    return open_saved_model(path) if path.is_dir() else open_keras(path)
+    return open_saved_model(path, wanted) if path.is_dir() else open_keras(path, wanted)
 
 
 def inspect(path: Path) -> None:
@@ -82,7 +87,8 @@ def tried(path: Path, loaded: Loaded, preprocessing: Preprocessing = ASSUMED) ->
             f"{path} returns {list(returned.shape)} for {TRIED} images, and an image classifier returns "
             f"[{TRIED}, classes]: end the network with a Dense layer of one unit per class"
         )
-    return Original(path, spec, shape, returned.shape[1], loaded.parameters, loaded.compiled(), loaded.keras)
+    forward, outputs = loaded.compiled(), returned.shape[1]
+    return Original(path, spec, shape, outputs, loaded.parameters, forward, loaded.keras, loaded.selection)
 
 
 def _require_images(path: Path, loaded: Loaded) -> None:

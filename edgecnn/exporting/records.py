@@ -7,7 +7,7 @@ from typing import Any
 from edgecnn import files
 from edgecnn.card import SHA256, Card, ExportRecord, versions
 from edgecnn.data import Dataset
-from edgecnn.exporting.isolated import IsolatedModel
+from edgecnn.exporting.source import Source
 from edgecnn.exporting.verify import Comparison
 from edgecnn.folder import ModelFolder
 from edgecnn.graph import describe
@@ -21,16 +21,18 @@ from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.scores import classes_of
 
 
-def third_party_card(name: str, original: IsolatedModel, spec: InputSpec, dataset: Dataset | None) -> Card:
-    """The card of a third-party TensorFlow model."""
+def third_party_card(name: str, original: Source, spec: InputSpec, dataset: Dataset | None) -> Card:
+    """The card of a third-party model. Its labels are the file's own, else the data set's, else numbers."""
+    numbers = tuple(map(str, range(classes_of(original.outputs))))
     return Card(
         name=name,
-        labels=dataset.labels if dataset else tuple(map(str, range(classes_of(original.outputs)))),
+        labels=original.metadata.labels or (dataset.labels if dataset else numbers),
         input_shape=spec.shape,
         input_dtype=spec.dtype,
         preprocessing=stated(spec),
+        selection=original.selection,
         parameters=original.parameters,
-        versions=versions("edgecnn", "tensorflow", "keras", "numpy"),
+        versions=versions("edgecnn", *original.packages, "numpy"),
     )
 
 
@@ -51,7 +53,7 @@ def card_of_onnx(name: str, classifier: Classifier, proto: Any) -> Card:
 
 def stated(spec: InputSpec) -> Preprocessing | None:
     """What to write down of how a model wants its pixels: nothing for one that takes them as they are."""
-    return None if spec.dtype == "uint8" else spec.preprocessing
+    return None if spec.dtype == "uint8" and spec.preprocessing.size is None else spec.preprocessing
 
 
 def card_in(folder: ModelFolder, source: Path, card: Card) -> Card:
@@ -59,15 +61,16 @@ def card_in(folder: ModelFolder, source: Path, card: Card) -> Card:
     return card if folder.path.resolve() == source.parent.resolve() else replace(card, exports={})
 
 
-def metadata_of(card: Card, spec: InputSpec, original_sha256: str) -> ModelMetadata:
-    """The metadata of an ONNX file that is made from an original with that SHA-256."""
-    return ModelMetadata(
+def metadata_of(card: Card, original: Source, spec: InputSpec) -> ModelMetadata:
+    """The metadata of an ONNX file that is made of `original`, with the entries of other tools that it has."""
+    return replace(
+        original.metadata,
         name=card.name,
         labels=card.labels,
         recipe=card.training.recipe if card.training else "",
         dataset=Origin(card.data.name, card.data.sha256) if card.data else None,
-        original_sha256=original_sha256,
-        versions=card.versions | versions("tf2onnx", "onnx", "onnxruntime"),
+        original_sha256=card.original_sha256,
+        versions=card.versions | versions(*original.packages),
         preprocessing=stated(spec),
     )
 

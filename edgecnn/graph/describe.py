@@ -26,12 +26,17 @@ def describe(model: Any) -> GraphSummary:
     """Summarize a ModelProto: opset, IR version, operators, parameters and multiply-accumulates for one image."""
     graph = Graph(model)
     return GraphSummary(
-        opset=next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0),
+        opset=opset_of(model),
         ir_version=model.ir_version,
         operators=dict(Counter(node.op_type for node in model.graph.node).most_common()),
         parameters=_parameters(graph),
         macs=_macs(graph),
     )
+
+
+def opset_of(model: Any) -> int:
+    """The version of ONNX's operators that a ModelProto uses, or 0."""
+    return next((int(item.version) for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
 
 
 def weighted_layers(model: Any) -> int:

@@ -1,14 +1,27 @@
-"""[onnx] Makes a graph return probabilities, whatever its scores mean."""
+"""[onnx] Makes a graph return probabilities alone, whatever its scores mean and what else it returns."""
 
 from typing import Any
 
 import numpy as np
 
-from edgecnn.graph.graph import onnx_module
+from edgecnn.graph.graph import Graph, onnx_module
 from edgecnn.runtime.scores import PERCENT, Scores, classes_of
 
 NAME = "probabilities"
 SINGLE = "single"  # the probability of the second of two classes
+
+
+def keep_output(model: Any, name: str) -> None:
+    """Make that output of a ModelProto, in place, its only one, and remove what only others need."""
+    graph = model.graph
+    others = [output for output in graph.output if output.name != name]
+    if not others:
+        return
+    for output in others:
+        graph.output.remove(output)
+    left = Graph(model)
+    left.drop_dead()
+    left.write()
 
 
 def return_probabilities(model: Any, scores: Scores) -> None:

@@ -1,6 +1,5 @@
 """[onnx] `quantize`: makes a float32 ONNX file smaller and faster where that pays, and keeps float32 where not."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ from edgecnn import folder as folders
 from edgecnn.data import Dataset
 from edgecnn.data.provenance import find_dataset, origin_of
 from edgecnn.errors import ExportError
-from edgecnn.exporting import records
-from edgecnn.exporting.export import folder_for
+from edgecnn.exporting import export as exporting
+from edgecnn.exporting.onnx_file import open_onnx
+from edgecnn.folder import ModelFolder
 from edgecnn.graph.graph import onnx_module
-from edgecnn.graph.outputs import return_probabilities
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.progress import OnProgress, ignore
 from edgecnn.quantizing import calibration as calibrations
@@ -25,11 +24,7 @@ from edgecnn.quantizing.schemes import Scheme, Target
 from edgecnn.quantizing.search import Search
 from edgecnn.quantizing.write import Request, require_room, ship
 from edgecnn.runtime.classifier import Classifier
-from edgecnn.runtime.recognition import choose
-from edgecnn.runtime.scores import recognize
 from edgecnn.scratch import scratch
-
-JUDGED, SEED = 256, 0  # images to find out what scores mean, and how they are drawn
 
 
 def quantize(
@@ -43,6 +38,7 @@ def quantize(
     calibration_images: int = calibrations.IMAGES,
     out: Path | None = None,
     preprocess: Preprocessing | None = None,
+    output: str | None = None,
     progress: OnProgress = ignore,
 ) -> QuantizationResult:
     """Quantize a float32 ONNX file and write the result next to it, if that pays. Return what was tried and chosen.
@@ -56,23 +52,27 @@ def quantize(
     `calibration` holds images, uint8 [n, height, width] or [n, height, width, 3], or in the form that the model takes.
     Without it, `calibration_images` training images are drawn from `data`, which defaults to the data set that the
     model was trained with. `preprocess` says how a float model of another tool wants its pixels; by default it is
-    chosen by log loss on validation images. Test images only score the result; they choose nothing. `out` is the model
-    folder to write into.
+    chosen by log loss on validation images. `output` is which of its outputs to take, if it has several. Test images
+    only score the result; they choose nothing. `out` is the model folder to write into.
 
     Raises ModelError, ExportError, VerificationError, DataError, InputError, MissingDependencyError and OutputError.
     Nothing is written if it raises.
     """
     onnx_module()
     source = folders.find_onnx(model)
-    folder = folder_for(model, source, out)
+    folder = exporting.folder_for(model, source, out)
     require_room(folder, source)
-    original = Classifier(source, threads=1, preprocessing=preprocess)
+    original = Classifier(source, threads=1, preprocessing=preprocess, output=output)
     proto = load_source(source)
     dataset = _dataset(source, original, data)
-    request = Request(folder, dataset, scheme, target, max_drop)
     with scratch() as unfinished:
+        notes: tuple[str, ...] = ()
         if original.is_foreign:
-            original = _described(original, proto, dataset, preprocess, unfinished)
+            described = exporting.Request(ModelFolder(unfinished / folder.path.name), dataset, preprocess)
+            exported = exporting.write(open_onnx(source, output or ""), described)
+            original, notes = Classifier(exported.path, threads=1), exported.notes
+            proto = load_source(exported.path)
+        request = Request(folder, dataset, scheme, target, max_drop, notes)
         if calibration is None:
             images = calibrations.draw(dataset, original.input, calibration_images)
         else:
@@ -83,31 +83,8 @@ def quantize(
         return ship(request, evaluator, found, progress)
 
 
-def _described(
-    original: Classifier, proto: Any, dataset: Dataset, asked: Preprocessing | None, folder: Path
-) -> Classifier:
-    """The model of another tool as a file that says how it wants its pixels and returns probabilities.
-
-    It lies in `folder`, and `proto` becomes it. A model of that form already is returned as it is.
-    """
-    known = asked or original.metadata.preprocessing
-    if original.input.dtype == "uint8" or known:
-        sample = dataset.validation.sample(JUDGED, SEED).images
-        how, scores = original.input.preprocessing, recognize(original.scores(sample))
-    else:
-        found = choose(original.run_any, original.input, dataset, original.path.name)
-        how, scores = found.preprocessing, found.scores
-    if scores == "probabilities" and (original.input.dtype == "uint8" or original.metadata.preprocessing == how):
-        return original
-    return_probabilities(proto, scores)
-    stated = records.stated(replace(original.input, preprocessing=how))
-    path = folder / "model.onnx"
-    records.save(proto, path, replace(original.metadata, preprocessing=stated))
-    return Classifier(path, threads=1)
-
-
 def _dataset(source: Path, original: Classifier, data: str | Path | None) -> Dataset:
-    card = folders.ModelFolder(source.parent).card_of(source)
+    card = ModelFolder(source.parent).card_of(source)
     dataset = find_dataset(origin_of(card, original.metadata.dataset), data, original.input, len(original.labels))
     if dataset is None:
         raise ExportError(f"quantizing {source} needs images like those that it was trained with: give --data PATH")

@@ -14,6 +14,7 @@ from edgecnn.exporting.export import copy_source, score_of
 from edgecnn.exporting.verify import compare
 from edgecnn.files import sha256
 from edgecnn.folder import ModelFolder, Staged
+from edgecnn.graph.describe import opset_of
 from edgecnn.graph.graph import onnx_module
 from edgecnn.host import machine
 from edgecnn.metrics import Accuracy
@@ -35,13 +36,14 @@ ARITHMETIC = {"VNNI": "fast on x86-64 with VNNI", "uint8": "fast on every x86-64
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, and the folder to write into."""
+    """What the user asked for, the folder to write into, and what to tell of a model of another tool."""
 
     folder: ModelFolder
     dataset: Dataset
     scheme: Scheme
     target: Target
     max_drop: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _result(
         bytes_before=evaluator.original.path.stat().st_size,
         card=card,
         tuning=written.tuning,
-        notes=(*evaluator.calibration.notes, *found.notes),
+        notes=(*request.notes, *evaluator.calibration.notes, *found.notes),
         removed=removed,
     )
 
@@ -126,7 +128,7 @@ def _unchanged(request: Request, evaluator: Evaluator) -> Written:
 
 def _source_record(path: Path, score: Accuracy) -> ExportRecord:
     """The card's record of a float32 file that it does not list yet, or that comes from another folder."""
-    opset = _opset(onnx_module().load(path))
+    opset = opset_of(onnx_module().load(path))
     return ExportRecord("float32", path.stat().st_size, sha256(path), opset, accuracy=score)
 
 
@@ -201,12 +203,8 @@ def _scored(
     reference = evaluator.original.predict(test.images)
     answers = Classifier(path, threads=1).predict(test.images)
     before, after = score_of(reference, test), score_of(answers, test)
-    record = records.record_of(path, precision, _opset(proto), after, compare(answers, reference))
+    record = records.record_of(path, precision, opset_of(proto), after, compare(answers, reference))
     return before, after, record
-
-
-def _opset(proto: Any) -> int:
-    return next(int(item.version) for item in proto.opset_import if item.domain in ("", "ai.onnx"))
 
 
 def _outdated(request: Request) -> Path | None:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +16,19 @@ from edgecnn.errors import ModelError
 from edgecnn.folder import find_onnx
 from edgecnn.host import machine
 from edgecnn.preprocessing import Preprocessing
-from edgecnn.runtime import arithmetic
+from edgecnn.runtime import arithmetic, signature
 from edgecnn.runtime.file_check import check_file
-from edgecnn.runtime.first_operators import wanted_pixels
-from edgecnn.runtime.input_spec import ASSUMED, InputSpec
 from edgecnn.runtime.metadata import ModelMetadata, read_metadata
-from edgecnn.runtime.scores import classes_of, recognize, to_probabilities
+from edgecnn.runtime.scores import recognize, to_probabilities
 from edgecnn.runtime.settings import Settings, stored
 from edgecnn.scratch import scratch
 
-DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
 # What onnxruntime's messages begin with: a code, the file's path, and the C++ function that found the error.
 CODES = r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*?\) )?"
 KERNEL_TIME = "_kernel_time"  # the end of the name of a node's event in onnxruntime's profile
 # With this option, onnxruntime uses slower but exact uint8 kernels where products of 8-bit weights could saturate:
 # https://github.com/microsoft/onnxruntime/blob/main/include/onnxruntime/core/session/onnxruntime_session_options_config_keys.h
 EXACT_INT8 = "session.x64quantprecision"
-SCORES = ("tensor(float)", "tensor(float16)")
-# A file can claim any size. These bounds hold the memory that an image and the labels take.
-MOST_VALUES = 1 << 26  # in one batch of a fixed size, or in one image: 8,192 × 8,192
-MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -57,8 +49,9 @@ class Classifier:
     given.
 
     `preprocessing` says how a float model of other tools wants its pixels; without it, its first operators do, or else
-    0 to 1 is assumed. `notes` say so, and why another file would suit this processor better, one line each.
-    `is_foreign` is True for a file that edgecnn did not write.
+    0 to 1 is assumed. `notes` say so, and why another file would suit this processor better, one line each. `known_by`
+    tells by what it is known. `output` is the name of one of several outputs. `is_foreign` is True for a file that
+    edgecnn did not write.
     """
 
     def __init__(
@@ -68,6 +61,7 @@ class Classifier:
         threads: int | None = None,
         settings: Settings | None = None,
         preprocessing: Preprocessing | None = None,
+        output: str | None = None,
     ) -> None:
         if threads is not None and settings is not None:
             raise TypeError("Classifier takes threads or settings, not both")
@@ -75,14 +69,15 @@ class Classifier:
         given = settings if threads is None else Settings(threads=threads)
         self.settings = given or _stored(self.path)
         self._session = _session(self.path, session_options(self.settings))
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        _require_images(self.path, inputs)
-        _require_classes(self.path, outputs)
+        image = signature.image_input(self.path, self._session.get_inputs())
+        scores = signature.scores_output(self.path, self._session.get_outputs(), output or "")
         self.metadata = ModelMetadata.of(self._session.get_modelmeta().custom_metadata_map, self.path)
-        self.input_name, self.output_name = inputs[0].name, outputs[0].name
-        self.input, assumed = _input_spec(self.path, inputs[0], self.metadata, preprocessing)
-        self.batch: int | None = inputs[0].shape[0] if isinstance(inputs[0].shape[0], int) else None
-        self.labels = _labels(self.metadata, classes_of(outputs[0].shape[1]), self.path)
+        self.input_name, self.output_name = image.name, scores.name
+        self.outputs: int = scores.shape[1]
+        self.input, self.known_by = signature.input_spec(self.path, image, self.metadata, preprocessing)
+        self.batch: int | None = image.shape[0] if isinstance(image.shape[0], int) else None
+        self.labels = signature.labels(self.path, self.metadata, self.outputs)
+        assumed = [signature.assumption(self.path)] if self.known_by == "assumption" else []
         self.notes = (*assumed, *arithmetic.notes(self.path, self.metadata))
 
     @property
@@ -216,48 +211,6 @@ def _reason(error: Exception) -> str:
     if "opset" in message or "IR version" in message:
         return f"{message}; install a newer onnxruntime or export with a lower --opset"
     return f"{message}; export it again"
-
-
-def _input_spec(
-    path: Path, node: Any, metadata: ModelMetadata, given: Preprocessing | None
-) -> tuple[InputSpec, tuple[str, ...]]:
-    """The model's input, and a note if how it wants its pixels had to be assumed."""
-    shape = tuple(size if isinstance(size, int) else None for size in node.shape[1:])
-    dtype = DTYPES[node.type]
-    if dtype == "uint8":
-        return InputSpec(shape, dtype), ()
-    known = given or metadata.preprocessing or wanted_pixels(path, node.name)
-    note = f"{path} does not say how it wants its pixels, so {ASSUMED.name} is assumed: say it by --preprocess"
-    return InputSpec(shape, dtype, known or ASSUMED), () if known else (note,)
-
-
-def _require_images(path: Path, inputs: list[Any]) -> None:
-    if len(inputs) != 1:
-        raise ModelError(f"{path} has {len(inputs)} inputs: an image classifier has one input")
-    (image,) = inputs
-    if image.type not in DTYPES or len(image.shape) < 2:
-        raise ModelError(f"{path} takes {image.type} {image.shape}: an image classifier takes images")
-    sizes = [size for size in image.shape if isinstance(size, int)]
-    if any(size < 1 for size in sizes) or prod(sizes) > MOST_VALUES:
-        raise ModelError(f"{path} takes {image.shape}: an image has 1 to {MOST_VALUES:,} values")
-
-
-def _require_classes(path: Path, outputs: list[Any]) -> None:
-    if not outputs:
-        raise ModelError(f"{path} has no output: an image classifier returns [batch, classes]")
-    scores = outputs[0]
-    if scores.type not in SCORES or len(scores.shape) != 2 or not isinstance(scores.shape[1], int):
-        raise ModelError(f"{path} returns {scores.type} {scores.shape}: an image classifier returns [batch, classes]")
-    if not 1 <= scores.shape[1] <= MOST_CLASSES:
-        raise ModelError(f"{path} returns {scores.shape}: an image classifier has 1 to {MOST_CLASSES:,} classes")
-
-
-def _labels(metadata: ModelMetadata, classes: int, path: Path) -> tuple[str, ...]:
-    """The labels that the file holds, or the numbers of the classes if it holds none."""
-    labels = metadata.labels or tuple(map(str, range(classes)))
-    if len(labels) != classes:
-        raise ModelError(f"{path} has {len(labels)} labels for {classes} classes: export it again")
-    return labels
 
 
 def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, float]]:

@@ -93,6 +93,7 @@ class ModelMetadata:
         return tree | {key: text for key, text in self.others.items() if key not in tree}
 
 
+NOTHING = ModelMetadata()
 EMPTY: tuple[object, ...] = (None, "", (), {})
 
 

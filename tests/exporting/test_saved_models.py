@@ -268,7 +268,7 @@ def test_a_module_with_variables_and_one_signature_of_another_name(tf: Any, here
     assert open_isolated(Path("module")).parameters == 7840
     assert works(Path("module"))
     tf.saved_model.save(module, "several", signatures={"predict": call, "other": call})
-    with pytest.raises(ExportError, match="has the signatures other, predict"):
+    with pytest.raises(ModelError, match="has 2 signatures, other or predict"):
         open_isolated(Path("several"))
 
 

@@ -16,6 +16,7 @@ from edgecnn.errors import EdgecnnError, ExportError
 from edgecnn.exporting import original as originals
 from edgecnn.preprocessing import from_plain
 from edgecnn.processes.entry import serve
+from edgecnn.selection import Selection
 from edgecnn.training.backend import tensorflow
 
 LONGEST = 300  # characters kept of TensorFlow's messages, whose later lines show its intermediate code
@@ -30,11 +31,11 @@ class Conversion:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, original: str) -> None:
-        """Load the original, and write an empty model."""
+    def load(self, original: str, signature: str = "", output: str = "") -> None:
+        """Load what is wanted of the original, as in Selection, and write an empty model."""
         with _told():
             self._tf = tensorflow("converting for LiteRT")
-            self._loaded = originals.load(Path(original))
+            self._loaded = originals.load(Path(original), Selection(signature, output))
             _write(
                 self._tf, self._tf.identity, self._tf.TensorSpec((None, 1), self._tf.uint8), self.folder / EMPTY_LITERT
             )

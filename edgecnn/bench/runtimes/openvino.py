@@ -33,7 +33,7 @@ def _compiled(file: Path, contender: Contender) -> tuple[Infer, InputSpec]:
     check_file(file)
     core = quiet_openvino().Core()
     model = core.read_model(file)
-    image = model.input(0)
+    image, answer = model.input(0), _scores_at(model)
     sizes = [size.get_length() if size.is_static else -1 for size in image.partial_shape]
     settings = {
         "INFERENCE_NUM_THREADS": contender.threads,
@@ -49,7 +49,17 @@ def _compiled(file: Path, contender: Contender) -> tuple[Infer, InputSpec]:
             model.reshape(list(batch.shape))
             request = requests[batch.shape] = core.compile_model(model, "CPU", settings).create_infer_request()
         request.infer([batch], share_inputs=True)
-        scores: NDArray[Any] = request.get_output_tensor(0).data.copy()
+        scores: NDArray[Any] = request.get_output_tensor(answer).data.copy()
         return scores
 
     return infer, input_spec(sizes[1:], np.dtype(image.element_type.to_dtype()).name, contender)
+
+
+def _scores_at(model: Any) -> int:
+    """Which output is [batch, classes], as Classifier takes it; else the first, as of an empty model."""
+    fitting = (
+        at
+        for at, output in enumerate(model.outputs)
+        if output.element_type.is_real() and output.partial_shape.rank.is_static and len(output.partial_shape) == 2
+    )
+    return next(fitting, 0)

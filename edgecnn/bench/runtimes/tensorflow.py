@@ -27,7 +27,7 @@ def open_contender(contender: Contender) -> Runner:
     from edgecnn.training.backend import keras, tensorflow
 
     tf, layers = tensorflow(PURPOSE), keras(PURPOSE).layers
-    original = originals.load(contender.file)
+    original = originals.load(contender.file, contender.selection)
 
     def function(call: Callable[[Any], Any], signature: Any) -> Infer:
         xla = contender.variant == "xla"
