@@ -21,19 +21,33 @@ from benchmarks.devices import arm64
 from benchmarks.latency import at_a_glance, harness, peers, quantization
 from benchmarks.lib import paths
 from benchmarks.lib.results import write_text
-from benchmarks.models import ablation, pareto, reference_recipes, seeds, third_party, time_to_accuracy, training_speed
+from benchmarks.models import (
+    ablation,
+    applications,
+    conversion_speed,
+    memory,
+    pareto,
+    reference_recipes,
+    seeds,
+    third_party,
+    time_to_accuracy,
+    training_speed,
+)
 
 WORK = paths.BUILD / "docs"
 BLOCK = re.compile(r"<!-- (run|table): (.*?) -->\n(.*?)<!-- end -->", re.DOTALL)
 WIDTH = "100"
 TABLES: Mapping[str, Callable[[], str]] = {
     "ablation": ablation.table,
+    "applications": applications.table,
     "arm64": arm64.table,
     "at-a-glance": at_a_glance.table,
     **{f"bench-{name}": lambda name=name: peers.bench_table(name) for name in peers.NAMES},  # type: ignore[misc]
+    "conversion-speed": conversion_speed.table,
     "fuzz": fuzz.table,
     "harness": harness.table,
     "kills": kills.table,
+    "memory": memory.table,
     "pareto": pareto.table,
     "peers": peers.table,
     "quantization": quantization.table,

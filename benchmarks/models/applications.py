@@ -2,10 +2,12 @@
 
 Each network is made without trained weights, for the smallest image that it allows and ten classes, and is then
 converted in a process of its own. Its batch normalization gets the statistics of random images and its last layer
-larger weights, so that answers differ as much as a trained network's. Seconds, memory, the number of nodes and the
-largest difference from Keras on 8 random images are written to benchmarks/results/applications.json, one by one; and
-`keras_rounding`, the difference in Keras's own answers if the pixels are multiplied by 1 + 2⁻²², as float32 rounds.
-Takes two hours; needs `onnxslim` and 12 GB of memory for the largest networks.
+larger weights, so that answers differ as much as a trained network's. Seconds of processor time, memory, the number of
+nodes, and the largest difference from Keras on 8 random images beside what `export` allows, are written to
+benchmarks/results/applications.json, one by one; and `keras_rounding`, the difference in Keras's own answers if the
+pixels are multiplied by 1 + 2⁻²², as float32 rounds.
+Networks that are in the file already, with their seconds, are not measured again unless they are named. All of them
+take hours; needs `onnxslim`, and 12 GB of memory for the largest networks.
 """
 
 import json
@@ -23,10 +25,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.lib import paths
-from benchmarks.lib.results import Row, replace_row
+from benchmarks.lib import markdown, paths
+from benchmarks.lib.results import Row, read_result, replace_row
 from edgecnn.host.machine import this_host
 from edgecnn.metrics import agreement
+from edgecnn.preprocessing import NAMED
 from edgecnn.training.backend import keras, tensorflow
 
 PURPOSE = "converting the networks of keras.applications"
@@ -36,6 +39,7 @@ CLASSES, IMAGES, CALIBRATION = 10, 8, 16
 SPREAD = 2.0  # the standard deviation of the scores: a trained network's answers are far from uniform
 MOST_SECONDS = 3600
 MEGABYTE = 2**20
+WITH_RESCALING = ("MobileNetV3", "EfficientNet", "ConvNeXt")  # they scale pixels to 255 themselves
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class Network:
     name: str
     size: int
     millions: float
+
+    @property
+    def pixels(self) -> str:
+        """The range of its input."""
+        return "0..255" if self.name.startswith(WITH_RESCALING) else "-1..1"
 
 
 # In order of size.
@@ -96,10 +105,15 @@ NETWORKS = {
 
 
 def main(names: Sequence[str]) -> None:
-    for name in names or NETWORKS:
+    for name in names or [name for name in NETWORKS if name not in already_measured()]:
         row = measured(NETWORKS[name])
         replace_row(RESULTS, "networks", row, ["name"], _order, opset=OPSET, cpu=this_host().cpu)
         print(json.dumps(row), flush=True)
+
+
+def already_measured() -> set[str]:
+    """The networks that were exported already, with their seconds."""
+    return {row["name"] for row in read_result(RESULTS).get("networks", []) if "convert_seconds" in row}
 
 
 def _order(row: Row) -> int:
@@ -175,14 +189,15 @@ def spread_answers(model: Any, images: NDArray[np.float32]) -> None:
 
 
 def images_of(network: Network, count: int) -> NDArray[np.float32]:
-    """Random images, float32 [count, size, size, 3] in -1 to 1, each with its own brightness, contrast and grain."""
+    """Random images, float32 [count, size, size, 3] as the network takes them, each with its own contrast and grain."""
     rng = np.random.default_rng(0)
     grain = -(-network.size // 4)
     coarse = rng.uniform(-1, 1, (count, grain, grain, 3)).repeat(4, axis=1).repeat(4, axis=2)
     fine = rng.uniform(-1, 1, (count, network.size, network.size, 3))
     share = rng.uniform(0, 1, (count, 1, 1, 1))
     images = share * coarse[:, : network.size, : network.size] + (1 - share) * fine
-    return (images * rng.uniform(0.2, 1, (count, 1, 1, 1))).clip(-1, 1).astype(np.float32)
+    images = (images * rng.uniform(0.2, 1, (count, 1, 1, 1))).clip(-1, 1)
+    return ((images + 1) * 127.5 if network.pixels == "0..255" else images).astype(np.float32)
 
 
 def convert_one(network: Network, folder: str) -> Row:
@@ -193,15 +208,14 @@ def convert_one(network: Network, folder: str) -> Row:
     tf = tensorflow(PURPOSE)
     keras(PURPOSE)
     tf.function(tf.nn.relu, input_signature=[tf.TensorSpec((None, 1))])(tf.zeros((4, 1)))
-    own, started = _peak(), time.perf_counter()
+    own, started = _peak(), time.process_time()
     original = load_original(Path(folder) / "model.keras")
-    loaded = time.perf_counter()
+    loaded = time.process_time()
     model = convert(original, OPSET)
-    ended, peak = time.perf_counter(), _peak()
-    content = model.SerializeToString()
+    ended, peak = time.process_time(), _peak()
     images = images_of(network, IMAGES)
     expected = np.asarray(original.forward(images))
-    row = _compared(content, expected, images)
+    row = _compared(network, model, Path(folder) / "model.onnx", expected, images)
     moved = np.asarray(original.forward(images * np.float32(1 + 2**-22)))
     return {
         "load_seconds": round(loaded - started, 1),
@@ -220,15 +234,19 @@ def _peak() -> int:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def _compared(content: bytes, expected: Any, images: NDArray[np.float32]) -> Row:
-    import onnxruntime
+def _compared(network: Network, model: Any, path: Path, expected: Any, images: NDArray[np.float32]) -> Row:
+    """The largest differences, and what the export's verification allows."""
+    from edgecnn.exporting.verify import allowed_difference
+    from edgecnn.graph.describe import weighted_layers
+    from edgecnn.runtime.classifier import Classifier
 
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    [got] = session.run(None, {"image": images})
-    reference = np.asarray(expected)
+    path.write_bytes(model.SerializeToString())
+    classifier = Classifier(path, preprocessing=NAMED[network.pixels])
+    got, reference = classifier.scores(images), np.asarray(expected)
     relative = np.abs(got - reference) / np.maximum(reference, 1e-3)
     return {
         "difference": float(np.abs(got - reference).max()),
+        "allowed": allowed_difference(classifier, images, weighted_layers(model)),
         "relative_difference": float(relative.max()),
         "agreement": agreement(got.argmax(axis=1), reference.argmax(axis=1)),
         "classes_answered": len(set(reference.argmax(axis=1).tolist())),
@@ -247,3 +265,21 @@ def _nodes(model: Any, original: Any) -> Row:
         slim = onnxslim.slim(graph)
         counts[name] = len(slim.graph.node)
     return counts
+
+
+def table() -> str:
+    rows = [
+        [f"`{row['name']}`", *([row["reason"], *[""] * 6] if "reason" in row else _cells(row))]
+        for row in read_result(RESULTS)["networks"]
+    ]
+    headings = ["network", "parameters", "seconds", "difference", "allowed", "nodes", "tf2onnx", "OnnxSlim"]
+    found = len(rows)
+    note = f"{found} of the {len(NETWORKS)} networks of keras.applications were measured. Seconds are processor time."
+    return markdown.table(headings, rows, [note])
+
+
+def _cells(row: Row) -> list[str]:
+    seconds = f"{row['convert_seconds']:.0f} s" if "convert_seconds" in row else "–"
+    nodes = [str(row[name]) for name in ("nodes", "nodes_tf2onnx", "nodes_onnxslim")]
+    size = f"{row['parameters'] / 1e6:.1f} M"
+    return [size, seconds, f"{row['difference']:.1e}", f"{row['allowed']:.1e}", *nodes]

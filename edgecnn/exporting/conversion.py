@@ -12,6 +12,7 @@ from edgecnn.exporting.translations import TRANSLATIONS, advice_for
 from edgecnn.graph.cleanup import clean, finish
 from edgecnn.graph.graph import onnx_module
 from edgecnn.graph.protos import subgraphs
+from edgecnn.training.backend import return_freed_memory
 
 OUTPUT_NAME = "scores"
 
@@ -22,6 +23,7 @@ def convert(original: Original, opset: int) -> Any:
     _refuse_unknown_operators(original.path, model, opset)
     clean(model, INPUT_NAME, OUTPUT_NAME)
     finish(model, original.outputs, opset)
+    return_freed_memory()
     return model
 
 

@@ -1,6 +1,7 @@
 """Compares a converted model with its original, and raises if their answers differ too much."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,11 @@ def compare(candidate: NDArray[np.float32], reference: NDArray[np.float32]) -> C
     return Comparison(len(reference), difference, agreement(candidate.argmax(axis=1), reference.argmax(axis=1)))
 
 
-def allowed_difference(classifier: Classifier, images: NDArray[np.uint8], layers: int) -> float:
+def allowed_difference(classifier: Classifier, images: NDArray[Any], layers: int) -> float:
     """How far probabilities may differ for rounding alone.
 
     It follows from the number of layers with weights, and for a float model from how far its own answers move when its
-    inputs are rounded otherwise.
+    inputs are rounded otherwise. `images` are of any form that the classifier takes.
     """
     by_depth = MOST_DIFFERENCE * max(1.0, layers / LAYERS)
     some = fitting(images[0].size * FLOAT32, MOVED_BYTES, MOVED_IMAGES)

@@ -45,6 +45,7 @@ class Graph:
         self._values: dict[str, Array] = {}
         for place, node in enumerate(self.proto.node):
             self._add(node, place)
+        self._next_place = len(self.proto.node)
         self._sorted = list(self._nodes.values())
 
     def _add(self, node: Any, place: int) -> None:
@@ -150,7 +151,8 @@ class Graph:
         """Add a node of type `op`, and return the name of its result. Its place is before the nodes that read it."""
         made = self.onnx.helper.make_node(op, list(inputs), [self._new_name(op.lower())], **values)
         made.name = made.output[0]
-        self._add(made, max(self._nodes, default=0) + 1)
+        self._add(made, self._next_place)
+        self._next_place += 1
         self._stale = True
         return str(made.output[0])
 
