@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn.data.bounds import most_unpacked
+from edgecnn.data.bounds import CHARACTER, most_unpacked, require_short_labels
 from edgecnn.data.growing import Growing
 from edgecnn.data.parts import Array, Pair
 from edgecnn.data.roles import kind_of
@@ -25,8 +25,6 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 GZIP_MAGIC = b"\x1f\x8b"
 LONGEST_LINE = 2**20  # characters
 ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 2048, 2**22
-# Characters of one label, and bytes of all of them: each takes as many as the longest, and 4 for a character.
-LONGEST_LABEL, MOST_LABELS = 4096, 2**25
 INTEGERS = (np.uint8, np.int16)
 INDEX_NAMES = frozenset({"", "unnamed: 0", "index", "id"})  # a column that numbers the rows
 
@@ -118,8 +116,7 @@ def _joined(path: Path, lines: Iterator[str], columns: Columns) -> Pair:
         images.append(pixels)
         parts.append(labels)
         count += len(labels)
-        if count * max(part.itemsize for part in parts) > MOST_LABELS:
-            raise DataError(f"{path} has too many rows, or too long labels for {count:,} rows: give shorter labels")
+        require_short_labels(path, max(part.itemsize for part in parts) // CHARACTER, count)
     return Pair(images.whole(), np.concatenate(parts))
 
 
@@ -197,8 +194,7 @@ def _label_in(path: Path, line: str, columns: Columns) -> str:
         text = line.partition(columns.delimiter)[0]
     else:
         text = line.split(columns.delimiter)[columns.label or 0]
-    if len(text) > LONGEST_LABEL:
-        raise DataError(f"{path} has a label of {len(text):,} characters: give a shorter one")
+    require_short_labels(path, len(text), 1)
     return text.strip().strip('"')
 
 

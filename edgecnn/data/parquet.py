@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.data.bounds import require_room
+from edgecnn.data.bounds import require_room, require_short_labels
 from edgecnn.data.parts import Pair
 from edgecnn.data.pictures import Source, in_one_form, read_pictures
 from edgecnn.data.roles import kind_of
@@ -63,13 +63,14 @@ def _rows(path: Path, parquet: Any) -> Iterator[tuple[bytes, Any]]:
         image, label = _columns(path, table.schema_arrow)
         rows = _rows_at_once(path, table.metadata, size)
         names = _class_names(table.schema_arrow, label)
-        taken = 0
+        taken = longest = count = 0
         for batch in table.iter_batches(rows, columns=[image, label]):
             for row in batch.to_pylist():
-                content = _content(row[image])
-                taken += len(content)
-                require_room(path, taken, size)  # a dictionary may repeat one picture without end
-                yield content, _named(row[label], names)
+                content, name = _content(row[image]), _named(row[label], names)
+                taken, longest, count = taken + len(content), max(longest, _length(name)), count + 1
+                require_room(path, taken, size)  # a dictionary may repeat one picture without end, and one label
+                require_short_labels(path, longest, count)
+                yield content, name
 
 
 def _rows_at_once(path: Path, metadata: Any, size: int) -> int:
@@ -113,6 +114,11 @@ def _named(label: Any, names: Sequence[str] | None) -> Any:
     if not 0 <= label < len(names):
         raise ValueError(f"there is a label {label}, but {len(names)} names")
     return names[label]
+
+
+def _length(label: Any) -> int:
+    """The characters of a label that is a text."""
+    return len(label) if isinstance(label, str | bytes) else 0
 
 
 def _content(value: Any) -> bytes:

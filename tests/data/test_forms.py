@@ -432,6 +432,10 @@ REFUSED: dict[str, tuple[Write, str]] = {
         lambda at, _: raw(at / "a.parquet", other_table()),
         "label",
     ),
+    "Parquet with long labels": (
+        lambda at, d: parquet(at / "a.parquet", np.repeat(d.x[:1], 3000, 0), ["x" * 4000, *map(str, range(2999))]),
+        "shorter",
+    ),
     "Parquet that is cut": (lambda at, _: raw(at / "a.parquet", b"PAR1" * 9), "copy it again"),
 }
 
