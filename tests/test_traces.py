@@ -1,101 +1,42 @@
 """What commands write and whom they call, as the operating system sees it: nothing but what they were asked to."""
 
-import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tracing
 from PIL import Image
 
 from edgecnn.data import Dataset
 from edgecnn.folder import ModelFolder
 
-ROOT = Path(__file__).parent.parent
-CHANGES = (
-    "open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
-)
-CALLS = "connect,sendto,sendmsg,sendmmsg"
-CALL = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\d+|\?)")
-PATH = re.compile(r'(?:AT_FDCWD|\d+)<([^>]*)>, "([^"]*)"|"([^"]*)"')  # a folder and a path in it, or a path
-# Not files: the terminal and the like, and the names of a process's own threads.
-DEVICES = re.compile(r"/dev/(null|tty|urandom|shm/sem\.\w+)|/proc/(self|\d+)/task/\d+/comm")
-
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A folder with an empty home, an empty folder for temporary files and one to work in."""
-    if shutil.which("strace") is None:
-        pytest.skip("there is no strace here: apt-get install strace")
+    if not tracing.can_trace(tmp_path):
+        pytest.skip("there is no strace here that may trace: apt-get install strace")
     for name in ("home", "temporary", "work"):
         (tmp_path / name).mkdir()
-    if traced(tmp_path, "-c", "").returncode != 0:
-        pytest.skip("strace may not trace here: it needs the right to trace its own processes")
     return tmp_path
 
 
-def traced(place: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run Python in the folder `work` with strace, which writes what it and its children do into `trace`."""
-    command = ["strace", "-f", "-qq", "-y", "-s", "4096", "-e", f"trace={CHANGES},{CALLS}", "-o", str(place / "trace")]
-    known = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "KERAS_", "MPL"))}
-    environment = {
-        "HOME": str(place / "home"),
-        "TMPDIR": str(place / "temporary"),
-        "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    return subprocess.run(
-        [*command, sys.executable, *map(str, arguments)],
-        cwd=place / "work",
-        env=known | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def lines(place: Path) -> Iterator[tuple[str, str]]:
-    """The system calls that succeeded, and those that try to reach another machine whether they did or not."""
-    for line in (place / "trace").read_text(encoding="utf-8", errors="replace").splitlines():
-        found = CALL.match(line)
-        if found and (found[3] != "-1" or found[1] in CALLS.split(",")):
-            yield found[1], found[2]
-
-
-def written(place: Path) -> set[Path]:
-    """Whatever was made, opened to be written, or given a new name."""
-    paths = set()
-    for call, arguments in lines(place):
-        if call in CALLS.split(",") or (
-            call.startswith("open") and not re.search(r"O_WRONLY|O_RDWR|O_CREAT", arguments)
-        ):
-            continue
-        for folder, name, alone in PATH.findall(arguments):
-            paths.add(Path(os.path.normpath(Path(folder or place / "work") / (name or alone))))
-    return paths
-
-
-def reached(place: Path) -> list[str]:
-    """The calls to other machines: to whatever is neither a socket of this machine's nor the machine itself."""
-    here = re.compile(r"AF_UNIX|AF_NETLINK|127\.0\.0\.1|\"::1\"|<UNIX|<socket:\[\d+\]>, \"")
-    return [
-        f"{call}({arguments})"
-        for call, arguments in lines(place)
-        if call in CALLS.split(",") and not here.search(arguments)
-    ]
-
-
 def run(place: Path, *arguments: str | Path) -> None:
-    done = traced(place, "-m", "edgecnn", *arguments)
+    """Run a command in the folder `work`: it writes nothing outside of it, starts no program, and calls nobody."""
+    command = [*tracing.command(place / "trace"), sys.executable, "-m", "edgecnn", *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=place / "work", env=tracing.environment(place), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert reached(place) == []
+    calls = list(tracing.calls(place / "trace"))
+    written = tracing.written(calls, place / "work")
+    assert tracing.reached(calls) == []
     allowed = [place / "work", place / "temporary", place / "home" / ".cache"]
-    outside = {path for path in written(place) if not any(path.is_relative_to(folder) for folder in allowed)}
-    assert {path for path in outside if not DEVICES.fullmatch(str(path))} == set()
-    assert any(path.is_relative_to(place) for path in written(place)), "nothing was traced"
+    assert {path for path in written if not any(path.is_relative_to(folder) for folder in allowed)} == set()
+    assert any(path.is_relative_to(place) for path in written), "nothing was traced"
+    assert {Path(program).name for program in tracing.executed(calls)} <= {Path(sys.executable).name}
     assert list((place / "temporary").iterdir()) == []
     left = [path for path in (place / "home").rglob("*") if not path.is_relative_to(place / "home" / ".cache")]
     assert left == []

@@ -1,12 +1,16 @@
-"""SavedModels as data: what computes is exported, what does more is refused before anything of it runs."""
+"""SavedModels as data: what computes is exported, what does more is refused before anything of it runs.
+
+`payloads` has those with operators that write, read or run something.
+"""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from odd_saved_models import SHAPE, saved, with_side_effect
 
 from edgecnn.errors import ExportError, ModelError
 from edgecnn.exporting import isolated
@@ -15,7 +19,6 @@ from edgecnn.exporting.original import inspect
 from edgecnn.training.backend import keras, tensorflow
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
-SHAPE = (28, 28, 1)
 
 
 @pytest.fixture(scope="module")
@@ -29,98 +32,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def saved(tf: Any, folder: Path, more: Callable[[Any], Any], **attributes: Any) -> Path:
-    """A SavedModel whose answer is a softmax of the first ten pixels, after `more` was done with the batch."""
-    module = tf.Module()
-    for name, value in attributes.items():
-        setattr(module, name, value)
-
-    @tf.function(input_signature=[tf.TensorSpec([None, *SHAPE], tf.float32)])  # type: ignore[untyped-decorator]
-    def call(image: Any) -> Any:
-        return tf.nn.softmax(tf.reshape(more(image), [-1, 784])[:, :10])
-
-    module.call = call
-    tf.saved_model.save(module, str(folder), signatures=call)
-    return folder
-
-
-def with_side_effect(tf: Any, effect: Callable[[], Any]) -> Callable[[Any], Any]:
-    def more(image: Any) -> Any:
-        with tf.control_dependencies([effect()]):
-            return tf.identity(image)
-
-    return more
-
-
 def works(path: Path) -> bool:
     model = open_isolated(path)
     return model.scores(np.zeros((2, *SHAPE), np.uint8), model.input).shape == (2, 10)
-
-
-def effects(tf: Any, mark: Path) -> dict[str, Callable[[], Any]]:
-    name = str(mark)
-    image = tf.constant([[[0]]], tf.uint8)
-    return {
-        "WriteFile": lambda: tf.io.write_file(name, "run"),
-        "ReadFile": lambda: tf.io.read_file("/etc/hostname"),
-        "MatchingFiles": lambda: tf.io.matching_files("/etc/*"),
-        "PrintV2": lambda: tf.print("run", output_stream=f"file://{name}"),
-        "Print": lambda: tf.compat.v1.Print(tf.constant(1), [tf.constant(1)]),
-        "EagerPyFunc": lambda: tf.py_function(lambda: mark.write_text("run"), [], tf.int32),
-        "PyFunc": lambda: tf.numpy_function(lambda: np.int32(mark.write_text("run")), [], tf.int32),
-        "SaveV2": lambda: tf.raw_ops.SaveV2(prefix=name, tensor_names=["a"], shape_and_slices=[""], tensors=[[1.0]]),
-        "RestoreV2": lambda: tf.raw_ops.RestoreV2(
-            prefix=name, tensor_names=["a"], shape_and_slices=[""], dtypes=[tf.float32]
-        )[0],
-        "ImmutableConst": lambda: tf.raw_ops.ImmutableConst(
-            dtype=tf.uint8, shape=[4], memory_region_name="/etc/hostname"
-        ),
-        "TextLineReaderV2": tf.raw_ops.TextLineReaderV2,
-        "EncodePng": lambda: tf.io.encode_png(image),
-        "Timestamp": tf.timestamp,
-    }
-
-
-def test_what_does_more_than_compute_is_refused_by_name(tf: Any, here: Path) -> None:
-    mark = here / "mark"
-    for name, effect in effects(tf, mark).items():
-        folder = saved(tf, here / name.lower(), with_side_effect(tf, effect))
-        with pytest.raises(ModelError, match=f"the operator {name},"):
-            open_isolated(folder)
-        assert not mark.exists(), name
-
-
-def test_an_operator_is_found_in_any_function(tf: Any, here: Path) -> None:
-    """In a branch, in a loop's body, and in a function that no signature calls."""
-
-    def branch(image: Any) -> Any:
-        def written() -> Any:
-            with tf.control_dependencies([tf.io.write_file(str(here / "mark"), "run")]):
-                return tf.identity(image)
-
-        return tf.cond(tf.reduce_sum(image) > 1e9, written, lambda: image)
-
-    def loop(image: Any) -> Any:
-        def body(step: Any) -> list[Any]:
-            with tf.control_dependencies([tf.io.write_file(str(here / "mark"), "run")]):
-                return [step + 1]
-
-        steps = tf.while_loop(lambda step: step < 2, body, [tf.constant(0)])
-        return image + 0 * tf.cast(steps[0], tf.float32)
-
-    @tf.function(input_signature=[])  # type: ignore[untyped-decorator]
-    def unused() -> Any:
-        with tf.control_dependencies([tf.io.write_file(str(here / "mark"), "run")]):
-            return tf.constant(0)
-
-    for folder in (
-        saved(tf, here / "branch", branch),
-        saved(tf, here / "loop", loop),
-        saved(tf, here / "unused", tf.identity, other=unused),
-    ):
-        with pytest.raises(ModelError, match="the operator WriteFile"):
-            inspect(folder)
-    assert not (here / "mark").exists()
 
 
 def test_the_saver_is_not_called_by_a_prediction(tf: Any, here: Path) -> None:
