@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgecnn.data import Dataset, Split
-from edgecnn.data.dataset import make_dataset
+from edgecnn.data.dataset import MOST_COPIED, make_dataset
 from edgecnn.errors import DataError
 
 Array = NDArray[Any]
@@ -168,6 +168,12 @@ def test_a_sample_keeps_images_with_their_labels(mnist: Dataset) -> None:
     sample = mnist.test.sample(20, seed=0)
     stored = {image.tobytes(): label for image, label in zip(mnist.test.images, mnist.test.labels, strict=True)}
     assert [stored[image.tobytes()] for image in sample.images] == sample.labels.tolist()
+
+
+def test_a_sample_of_large_images_is_bounded_by_its_bytes() -> None:
+    images = np.broadcast_to(np.zeros((1, 4000, 4000, 3), np.uint8), (9, 4000, 4000, 3))
+    sample = Split("test", images, np.arange(9)).sample(5, seed=0)
+    assert len(sample) == len(sample.images) == MOST_COPIED // (4000 * 4000 * 3) == 2
 
 
 def test_a_sample_of_more_than_there_are_is_all_of_them() -> None:
