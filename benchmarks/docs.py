@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import fuzz, kills
+from benchmarks import fuzz, hostile_files, kills
 from benchmarks.accuracy import robustness, sheet
 from benchmarks.devices import arm64
 from benchmarks.latency import at_a_glance, harness, peers, quantization
@@ -46,6 +46,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "conversion-speed": conversion_speed.table,
     "fuzz": fuzz.table,
     "harness": harness.table,
+    "hostile-files": hostile_files.table,
     "kills": kills.table,
     "memory": memory.table,
     "pareto": pareto.table,

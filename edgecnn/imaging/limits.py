@@ -1,6 +1,6 @@
 """What a picture file may take of memory and time. Every limit is checked before the memory is taken."""
 
-# Every figure below was measured (tests/imaging/test_bounds.py): a process that reads any picture stays below 400 MB.
+# Measured by `python -m benchmarks hostile-files`: a process that reads any picture stays below 400 MB.
 MOST_PIXELS = 60_000_000  # photographs of today's telephones have 50 megapixels
 MOST_SIDE = 65_535  # of width and height, as in JPEG
 MOST_BYTES = 100_000_000  # of a file
