@@ -33,7 +33,7 @@ def links_in_the_place_of_what_is_written(at: Path, place: Place) -> None:
     (folder / "model.dynamic.onnx").symlink_to(place.secret / "weights.bin")
 
 
-@payload("bench edge --runtime onnxruntime --duration 0.1", PREDICT, QUANTIZE, says="", code=0)
+@payload("bench out/model.onnx --runtime onnxruntime --duration 0.1", PREDICT, QUANTIZE, says="", code=0)
 def modules_of_python_in_the_working_folder(at: Path, place: Place) -> None:
     model(at)
     for name in (
