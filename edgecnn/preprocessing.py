@@ -73,7 +73,7 @@ class Preprocessing:
         """What becomes of a pixel of 0 to 255, as people write it."""
         if set(self.scale) == {1.0}:
             levels = tuple(-offset for offset in self.offset)
-            return f"pixel - {_listed(levels)}" if any(levels) else "as it is"
+            return f"pixel - {_listed(levels)}" if any(levels) else "unchanged"
         if not any(self.offset):
             return f"pixel / {_listed(tuple(1 / scale for scale in self.scale))}"
         moved = f"pixel / 255 - {_listed(self.mean)}"

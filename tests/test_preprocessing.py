@@ -50,3 +50,18 @@ def test_another_text_is_refused(text: str) -> None:
 def test_a_damaged_form_is_refused(value: object) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
         from_plain(value)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("0..255", "0..255: unchanged"),
+        ("0..1", "0..1: pixel / 255"),
+        ("-1..1", "-1..1: (pixel / 255 - 0.5) / 0.5"),
+        ("-0.5..0.5", "-0.5..0.5: pixel / 255 - 0.5"),
+        ("caffe", "caffe: pixel - 103.939,116.779,123.68, in the order blue, green, red"),
+        ("0.5/0.25", "0.5/0.25: (pixel / 255 - 0.5) / 0.25"),
+    ],
+)
+def test_it_is_told_as_people_write_it(how: str, told: str) -> None:
+    assert str(parse(how)) == told

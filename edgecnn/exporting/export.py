@@ -32,6 +32,7 @@ from edgecnn.runtime.first_operators import wanted_pixels
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.recognition import Recognized, choose
 from edgecnn.runtime.scores import Scores, classes_of, recognize, to_probabilities
+from edgecnn.runtime.signature import require_channels
 from edgecnn.scratch import scratch
 from edgecnn.selection import USUAL, Selection
 
@@ -221,6 +222,7 @@ def _without_data(original: Source, proto: Any, asked: Preprocessing | None) -> 
     if original.input.dtype == "uint8":
         return original.input.preprocessing, ""
     if asked:
+        require_channels(original.path, replace(original.input, preprocessing=asked))
         return asked, "as --preprocess says"
     if original.stated:
         return original.stated, "as the file says"

@@ -71,9 +71,21 @@ def input_spec(
     if dtype == "uint8":  # pixels as they are
         return InputSpec(shape, dtype, Preprocessing(size=stated.size if stated else None)), "its type"
     if given or stated:
-        return InputSpec(shape, dtype, given or stated or ASSUMED), "--preprocess" if given else "the file"
+        spec = InputSpec(shape, dtype, given or stated or ASSUMED)
+        require_channels(path, spec)
+        return spec, "--preprocess" if given else "the file"
     read = wanted_pixels(path, image.name)
     return InputSpec(shape, dtype, read or ASSUMED), "its first operators" if read else "assumption"
+
+
+def require_channels(path: Path, spec: InputSpec) -> None:
+    """Raise ModelError if the preprocessing has a number for each of three channels, and the model takes others."""
+    color = spec.layout is not None and spec.layout.channels == 3
+    if spec.preprocessing.channels == 3 and not color:
+        raise ModelError(
+            f"{path} takes {spec.dtype} {list(spec.shape)}, and the preprocessing {spec.preprocessing.name} is for "
+            "color pictures: give --preprocess with one mean and one deviation"
+        )
 
 
 def assumption(path: Path) -> str:

@@ -151,3 +151,12 @@ def test_a_file_is_not_replaced_by_its_copy() -> None:
         export(path, preprocess=NAMED["0..1"])
     done = export(path, preprocess=NAMED["0..1"], out=Path("described"))
     assert done.path == Path("described/model.onnx")
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (8, 8, 4)])
+def test_a_preprocessing_of_color_is_refused_for_other_pictures(shape: Sequence[int]) -> None:
+    path = odd.save(odd.linear(shape, "float32", classes=3), Path("gray.onnx"))
+    with pytest.raises(ModelError, match="imagenet is for color pictures: give --preprocess"):
+        Classifier(path, preprocessing=NAMED["imagenet"])
+    with pytest.raises(ModelError, match="imagenet is for color pictures: give --preprocess"):
+        export(path, preprocess=NAMED["imagenet"])
