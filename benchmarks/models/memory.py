@@ -43,9 +43,11 @@ from edgecnn.runtime.classifier import Classifier
 Classifier(sys.argv[1])
 """
 NETWORK = """
-import sys, keras
-keras.utils.set_random_seed(0)
-build = getattr(keras.applications, sys.argv[1])
+import sys
+from edgecnn.training.backend import keras
+module = keras("measuring")
+module.utils.set_random_seed(0)
+build = getattr(module.applications, sys.argv[1])
 build(weights=None, classes=10, input_shape=(224, 224, 3)).save(sys.argv[2])
 """
 PHOTOGRAPH = (4000, 3000)  # 12 megapixels
