@@ -15,6 +15,7 @@ from edgecnn.errors import EdgecnnError, TrainingInterrupted, UsageError
 from edgecnn.folder import DEFAULT, default_folder, default_model
 from edgecnn.processes import stopping
 from edgecnn.progress_bar import progress_bar, training_bar
+from edgecnn.serve_command import serve
 
 
 class ErrorTranslatingGroup(TyperGroup):
@@ -334,6 +335,9 @@ def recipes(as_json: opt.Json = False) -> None:
         console.print_recipe(recipe, measured.get(recipe.name))
 
 
+
+
+app.command()(serve)
 
 
 @app.command()

@@ -55,6 +55,12 @@ def test_predict_and_help_import_neither_tensorflow_nor_onnx(picture: Path, tiny
     assert "onnxruntime" in loaded
 
 
+def test_serving_imports_neither_tensorflow_nor_onnx() -> None:
+    loaded = loaded_by("from edgecnn.serve import command, server, workers; server.Models(['edge'])")
+    assert not set(NOT_ON_A_PI) & loaded
+    assert {"uvicorn", "starlette", "onnxruntime"} <= loaded
+
+
 def test_the_command_line_and_its_help_import_nothing_that_takes_long() -> None:
     """They know the words of the bench without what it measures with."""
     heavy = {"numpy", "PIL", "psutil", "msgspec", "onnxruntime", *NOT_ON_A_PI}

@@ -11,10 +11,11 @@ import signal
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 TYPE_CHECKING = False  # as in typing, which takes as long to import as all of the above
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any, NoReturn
 
@@ -72,6 +73,26 @@ def wrote(*paths: Path) -> None:
 def allow(seconds: float) -> None:
     """Give the main thread so many seconds from now: there is a partial result to write. A second signal takes them."""
     _Stop.until = max(_Stop.until, time.monotonic() + seconds)
+
+
+@contextmanager
+def handled_by(handler: Callable[[int], object]) -> Iterator[None]:
+    """Let a server handle signals itself: it may answer what is in flight, and take SIGHUP for something else.
+
+    Signals that were ignored, as nohup does, stay so. What ends of itself is to call `end` afterwards.
+    """
+    signal.set_wakeup_fd(-1)  # the watcher hears no more of them
+    for number in SIGNALS:
+        if signal.getsignal(number) is _raise:
+            signal.signal(number, lambda received, _: handler(received))
+    yield
+
+
+def end(number: int, line: str) -> NoReturn:
+    """End the process as if that signal had stopped it now, with a line on stderr. It does not unwind."""
+    _Stop.signal = number
+    keep(line)
+    _leave()
 
 
 def _listen() -> None:

@@ -1,0 +1,1 @@
+"""The HTTP service: pictures and tensors in, labels and probabilities out."""

@@ -1,0 +1,157 @@
+"""The addresses of the service, and what is done at each."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from edgecnn.errors import ImageError, InputError
+from edgecnn.serve import metrics as prometheus
+from edgecnn.serve import openapi, pictures, protocol
+from edgecnn.serve.bodies import Bodies
+from edgecnn.serve.config import version
+from edgecnn.serve.metrics import Metrics
+from edgecnn.serve.models import Models, Served
+from edgecnn.serve.protocol import EXTENSION, HEADER_LENGTH, ModelMetadata, ServerMetadata, TensorMetadata
+from edgecnn.serve.refusal import Refusal, to_json
+from edgecnn.serve.workshop import Workshop
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+BINARY = "application/octet-stream"
+POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+
+def refusing(endpoint: Any) -> Any:
+    """The endpoint, with what a client did wrong turned into a Refusal. These messages name nothing of this machine."""
+
+    @wraps(endpoint)
+    async def refuse(self: "Service", request: Request) -> Response:
+        try:
+            response: Response = await endpoint(self, request)
+            return response
+        except RecursionError:
+            raise Refusal(400, "the JSON is nested too deep") from None
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            raise Refusal(400, f"the JSON cannot be read: {error}") from None
+        except (ImageError, InputError) as error:
+            raise Refusal(400, str(error)) from None
+
+    return refuse
+
+
+class Service:
+    """The endpoints, and what they share."""
+
+    def __init__(self, models: Models, workshop: Workshop, bodies: Bodies, metrics: Metrics) -> None:
+        self.models, self.workshop, self.bodies, self.metrics = models, workshop, bodies, metrics
+
+    def router(self) -> Router:
+        return Router(self._routes(), redirect_slashes=False)
+
+    def _routes(self) -> list[Route]:
+        named = "/v2/models/{name}"
+        models = [named, f"{named}/versions/{{version}}"]
+        return [
+            *(Route(f"{model}/infer", self.infer, methods=["POST"]) for model in models),
+            Route("/v1/classify", self.classify, methods=["POST"]),
+            *(Route(f"{model}/ready", self.model_ready) for model in models),
+            *(Route(model, self.model_metadata) for model in models),
+            Route("/v2/health/live", self.live),
+            Route("/v2/health/ready", self.ready),
+            *(Route(path, self.server_metadata) for path in ("/v2", "/v2/")),
+            Route("/metrics", self.counts),
+            Route("/openapi.json", self.description),
+            Route("/docs", self.page),
+            Route("/docs.css", self.style),
+        ]
+
+    @refusing
+    async def infer(self, request: Request) -> Response:
+        model = self._asked_for(request)
+        length = _infer_length(request)
+        body = await self.bodies.read(request.receive)
+        known = model.classifier
+        asked = protocol.parse(body, length, known.input_name, known.output_name, known.input.check)
+        found = await self.workshop.predict(model, asked.images)
+        for label in found.argmax(axis=1).tolist():
+            self.metrics.labeled(model.name, known.labels[label])
+        content, head = protocol.response(asked, found, model.name, model.version, known.output_name)
+        if head is None:
+            return Response(content, media_type="application/json")
+        return Response(content, headers={HEADER_LENGTH: str(head)}, media_type=BINARY)
+
+    @refusing
+    async def classify(self, request: Request) -> Response:
+        model = self.models.find(request.query_params.get("model"))
+        top = _number(request.query_params.get("top", "1"), len(model.classifier.labels))
+        given = pictures.Given(b"", request.headers.get("content-type", ""))
+        pictures.require_kind(given.kind)
+        given = pictures.Given(await self.bodies.read(request.receive), given.content_type)
+        found = await self.workshop.in_thread(_classified, given, model, top)
+        for predictions in found:
+            self.metrics.labeled(model.name, predictions[0].label)
+        return to_json(pictures.answers(model.name, model.version, found))
+
+    async def model_ready(self, request: Request) -> Response:
+        return to_json({"name": self._asked_for(request).name, "ready": True})
+
+    async def model_metadata(self, request: Request) -> Response:
+        return to_json(metadata(self._asked_for(request)))
+
+    async def server_metadata(self, _: Request) -> Response:
+        return to_json(ServerMetadata("edgecnn", version(), [EXTENSION]))
+
+    async def live(self, _: Request) -> Response:
+        return to_json({"live": True})
+
+    async def ready(self, _: Request) -> Response:
+        return to_json({"ready": True})
+
+    async def counts(self, _: Request) -> Response:
+        return Response(self.metrics.text(), media_type=prometheus.CONTENT_TYPE)
+
+    async def description(self, _: Request) -> Response:
+        return to_json(openapi.document())
+
+    async def page(self, _: Request) -> Response:
+        return Response(openapi.page(), media_type="text/html", headers={"content-security-policy": POLICY})
+
+    async def style(self, _: Request) -> Response:
+        return Response(openapi.STYLE, media_type="text/css")
+
+    def _asked_for(self, request: Request) -> Served:
+        return self.models.find(request.path_params["name"], request.path_params.get("version"))
+
+
+def _classified(given: pictures.Given, model: Served, top: int) -> Any:
+    return model.classifier.classify(pictures.images_of(given, model.classifier), top)
+
+
+def metadata(model: Served) -> ModelMetadata:
+    known = model.classifier
+    shape = [known.batch or -1, *(size or -1 for size in known.input.shape)]
+    taken = TensorMetadata(known.input_name, model.input_datatype, shape)
+    given = TensorMetadata(known.output_name, "FP32", [-1, len(known.labels)])
+    return ModelMetadata(model.name, [model.version], "onnx_onnxv1", [taken], [given])
+
+
+def _infer_length(request: Request) -> str | None:
+    """The length of the JSON, if bytes may follow it. Raises Refusal."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Refusal(415, "send the body as it is, without a Content-Encoding")
+    length = request.headers.get(HEADER_LENGTH)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("", "application/json", BINARY):
+        raise Refusal(415, f"send application/json, or {BINARY} with {HEADER_LENGTH}")
+    return length
+
+
+def _number(text: str, most: int) -> int:
+    """Raises Refusal."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise Refusal(400, f"top is a number from 1 to {most}")
+    return int(text)

@@ -1,0 +1,129 @@
+"""Front: what every request passes on its way to the routes: id, token, limits, log, and the form of errors."""
+
+import hmac
+import os
+import re
+import resource
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from edgecnn.serve import log
+from edgecnn.serve.bodies import Bodies, ClientLeft
+from edgecnn.serve.config import SPARE_FILES, Config
+from edgecnn.serve.connection import LATE
+from edgecnn.serve.metrics import Metrics
+from edgecnn.serve.refusal import Refusal, busy, error_response, stopping
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ID = re.compile(rb"[\w.-]{1,64}", re.ASCII)
+OPEN = ("/v2/health/live", "/v2/health/ready")  # for what watches the service, and has no token
+LEFT, INTERNAL = 499, 500  # as nginx calls a client that leaves
+UNROUTED = {404: "there is nothing at this address", 405: "this address takes another method"}
+
+
+class Front:
+    """The ASGI application that uvicorn calls. Connections ask it what they share."""
+
+    def __init__(self, app: App, config: Config, bodies: Bodies, metrics: Metrics) -> None:
+        self._app, self._bodies, self._metrics = app, bodies, metrics
+        self._token = f"Bearer {config.token}".encode() if config.token else None
+        self._logs, self._queue, self.timeout = config.log, config.queue, config.timeout
+        self._prefix, self._number = os.urandom(4).hex(), 0
+        self.most_connections = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
+        self.stopping = False
+
+    def has_room(self, tasks: int) -> bool:
+        """Whether one more request can be worked on. Those that wait for their client take no place."""
+        return tasks - self._bodies.waiting < self._queue
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answered(scope, receive, send, self._admitted)
+
+    async def turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """In place of the app, where there is no room."""
+        await self._answered(scope, receive, send, self._refused)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send, app: App) -> None:
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        request_id = self._id(headers.get(b"x-request-id"))
+        scope["by_name"], scope["app"] = headers, self  # with an app, the router raises what it cannot route
+        status = LEFT
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        self._metrics.in_flight.inc()
+        try:
+            await self._guarded(scope, receive, send_with_id, app)
+        finally:
+            self._metrics.in_flight.dec()
+            self._note(scope, 408 if LATE in scope["state"] else status, time.perf_counter() - started, request_id)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send, app: App) -> None:
+        try:
+            await app(scope, receive, send)
+        except ClientLeft:
+            return
+        except Refusal as refusal:
+            await error_response(refusal)(scope, receive, send)
+        except HTTPException as error:  # from the router
+            message = UNROUTED.get(error.status_code, "the request cannot be answered")
+            await error_response(Refusal(error.status_code, message, error.headers))(scope, receive, send)
+        except Exception as error:  # a bug
+            log.write_bug(f"{scope['method']} failed", error)
+            await error_response(Refusal(INTERNAL, "the service has failed here: see its log"))(scope, receive, send)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.stopping and scope["path"] != OPEN[0]:
+            raise stopping()
+        self._require_token(scope)
+        declared = scope["by_name"].get(b"content-length")
+        if declared:
+            self._bodies.check(int(declared))
+        await self._app(scope, receive, send)
+
+    async def _refused(self, *_: Any) -> None:
+        raise busy()
+
+    def _require_token(self, scope: Scope) -> None:
+        given = scope["by_name"].get(b"authorization", b"")
+        if self._token is None or scope["path"] in OPEN or hmac.compare_digest(given, self._token):
+            return
+        raise Refusal(
+            401, "this service wants a token: send 'Authorization: Bearer TOKEN'", {"www-authenticate": "Bearer"}
+        )
+
+    def _id(self, given: bytes | None) -> bytes:
+        if given and ID.fullmatch(given):
+            return given
+        self._number += 1
+        return f"{self._prefix}-{self._number:x}".encode()
+
+    def _note(self, scope: Scope, status: int, seconds: float, request_id: bytes) -> None:
+        route = scope["route"].path if "route" in scope else "other"
+        self._metrics.answered(route, status, seconds)
+        if self._logs:
+            log.write(
+                method=scope["method"],
+                path=scope["path"][: log.LONGEST],
+                status=status,
+                ms=round(seconds * 1000, 3),
+                id=request_id.decode(),
+            )

@@ -1,0 +1,29 @@
+"""The service's log: one line of JSON on stderr for each request and event, and never a picture."""
+
+import logging
+import time
+from typing import Any
+
+import msgspec
+
+from edgecnn.streams import say
+
+LONGEST = 200  # characters of an address or message from outside
+ENCODE = msgspec.json.Encoder().encode
+
+
+def write(**entries: Any) -> None:
+    """A line with the time, in UTC, in front."""
+    now = time.time()
+    stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now * 1000) % 1000:03d}Z"
+    say(ENCODE({"time": stamp, **entries}).decode())
+
+
+def write_bug(where: str, error: BaseException) -> None:
+    """An error that is not the client's keeps its traceback, here and not in the answer."""
+    logging.getLogger("edgecnn.serve").error("%s", where, exc_info=error)
+
+
+def quiet_uvicorn() -> None:
+    """uvicorn's own lines are for other logs; a bug in what it calls is kept."""
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
