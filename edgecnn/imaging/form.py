@@ -1,0 +1,80 @@
+"""MNIST's form of a digit: in a box of 20×20 with its aspect kept, a pen's strokes, its mass in the middle of 28×28.
+
+Source: Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits".
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgecnn.imaging.extrema import dilated, eroded
+
+Ink = NDArray[np.floating[Any]]
+Gray = NDArray[np.uint8]
+
+SIDE, BOX = 28, 20  # pixels
+CENTER = 14.5  # where the mass of MNIST's digits is, up to half a pixel; the first pixel is from 0 to 1
+FINE = 3  # strokes are made thicker or thinner in a picture that is so many times larger
+THINNEST, USUAL, THICKEST = 2.2, 2.5, 3.8  # pixels of a stroke's width; MNIST's median is 2.5
+# What MNIST's test images have: their brightest pixel, the share of pixels that are not 0, and the place of their mass.
+BRIGHTEST, MOST_INK, OFF_CENTER = 200, 0.6, 0.6
+
+
+def has_form(gray: Gray) -> bool:
+    """Whether a gray picture has MNIST's form already: such a picture is not changed."""
+    if gray.shape != (SIDE, SIDE) or gray.max() < BRIGHTEST:
+        return False
+    rows, columns = gray.sum(axis=1, dtype=np.float32), gray.sum(axis=0, dtype=np.float32)
+    if np.count_nonzero(gray) > MOST_INK * gray.size:
+        return False
+    longest = max(int(np.ptp(np.flatnonzero(sums))) + 1 for sums in (rows, columns))
+    return longest in (BOX - 1, BOX) and all(abs(_middle(sums) - CENTER) <= OFF_CENTER for sums in (rows, columns))
+
+
+def in_form(ink: Ink) -> Gray:
+    """A digit as MNIST has it, uint8 [28, 28], from its ink, float32 [height, width], which is 0 beside its strokes."""
+    ink = np.minimum(ink / np.median(ink[ink > 0.5 * ink.max()]), 1)
+    scale = BOX / max(ink.shape)
+    width = stroke_width(ink) * scale
+    if THINNEST <= width <= THICKEST:
+        return _rendered(ink, SIDE, scale)
+    more = round(((USUAL if width < THINNEST else THICKEST) - width) * FINE / 2)
+    inner = (BOX * FINE - 2 * max(more, 0)) / max(ink.shape)  # thicker strokes reach beyond
+    return _with_strokes(_rendered(ink, SIDE * FINE, inner), more)
+
+
+def stroke_width(ink: Ink) -> float:
+    """The mean width of the strokes in pixels, for ink of 0 to 1, also with soft edges.
+
+    It is twice the area over the length of the outlines, which is the ink's total variation (the coarea formula).
+    """
+    padded = np.pad(ink, 1)
+    across, down = np.diff(padded, axis=1)[:-1], np.diff(padded, axis=0)[:, :-1]
+    return float(2 * ink.sum() / np.hypot(across, down).sum())
+
+
+def _with_strokes(fine: Gray, more: int) -> Gray:
+    """A larger picture with `more` pixels added on each side of its strokes, or taken away, reduced to 28×28."""
+    window = 2 * abs(more) + 1
+    changed = (dilated(fine, window) if more > 0 else eroded(fine, window)).astype(np.float32)
+    changed *= 255 / max(float(changed.max()), 1.0)
+    small = changed.reshape(SIDE, FINE, SIDE, FINE).mean(axis=(1, 3))
+    rounded: Gray = np.round(small).astype(np.uint8)
+    return rounded
+
+
+def _rendered(ink: Ink, side: int, scale: float) -> Gray:
+    """The ink at that scale in a square of `side` pixels, with its center of mass where MNIST has it."""
+    seen = side / scale
+    left, top = (_middle(ink.sum(axis=axis)) - seen * CENTER / SIDE for axis in (0, 1))
+    margin = int(np.ceil(max(0.0, -left, -top, left + seen - ink.shape[1], top + seen - ink.shape[0]))) + 1
+    canvas = Image.fromarray(np.pad(np.round(ink * 255).astype(np.uint8), margin))
+    box = (left + margin, top + margin, left + margin + seen, top + margin + seen)
+    return np.asarray(canvas.resize((side, side), Image.Resampling.BICUBIC, box))
+
+
+def _middle(sums: Ink) -> float:
+    """The center of mass of a row of pixels; the first pixel's is 0.5."""
+    return float(sums @ (np.arange(len(sums), dtype=np.float32) + 0.5) / sums.sum())

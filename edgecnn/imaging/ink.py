@@ -1,0 +1,71 @@
+"""Finds the ink of a digit: which pixels are more than the paper's grain, and which of them a pen has made."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.imaging.extrema import dilated
+from edgecnn.imaging.light import fills_frame
+from edgecnn.imaging.lines import may_have_lines, without_lines
+from edgecnn.imaging.parts import find_parts
+
+Ink = NDArray[np.floating[Any]]
+Mask = NDArray[np.bool_]
+
+LEAST = 0.05  # of the paper's light: what is fainter is not read
+NOISE, SPREADS = 5, 3  # how many standard deviations of the grain, and of slow changes, are still paper
+MEDIAN_TO_DEVIATION = 1.4826  # for a normal distribution
+SAMPLES = 16_000  # pixels that the grain is measured on
+STRONGEST = 0.0015  # the share of a picture that a digit's darkest pixels have at least
+FAINT = 0.25  # of the ink's level: the edge of a stroke
+PEN = 0.55  # of the ink's level: a pen's stroke where there are printed lines, which are fainter
+
+
+def find_ink(ink: Ink) -> Mask:
+    """Which pixels are a pen's strokes, bool [height, width], in ink that `light.ink_of` returned."""
+    grain = paper_grain(ink)
+    mask = _above(ink, ink > grain, grain)
+    if fills_frame(ink) or not mask.any():
+        return mask
+    return _pen_strokes(mask, ink) if may_have_lines(find_parts(mask), ink.shape) else mask
+
+
+def level(ink: Ink, mask: Mask) -> float:
+    """How dark the ink in the mask is where it is darkest; 0 without any."""
+    values = ink[mask]
+    count = max(1, min(len(values) // 4, int(STRONGEST * ink.size)))
+    return float(np.partition(values, len(values) - count)[-count]) if values.size else 0.0
+
+
+def paper_grain(ink: Ink) -> float:
+    """The darkness up to which pixels are paper."""
+    if fills_frame(ink):
+        paper = ink[ink < (ink.min() + ink.max()) / 2]
+        return max(LEAST, SPREADS * _deviation(paper - np.median(paper)) if paper.size else LEAST)
+    step = max(1, int((ink.size / SAMPLES) ** 0.5))
+    low, middle = np.quantile(ink[::step, ::step], (0.16, 0.5))
+    grain = _deviation(np.diff(ink[::step], axis=1)[:, ::step]) / 2**0.5
+    return max(LEAST, NOISE * grain, SPREADS * float(middle - low))
+
+
+def _deviation(apart: Ink) -> float:
+    """The standard deviation around 0, by the median, which a few strokes do not change."""
+    return MEDIAN_TO_DEVIATION * float(np.median(np.abs(apart))) if apart.size else 0.0
+
+
+def _above(ink: Ink, mask: Mask, grain: float) -> Mask:
+    return mask & (ink > max(grain, FAINT * level(ink, mask)))
+
+
+def _pen_strokes(mask: Mask, ink: Ink) -> Mask:
+    """The mask without printed lines. Their remains are faint, and are cut a stroke's width from what is dark."""
+    strokes = without_lines(mask, ink)
+    dark = strokes & (ink > PEN * level(ink, strokes))
+    return strokes & dilated(dark, max(3, round(pen_width(dark)) | 1))
+
+
+def pen_width(mask: Mask) -> float:
+    """The mean width of the mask's strokes in pixels: twice their area over the length of their outlines."""
+    outline = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    return 2 * np.count_nonzero(mask) / max(1.0, outline * np.pi / 4)

@@ -1,0 +1,116 @@
+"""Ruled and squared paper: takes printed lines out of a mask, and leaves the strokes that cross them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.imaging.extrema import closing
+from edgecnn.imaging.parts import Parts
+
+Mask = NDArray[np.bool_]
+Values = NDArray[np.floating[Any]]
+Numbers = NDArray[np.intp]
+
+MOST_TURN = 20  # degrees that a sheet may be turned
+COARSE, FINE = 1.0, 0.2  # degrees between two directions that are tried
+SAMPLES = 3000  # pixels of ink that directions are tried with
+SUSPICIOUS = 0.25  # of the picture's side: a part at the edge that is as long may be a line
+PIECES = 12  # of a line: the ends and most others are covered
+COVERED, PIECES_COVERED = 0.4, 9
+DARKER = 1.5  # than the middle of its line: a stroke
+SHORTEST = 0.3  # of the picture's shorter side
+EDGE = 0.2  # of a row beside a line: its edge if more is inky
+THICKEST = 0.055  # of the picture's longer side
+
+
+def may_have_lines(parts: Parts, shape: tuple[int, int]) -> bool:
+    """Whether some part at the edge of the picture is so long that it is worth looking for lines."""
+    height, width = shape
+    long = (parts.width > SUSPICIOUS * width) | (parts.height > SUSPICIOUS * height)
+    return bool((parts.at_edge(shape) & long).any())
+
+
+def without_lines(mask: Mask, ink: Values) -> Mask:
+    """The mask, bool [height, width], without straight lines from one edge of the picture to another.
+
+    The lines have one direction, or two at right angles, within 20° of the picture's sides. What is much darker than
+    its line in `ink`, float32 [height, width], is a stroke on it and stays.
+    """
+    down, across = (values.astype(np.float32) for values in np.nonzero(mask))
+    angle, dark = _direction(down, across), ink[mask]
+    lines, thickest = np.zeros(mask.shape, np.bool_), 0
+    for way in (0.0, 90.0):
+        on_line, thick = _on_lines(down, across, np.deg2rad(angle + way), mask.shape)
+        if thick:
+            lines[mask] |= on_line & (dark < DARKER * np.median(dark[on_line]))
+            thickest = max(thickest, thick)
+    if not thickest:
+        return mask
+    strokes = mask & ~lines
+    return strokes | (lines & closing(strokes, 2 * thickest + 3))
+
+
+def _direction(down: Values, across: Values) -> float:
+    """The angle at which most ink lies on few lines, in degrees."""
+    step = max(1, len(down) // SAMPLES)
+    down, across = down[::step], across[::step]
+    best = _best(down, across, np.arange(-MOST_TURN, MOST_TURN + COARSE, COARSE), 3)
+    return _best(down, across, best + np.arange(-COARSE, COARSE + FINE, FINE), 1)
+
+
+def _best(down: Values, across: Values, angles: NDArray[np.float64], bin_width: float) -> float:
+    turns = np.deg2rad(angles)
+    scores = [max(_gathered(_offset(down, across, turn + way) / bin_width) for way in (0, np.pi / 2)) for turn in turns]
+    return float(angles[int(np.argmax(scores))])
+
+
+def _gathered(offsets: Values) -> int:
+    places = offsets.astype(np.intp)
+    counts = np.bincount(places - places.min())
+    return int(counts @ counts)
+
+
+def _offset(down: Values, across: Values, turn: float) -> Values:
+    return np.float32(np.cos(turn)) * down - np.float32(np.sin(turn)) * across
+
+
+def _on_lines(down: Values, across: Values, turn: float, shape: tuple[int, int]) -> tuple[Mask, int]:
+    """Which pixels of ink are on a line at this angle, and how thick the thickest line is."""
+    offset = np.round(_offset(down, across, turn)).astype(np.intp)
+    low = int(offset.min())
+    start, end = _chords(np.arange(low, offset.max() + 1), turn, shape)
+    length = np.maximum(end - start, 1)
+    along = np.float32(np.cos(turn)) * across + np.float32(np.sin(turn)) * down
+    place = offset - low
+    piece = np.clip((along - start[place]) * (PIECES / length[place]), 0, PIECES - 1).astype(np.intp)
+    counts = np.bincount(place * PIECES + piece, minlength=len(length) * PIECES).reshape(-1, PIECES)
+    covered = counts > COVERED * length[:, None] / PIECES
+    wide = covered | np.roll(covered, 1, 0) | np.roll(covered, -1, 0)
+    is_line = (wide.sum(1) >= PIECES_COVERED) & wide[:, 0] & wide[:, -1] & (length > SHORTEST * min(shape))
+    bands, thickest = _bands(is_line, counts.sum(1) > EDGE * length, THICKEST * max(shape))
+    return bands[place], thickest
+
+
+def _bands(is_line: Mask, has_ink: Mask, most: float) -> tuple[Mask, int]:
+    """Widen lines to the inky rows beside them, leave out what is too thick for a line, and tell the thickest."""
+    found, thickest = np.zeros_like(is_line), 0
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], is_line | has_ink, [False]])))
+    for first, last in zip(ends[::2], ends[1::2], strict=True):
+        if is_line[first:last].any() and last - first <= most:
+            found[first:last] = True
+            thickest = max(thickest, int(last - first))
+    return found, thickest
+
+
+def _chords(offset: Numbers, turn: float, shape: tuple[int, int]) -> tuple[Values, Values]:
+    """Where each line enters the picture and leaves it, measured along the line."""
+    sine, cosine = np.sin(turn), np.cos(turn)
+    tiny = 1e-6
+    sides = (
+        ((0 + offset * sine) / (cosine + tiny), (shape[1] + offset * sine) / (cosine + tiny)),
+        ((0 - offset * cosine) / (sine + tiny), (shape[0] - offset * cosine) / (sine + tiny)),
+    )
+    start = np.maximum(*(np.minimum(*ends) for ends in sides))
+    end = np.minimum(*(np.maximum(*ends) for ends in sides))
+    return start.astype(np.float32), end.astype(np.float32)
