@@ -335,8 +335,6 @@ def recipes(as_json: opt.Json = False) -> None:
         console.print_recipe(recipe, measured.get(recipe.name))
 
 
-
-
 app.command()(serve)
 
 

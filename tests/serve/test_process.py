@@ -147,7 +147,8 @@ def test_an_open_address_without_a_token_is_warned_of(tiny: Path, tmp_path: Path
     token = tmp_path / "token"
     token.write_text("a-secret\n")
     for arguments, warned in (([], True), (["--token-file", token], False)):
-        command = [sys.executable, "-m", "edgecnn", "serve", tiny, "--host", "0.0.0.0", "--port", "0", *arguments]
+        options = ["--host", "0.0.0.0", "--port", "0", *map(str, arguments)]
+        command = [sys.executable, "-m", "edgecnn", "serve", str(tiny), *options]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as service:
             assert service.stderr is not None
             first = service.stderr.readline()
