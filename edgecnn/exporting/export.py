@@ -29,7 +29,7 @@ from edgecnn.metrics import Accuracy, accuracy
 from edgecnn.preprocessing import NAMED, Preprocessing
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.first_operators import wanted_pixels
-from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.input_spec import ASSUMED, InputSpec
 from edgecnn.runtime.recognition import Recognized, choose
 from edgecnn.runtime.scores import Scores, classes_of, recognize, to_probabilities
 from edgecnn.runtime.signature import require_channels
@@ -208,17 +208,18 @@ def _write_verified(
 def _recognized(original: Source, proto: Any, request: Request) -> Recognized:
     """How the model wants its pixels, and what its scores mean.
 
-    The user or the file says it, or the log loss on validation images; without data, the model's first operators.
+    The user or the file says it, or the log loss on validation images. Without data, or if no training has told the
+    model anything, its first operators do.
     """
     spec, dataset, asked = original.input, request.dataset, request.preprocess
-    if spec.dtype != "uint8" and not (asked or original.stated) and dataset:
+    if spec.dtype != "uint8" and not (asked or original.stated) and dataset and original.trained:
         return choose(original.run, spec, dataset, original.path.name)
-    how, reason = _without_data(original, proto, asked)
+    how, reason = _without_answers(original, proto, asked)
     images, _ = _verification_images(original.trial_shape, dataset)
     return Recognized(how, recognize(original.scores(images, replace(spec, preprocessing=how))), reason)
 
 
-def _without_data(original: Source, proto: Any, asked: Preprocessing | None) -> tuple[Preprocessing, str]:
+def _without_answers(original: Source, proto: Any, asked: Preprocessing | None) -> tuple[Preprocessing, str]:
     if original.input.dtype == "uint8":
         return original.input.preprocessing, ""
     if asked:
@@ -230,6 +231,8 @@ def _without_data(original: Source, proto: Any, asked: Preprocessing | None) -> 
         file = folder / "model.onnx"
         file.write_bytes(proto.SerializeToString())
         wanted = wanted_pixels(file, proto.graph.input[0].name)
+    if wanted is None and not original.trained:
+        return ASSUMED, "assumed: the model was never trained, so its answers do not tell"
     if wanted is None:
         raise ExportError(
             f"{original.path} does not say how it wants its pixels: give --data with images like those that it was "

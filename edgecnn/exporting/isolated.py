@@ -37,7 +37,8 @@ DOING = {"check": "inspected", "describe": "loaded and run", "run": "run", "conv
 class IsolatedModel:
     """A TensorFlow model with one image input and one output of scores, `outputs` for each image, in another process.
 
-    `trial_shape` is the shape of an image that it can take. `wanted` is what the user chose of several signatures and
+    `trial_shape` is the shape of an image that it can take. `trained` is False if no training has changed the weights.
+    `wanted` is what the user chose of several signatures and
     outputs, and `selection` what was taken.
     """
 
@@ -50,6 +51,7 @@ class IsolatedModel:
     parameters: int
     wanted: Selection
     selection: Selection
+    trained: bool
     precision: str = "float32"
     stated: None = None
     metadata: ModelMetadata = NOTHING
@@ -105,6 +107,7 @@ def open_isolated(path: Path, wanted: Selection = USUAL) -> IsolatedModel:
         found["parameters"],
         wanted,
         Selection(**found["selection"]),
+        found["trained"],
     )
 
 

@@ -49,6 +49,7 @@ class ModelServer:
             "outputs": original.outputs,
             "parameters": original.parameters,
             "selection": asdict(original.selection),
+            "trained": original.trained,
         }
 
     def run(self, key: str, path: str, signature: str, output: str) -> None:

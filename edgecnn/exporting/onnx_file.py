@@ -26,6 +26,7 @@ class OnnxFile:
     classifier: Classifier
     proto: Any
     selection: Selection
+    trained: bool = True
 
     @property
     def path(self) -> Path:

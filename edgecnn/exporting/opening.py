@@ -13,6 +13,7 @@ import numpy as np
 from edgecnn.errors import EdgecnnError, ExportError, ModelError, UsageError
 from edgecnn.exporting import hdf5, saved_model
 from edgecnn.exporting.inference_form import inference_form
+from edgecnn.exporting.training_state import is_trained
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.input_spec import ASSUMED, InputSpec
 from edgecnn.selection import USUAL, Selection, choose, choose_output
@@ -30,7 +31,7 @@ class Loaded:
     """A TensorFlow model that was loaded but not run yet. `keras` is the Keras model, or None for a SavedModel.
 
     `signature` is the tf.TensorSpec of its input, whose first dimension is the batch: None if it takes any.
-    `selection` is what was chosen of several signatures and outputs.
+    `selection` is what was chosen of several signatures and outputs. `trained` is False if no training has changed it.
     """
 
     keras: Any | None
@@ -38,6 +39,7 @@ class Loaded:
     signature: Any
     parameters: int
     selection: Selection = USUAL
+    trained: bool = True
 
     def input(self, preprocessing: Preprocessing = ASSUMED) -> InputSpec:
         """The model's input; `preprocessing` is for a float model."""
@@ -69,7 +71,7 @@ def open_keras(path: Path, wanted: Selection = USUAL) -> Loaded:
     def call(image: Any) -> Any:
         return tf.nest.flatten(model(image, training=False))[0]  # one output may come in a dictionary
 
-    return Loaded(model, call, spec, model.count_params(), selection)
+    return Loaded(model, call, spec, model.count_params(), selection, is_trained(model))
 
 
 def _with_one_output(path: Path, model: Any, wanted: str) -> tuple[Any, Selection]:

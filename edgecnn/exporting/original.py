@@ -32,7 +32,8 @@ class Original:
 
     `forward` is a tf.function from a prepared batch to scores. `keras` is the Keras model, or None for a SavedModel.
     `trial_shape` is the shape of an image that it was tried with: that of its input, and for a free size one that it
-    can take. `selection` is what was chosen of several signatures and outputs.
+    can take. `selection` is what was chosen of several signatures and outputs. `trained` is False if no training has
+    changed the weights.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Original:
     forward: Callable[[Any], Any]
     keras: Any | None
     selection: Selection = USUAL
+    trained: bool = True
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities, float32 [n, classes], computed in chunks to bound the memory. Raises InputError."""
@@ -87,8 +89,17 @@ def tried(path: Path, loaded: Loaded, preprocessing: Preprocessing = ASSUMED) ->
             f"{path} returns {list(returned.shape)} for {TRIED} images, and an image classifier returns "
             f"[{TRIED}, classes]: end the network with a Dense layer of one unit per class"
         )
-    forward, outputs = loaded.compiled(), returned.shape[1]
-    return Original(path, spec, shape, outputs, loaded.parameters, forward, loaded.keras, loaded.selection)
+    return Original(
+        path,
+        spec,
+        shape,
+        returned.shape[1],
+        loaded.parameters,
+        loaded.compiled(),
+        loaded.keras,
+        loaded.selection,
+        loaded.trained,
+    )
 
 
 def _require_images(path: Path, loaded: Loaded) -> None:

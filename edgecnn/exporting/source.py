@@ -16,8 +16,8 @@ class Source(Protocol):
     """A model with one image input and one output of scores, `outputs` of them for each image.
 
     `trial_shape` is the shape of an image that it can take, `selection` what was chosen of several outputs, and
-    `precision` that of the ONNX file to make. `stated` and `metadata` are what the file says of itself. `packages` are
-    those that read it.
+    `precision` that of the ONNX file to make. `trained` is False if no training has changed the weights. `stated` and
+    `metadata` are what the file says of itself. `packages` are those that read it.
     """
 
     @property
@@ -34,6 +34,8 @@ class Source(Protocol):
     def selection(self) -> Selection: ...
     @property
     def precision(self) -> str: ...
+    @property
+    def trained(self) -> bool: ...
     @property
     def stated(self) -> Preprocessing | None: ...
     @property

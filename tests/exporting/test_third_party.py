@@ -197,3 +197,15 @@ def test_nothing_is_assumed_of_a_model_that_is_written(layers: Any) -> None:
     with pytest.raises(ExportError, match=r"does not say how it wants its pixels: give --data .* --preprocess"):
         export("mute.keras")
     assert not Path("models").exists()
+
+
+def test_a_model_that_was_never_trained_is_exported_with_an_assumption(layers: Any) -> None:
+    stack = [layers.Input((28, 28, 1)), layers.Conv2D(8, 3), layers.Conv2D(8, 3, groups=4), layers.BatchNormalization()]
+    pools = [layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")]
+    model = keras("a test").Sequential([*stack, *pools])
+    model.save("new.keras")
+    assert any("never trained" in note and "0..1" in note for note in export("new.keras").notes)
+    model.layers[-1].bias.assign(np.linspace(-0.1, 0.1, 10))
+    model.save("learned.keras")
+    with pytest.raises(ExportError, match="--preprocess"):
+        export("learned.keras")
