@@ -322,7 +322,7 @@ def test_a_model_with_two_inputs_is_refused(tmp_path: Path) -> None:
     model = odd.model_of(
         [helper.make_node("Add", ["left", "right"], ["sum"])], two, [odd.value("sum", "float32", ["batch", 4])], {}
     )
-    with pytest.raises(ModelError, match="has 2 inputs: an image classifier has one input"):
+    with pytest.raises(ModelError, match="has 2 inputs: an image classifier has one;"):
         opened(model, tmp_path)
 
 
