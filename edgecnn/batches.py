@@ -1,5 +1,7 @@
 """How many images are computed at once: as many as fit into a share of the memory, whatever their size and number."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from math import prod
 from typing import Any

@@ -1,5 +1,7 @@
 """Scores a model's answers: accuracy with its interval, agreement, calibration error, confusion."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import ceil, sqrt
 

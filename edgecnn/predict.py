@@ -1,5 +1,7 @@
 """Classifies pictures from files and folders, a few at a time. A picture that cannot be read stops no other."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,6 +1,5 @@
 """Preprocessing: how the pixels of a picture become the numbers that a float model takes."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import isclose, isfinite
@@ -112,7 +111,6 @@ NAMED: Mapping[str, Preprocessing] = {
     "imagenet": standardized((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "caffe": Preprocessing((1.0, 1.0, 1.0), (-103.939, -116.779, -123.68), bgr=True),
 }
-NUMBERS = re.compile(r"[^/]+/[^/]+")
 
 
 def parse(text: str) -> Preprocessing:

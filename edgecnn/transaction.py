@@ -9,9 +9,9 @@ folders does not: network and overlay file systems refuse it, and so does a fold
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from errno import EEXIST, EISDIR, ENOTEMPTY
 from pathlib import Path
+from typing import NamedTuple
 
 from edgecnn import files
 from edgecnn.errors import OutputError
@@ -23,8 +23,7 @@ REMOVED = f"{PREFIX}removed"  # a folder in a committed one: an empty file for e
 MOST_TRIES = 10  # to commit, while other processes commit to the same folder
 
 
-@dataclass(frozen=True)
-class Transaction:
+class Transaction(NamedTuple):
     """What will change in `folder`. `path` is where to write the new files, under the names they will have."""
 
     folder: Path

@@ -1,14 +1,15 @@
 """Opens and decodes picture files within limits of memory and time. Files from outside reach Pillow only here."""
 
+from __future__ import annotations
+
 import os
 import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from math import ceil, sqrt
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from PIL import ExifTags, Image, JpegImagePlugin, UnidentifiedImageError
 
@@ -45,8 +46,7 @@ ORIENTATIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Undecoded:
+class Undecoded(NamedTuple):
     """A picture whose size and mode are known. `working_memory` is what decoding takes beside its pixels, in bytes."""
 
     picture: Image.Image

@@ -1,15 +1,13 @@
 """The picture formats that are read, recognized by their first bytes. No other decoder of Pillow ever runs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from edgecnn.imaging import outlines, tiff
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """One format: Pillow's name and module for it, how its files begin, and the check before Pillow reads one.
 
     `working_memory` returns the bytes that decoding takes beside the picture, and raises Refusal.

@@ -1,5 +1,7 @@
 """Turns pictures into the pixels that a model takes; for predict and for image folders."""
 
+from __future__ import annotations
+
 import io
 from pathlib import Path
 from typing import BinaryIO

@@ -1,8 +1,9 @@
 """Brings the pixels of every kind of picture to 8 bits: gray, gray with transparency, RGB or RGBA."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -15,8 +16,7 @@ DEEP_MODES = frozenset({"I", "F"})  # and those that begin with I;16
 BRIGHTEST = (255, 1023, 4095, 16383, 65535)
 
 
-@dataclass(frozen=True)
-class Scale:
+class Scale(NamedTuple):
     """How a picture's values become 0 to 255: they are multiplied by `factor`. Pictures of 8 bits have none."""
 
     factor: float | None = None

@@ -4,9 +4,8 @@ Source: Adobe, "TIFF, Revision 6.0", sections 2 (structure) and 15 (tiles).
 """
 
 import struct
-from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from edgecnn.imaging.limits import MOST_BYTES, Refusal, require, require_metadata, require_size
 
@@ -22,8 +21,7 @@ NONE, JPEG = 1, 7
 COMPRESSIONS = (NONE, 2, 3, 4, 5, JPEG, 8, 32946, 32773)
 
 
-@dataclass(frozen=True)
-class Directory:
+class Directory(NamedTuple):
     """Some tags of a directory: the first number of each."""
 
     tags: dict[int, int]

@@ -1,5 +1,7 @@
 """Tells which arithmetic an int8 file needs to run fast, by reading its graph without the onnx package."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from os import fstat
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Classifier: the only place that opens an onnxruntime.InferenceSession."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable

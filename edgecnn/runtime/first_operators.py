@@ -3,12 +3,13 @@
 It reads only what it needs of the file, and needs neither the onnx package nor a session.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from os import fstat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +38,7 @@ TRIED = ("0..255", "0..1")
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class _Node:
+class _Node(NamedTuple):
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]

@@ -1,9 +1,11 @@
 """InputSpec: describes a model's input, checks images against it and converts them. It needs no runtime."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
 from math import isqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,7 @@ ASSUMED = NAMED["0..1"]  # for a float model that does not say how to preprocess
 Size = int | None
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How one image lies in a model's input: its height and width, its channels (1 or 3), and their axis.
 
     `axis` counts from the end: -1 for [height, width, 3], -3 for [3, height, width]. It is None if all pixels follow

@@ -1,9 +1,8 @@
 """Reads protobuf messages from a file in blocks, so that a large model need not be loaded."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from io import SEEK_SET
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 VARINT, FIXED_64, BYTES, FIXED_32 = 0, 1, 2, 5  # wire types: https://protobuf.dev/programming-guides/encoding
 LONGEST_VARINT = 10  # bytes
@@ -23,8 +22,7 @@ Short = tuple[str, bytes]  # a short message: its kind and its bytes
 SHORT, REMEMBERED = 64, 10_000  # bytes; messages
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One field of a message.
 
     `value` is the value of a number. `start` and `end` are the positions in the file, in bytes, of the content of

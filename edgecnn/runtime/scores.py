@@ -1,5 +1,7 @@
 """What the numbers that a classifier returns mean, and the probabilities that they stand for."""
 
+from __future__ import annotations
+
 from typing import Literal, get_args
 
 import numpy as np
