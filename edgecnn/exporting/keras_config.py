@@ -56,6 +56,7 @@ CORE_OPERATIONS = "Cast ConvertToTensor SaturateCast Scatter ScatterUpdate Slice
 TRAINING = ("losses", "metrics", "optimizers")  # modules of keras: what a model that was compiled holds besides
 VALUES = ("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__")
 LAMBDA = ("Lambda", "__lambda__")
+QUANTIZED = ("Quantiz", "Float8", "Int4", "Int8")  # in the names of what model.quantize adds
 NUMBERS = ("float", "bfloat", "int", "uint", "bool")  # how the names of numeric types begin
 _CLASSES = frozenset(f"{LAYERS} {PARTS}".split())
 _FUNCTIONS = frozenset(FUNCTIONS.split())
@@ -141,6 +142,10 @@ def _refusal(path: Path, value: Mapping[str, Any]) -> ModelError | ExportError:
         return ExportError(
             f"{path} uses {what}, which is not a part of Keras, and the file does not hold its code: where it is "
             "defined, run model.export('folder'), and then export that folder"
+        )
+    if any(word in name for word in QUANTIZED):
+        return ExportError(
+            f"{path} was quantized by Keras ({name}): save it before model.quantize, and use export --quantize"
         )
     return ModelError(
         f"{path} uses {module}.{name}, which can do more than compute, so it is not loaded: "

@@ -209,3 +209,12 @@ def test_a_model_that_was_never_trained_is_exported_with_an_assumption(layers: A
     model.save("learned.keras")
     with pytest.raises(ExportError, match="--preprocess"):
         export("learned.keras")
+
+
+@pytest.mark.parametrize("mode", ["int8", "float8"])
+def test_a_model_that_keras_has_quantized_is_refused_with_the_way_to_do_it(mode: str, layers: Any) -> None:
+    model = keras("a test").Sequential([layers.Input((28, 28)), layers.Flatten(), layers.Dense(10)])
+    model.quantize(mode)
+    model.save("small.keras")
+    with pytest.raises(ExportError, match="save it before"):
+        export("small.keras")
