@@ -5,14 +5,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.lib import paths
 from benchmarks.lib.results import Row
 from benchmarks.third_party import data
 from benchmarks.third_party.answers import Answers
@@ -84,25 +83,30 @@ def _outcome(network: Network, attempt: Callable[..., Outcome], how: Preprocessi
 
 
 def without_paths(text: str) -> str:
-    return re.sub(rf"{re.escape(str(paths.BUILD))}\S*/", "", text)
+    return re.sub(r"/\S*/", "", text)
 
 
 def _exported(network: Network, how: Preprocessing | None, out: Path) -> Outcome:
     """Export a TensorFlow model, and use the file that it becomes."""
     done = export(network.file, out=out, data=data.path_of(network.data), preprocess=how)
-    return _compared(network, Classifier(done.path), _used(done.path))
+    return _unless_told(_compared(network, Classifier(done.path), _used(done.path)), done.notes)
 
 
 def _served(network: Network, how: Preprocessing | None, out: Path) -> Outcome:
     """Use an ONNX file as `predict` does; unless it is told how, find that out as `export` and `--quantize` do."""
     classifier = Classifier(network.file, preprocessing=how)
     plain = _commands(network.file) or _compared(network, classifier, str(classifier.input.preprocessing))
-    if plain.verdict in ("wrong", "near") and any("--preprocess" in note for note in classifier.notes):
-        plain = Outcome("assumed", plain.difference, classifier.notes[0])
+    plain = _unless_told(plain, classifier.notes)
     if how or classifier.input.dtype == "uint8" or plain.verdict not in ("right", "assumed"):
         return plain
     found = choose(classifier.run_any, classifier.input, data.loaded(network.data), network.file.name).preprocessing
     return _compared(network, Classifier(network.file, preprocessing=found), f"found: {found}")
+
+
+def _unless_told(outcome: Outcome, notes: Sequence[str]) -> Outcome:
+    """The outcome; what is not right is only assumed if a note says so and names the option."""
+    told = next((note for note in notes if "assumed" in note and "--preprocess" in note), "")
+    return Outcome("assumed", outcome.difference, told) if told and outcome.verdict in ("wrong", "near") else outcome
 
 
 def _used(path: Path) -> str:

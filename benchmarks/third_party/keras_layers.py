@@ -52,10 +52,10 @@ for _name in (*ACTIVATIONS, *MORE_ACTIVATIONS):
     _activated(_name)
 
 
-@add("PReLU, LeakyReLU, ThresholdedReLU, clipped ReLU as layers")
+@add("PReLU, LeakyReLU, clipped leaky ReLU and ELU as layers")
 def rectifiers(k: Any) -> Any:
     layers = k.layers
-    kinds = [layers.PReLU(shared_axes=[1, 2]), layers.LeakyReLU(), layers.ReLU(6, 0.1, 0.2), layers.ELU(0.5)]
+    kinds = [layers.PReLU(shared_axes=[1, 2]), layers.LeakyReLU(), layers.ReLU(6, 0.1), layers.ELU(0.5)]
     return between(k, *[part for kind in kinds for part in (layers.Conv2D(12, 3, padding="same"), kind)])
 
 

@@ -117,7 +117,16 @@ def mixed_bfloat16(k: Any) -> Any:
     return usual(k)
 
 
-@add("float16 policy: weights too", policy="float16")
+def _in_float16(k: Any, trained: Any) -> Any:
+    """The network with weights of 16 bits; the trained one keeps the same numbers, to compare with."""
+    trained.set_weights([weight.astype("float16").astype("float32") for weight in trained.get_weights()])
+    k.config.set_dtype_policy("float16")
+    published = usual(k)
+    published.set_weights(trained.get_weights())
+    return published
+
+
+@add("float16 policy: weights too", publish=_in_float16)
 def float16(k: Any) -> Any:
     return usual(k)
 
@@ -132,7 +141,7 @@ def _int8(k: Any, trained: Any) -> Any:
     return trained
 
 
-@add("int8 policy: quantized by Keras", publish=_int8, is_changed=True)
+@add("int8 policy: quantized by Keras", publish=_int8, is_changed=True, refused=True)
 def keras_int8(k: Any) -> Any:
     return usual(k)
 
@@ -141,6 +150,7 @@ def keras_int8(k: Any) -> Any:
     "float8 policy: quantized by Keras",
     publish=lambda _, trained: trained.quantize("float8") or trained,
     is_changed=True,
+    refused=True,
 )
 def keras_float8(k: Any) -> Any:
     return usual(k)
@@ -209,4 +219,5 @@ def _subclassed(k: Any) -> Any:
 
     model = Theirs()
     model.build((None, *DIGITS))
+    model.input_shape = (None, *DIGITS)
     return model

@@ -201,7 +201,7 @@ def every_axis_dynamic(_: Any) -> Any:
     return graph.model(image, value_of(graph.last, "float32", ["batch", 10]))
 
 
-@add("[batch, classes, 1, 1], as SqueezeNet", scores="logits")
+@add("[batch, classes, 1, 1], as SqueezeNet", scores="logits", refused=True)
 def squeezed(_: Any) -> Any:
     graph = torch_layers(Graph("data"), weights("digits"))
     graph.add("Unsqueeze", graph.constant("axes", np.array([2, 3])))
