@@ -9,6 +9,7 @@ from edgecnn.errors import ModelError
 
 MOST_OBJECTS = 100_000  # groups and arrays; NASNetLarge has 6,000
 MOST_ATTRIBUTE = 2**24  # bytes
+MOST_BESIDE = 2**25  # bytes of the file beside its arrays: texts, whose lengths are not known before they are read
 ALWAYS_ALLOWED, MOST_RATIO = 2**26, 20  # bytes of unpacked arrays: so many, and so many for each byte of the file
 FILTERS = (1, 2, 3, 4, 5, 6, 32000)  # HDF5's own compression, and LZF of h5py; others are loaded from plug-ins
 NUMERIC = "fiub"  # numpy's kinds of float, int, uint and bool
@@ -20,7 +21,9 @@ def check(path: Path, file: BinaryIO, size: int) -> None:
 
     try:
         with h5py.File(file, "r") as root:
-            _check_all(path, root, ALWAYS_ALLOWED + MOST_RATIO * size)
+            stored = _check_all(path, root, ALWAYS_ALLOWED + MOST_RATIO * size)
+        if size - stored > MOST_BESIDE:
+            raise ModelError(f"{path} holds {size - stored:,} bytes beside its weights: save the model again")
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise ModelError(f"{path} has damaged weights ({str(error).partition(chr(10))[0]}): save it again") from error
 
@@ -37,18 +40,20 @@ def text_of(path: Path, attribute: str) -> str | None:
         raise ModelError(f"{path} is damaged ({str(error).partition(chr(10))[0]}): save it again") from error
 
 
-def _check_all(path: Path, root: Any, most: int) -> None:
+def _check_all(path: Path, root: Any, most: int) -> int:
+    """Check everything in the file. Returns how many of its bytes are those of arrays."""
     import h5py
 
-    unpacked = 0
+    unpacked = stored = 0
     for number, item in enumerate(_objects(path, root)):
         if number > MOST_OBJECTS:
             raise ModelError(f"{path} holds more than {MOST_OBJECTS:,} arrays and groups: save the weights alone")
         _check_attributes(path, item)
         if isinstance(item, h5py.Dataset):
-            unpacked += _unpacked(path, item)
+            unpacked, stored = unpacked + _unpacked(path, item), stored + item.id.get_storage_size()
             if unpacked > most:
                 raise ModelError(f"{path} would unpack to more than {most:,} bytes: save it again without compression")
+    return stored
 
 
 def _objects(path: Path, root: Any) -> Iterator[Any]:

@@ -9,7 +9,7 @@ own saver and training leave there. `require_pure` then asks more of the functio
 import stat
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from edgecnn.runtime.protobuf import Field, fields
 GRAPH_FILE = "saved_model.pb"
 MOST_BYTES = 2**29  # of the graph's file; NASNetMobile, with 1,100 layers, has 9 MB
 MOST_FILES = 1000  # in the folder
+MOST_GRAPHS = 100  # in the file; Keras and TensorFlow write one
 LONGEST_NAME = 100  # bytes of an operator's name that are read
 # Fields of TensorFlow's messages: tensorflow/core/protobuf/{saved_model,meta_graph,saved_object_graph}.proto
 META_GRAPHS, GRAPH, ASSETS, OBJECTS = 2, 2, 6, 7
@@ -92,7 +93,7 @@ def _inspect_files(folder: Path) -> None:
 
 def _inspect_graph(folder: Path, content: bytes) -> None:
     file = BytesIO(content)
-    metas = list(_within(file, [Field(0, 0, 0, len(content))], META_GRAPHS))
+    metas = _few(_within(file, [Field(0, 0, 0, len(content))], META_GRAPHS))
     if not metas:
         raise ValueError("it holds no graph")
     if any(_within(file, metas, ASSETS)):
@@ -103,7 +104,7 @@ def _inspect_graph(folder: Path, content: bytes) -> None:
             "it with tf.saved_model.save"
         )
     _inspect_objects(folder, file, _within(file, _within(file, metas, OBJECTS), OBJECT))
-    _inspect_operators(folder, file, list(_within(file, metas, GRAPH)))
+    _inspect_operators(folder, file, _few(_within(file, metas, GRAPH)))
 
 
 def _inspect_objects(folder: Path, file: BytesIO, objects: Iterable[Field]) -> None:
@@ -118,10 +119,18 @@ def _inspect_objects(folder: Path, file: BytesIO, objects: Iterable[Field]) -> N
 def _inspect_operators(folder: Path, file: BytesIO, graphs: list[Field]) -> None:
     functions = _within(file, _within(file, graphs, LIBRARY), FUNCTION)
     nodes = chain(_within(file, graphs, NODE), _within(file, functions, FUNCTION_NODE))
-    used = {field.read(file)[:LONGEST_NAME] for field in _within(file, nodes, OPERATOR)}
-    for name in sorted(operator.decode(errors="replace") for operator in used):
+    for field in _within(file, nodes, OPERATOR):
+        name = field.read(file)[:LONGEST_NAME].decode(errors="replace")
         if name not in STORED:
             raise _impure(folder, name)
+
+
+def _few(messages: Iterator[Field]) -> list[Field]:
+    """All of the messages, of which there are few. Raises ValueError."""
+    found = list(islice(messages, MOST_GRAPHS + 1))
+    if len(found) > MOST_GRAPHS:
+        raise ValueError(f"it holds more than {MOST_GRAPHS} graphs")
+    return found
 
 
 def _within(file: BytesIO, messages: Iterable[Field], number: int) -> Iterator[Field]:

@@ -13,6 +13,8 @@ LONGEST_TEXT = 1 << 24  # bytes of a name or a description
 DEEPEST = 60  # messages within messages. Readers stop at 100, and a file of ours or of a converter has at most 20.
 MOST_FIELDS = 4_000_000  # a network of 2,000 nodes has 60,000
 
+TOO_MANY = f"it has more than {MOST_FIELDS:,} fields"
+
 # What a schema calls the fields that are not messages: a text to check, a text or a number to report, and a field to
 # report whatever it is.
 TEXT, TOLD, NUMBER, FOUND = "text", "told", "number", "found"
@@ -43,10 +45,13 @@ class Field(NamedTuple):
 def fields(file: BinaryIO, start: int, end: int) -> Iterator[Field]:
     """The fields of the message between two positions of a file, in bytes.
 
-    The caller may read other parts of the file in between. Raises ValueError if the bytes are not a complete message.
+    The caller may read other parts of the file in between. Raises ValueError if the bytes are not a complete message,
+    or more fields than any model has.
     """
     position, block = start, b""
-    while start < end:
+    for _ in range(MOST_FIELDS):
+        if start >= end:
+            return
         if start + LONGEST_HEAD > position + len(block):
             position, block = start, _block(file, start, min(end - start, BLOCK))
         number, wire_type, value, head = _head(block, start - position)
@@ -56,6 +61,8 @@ def fields(file: BinaryIO, start: int, end: int) -> Iterator[Field]:
             raise ValueError("a field is longer than its message")
         yield Field(number, value, start, start + length)
         start += length
+    if start < end:
+        raise ValueError(TOO_MANY)
 
 
 def walk(  # noqa: C901 (a call for each field would double the time to open a small model)
@@ -116,7 +123,7 @@ def walk(  # noqa: C901 (a call for each field would double the time to open a s
             stack.append((kind, end, short, reports))
             if len(stack) > DEEPEST:
                 raise ValueError(f"its messages are nested more than {DEEPEST} deep")
-    raise ValueError(f"it has more than {MOST_FIELDS:,} fields")
+    raise ValueError(TOO_MANY)
 
 
 WIDTHS = {VARINT: 0, FIXED_64: 8, FIXED_32: 4}

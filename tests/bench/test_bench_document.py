@@ -411,3 +411,10 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert_refused(tmp_path, "cannot read", "not a regular file")
     (tmp_path / "file").touch()
     assert_refused(tmp_path / "file" / "b.json", "cannot read", "Not a directory")
+
+
+def test_a_document_whose_values_would_fill_the_memory_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(f'{{"contenders": [{"{}," * 1_200_000}{{}}]}}')
+    with pytest.raises(BenchError, match="holds too many values"):
+        read(path)

@@ -1,4 +1,4 @@
-"""A file that the HDF5 library reads without end is refused in one line, after some seconds of processor time."""
+"""What a model may take to be inspected: files that HDF5 reads without end, and those that would fill the memory."""
 
 import os
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from edgecnn.errors import ExportError
-from edgecnn.exporting import isolated
+from edgecnn.errors import ExportError, ModelError
+from edgecnn.exporting import isolated, keras_file, saved_model
 from edgecnn.exporting.isolated import check_isolated
 from edgecnn.processes.child import Child
 
@@ -49,3 +49,17 @@ def test_an_endless_file_is_refused_and_the_next_one_is_inspected(endless: Path,
         file["kernel"] = [1.0]
     with pytest.raises(ExportError, match="holds weights only"):
         check_isolated(endless.with_name("weights.h5"))
+
+
+def test_a_configuration_of_very_many_bytes_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "long.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = "x" * 40_000_000
+    with pytest.raises(ModelError, match="bytes beside its weights"):
+        keras_file.inspect(path)
+
+
+def test_a_saved_model_of_very_many_graphs_is_refused_soon(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(b"\x12\0" * 1000)
+    with pytest.raises(ModelError, match="holds more than 100 graphs"):
+        saved_model.inspect(tmp_path)

@@ -1,6 +1,7 @@
 """What a file says about itself is read as it was written, and what other tools say is neither trusted nor lost."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from edgecnn.origin import Origin
 from edgecnn.preprocessing import NAMED
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.metadata import PARSERS, PREFIX, GraphSummary, ModelMetadata, read_metadata
+from edgecnn.runtime.protobuf import fields
 
 FILE = Path("a.onnx")
 WHOLE = ModelMetadata(
@@ -154,3 +156,11 @@ def test_no_content_whatever_is_an_error(content: bytes) -> None:
 
 def test_a_missing_file_and_a_folder_have_no_metadata(tmp_path: Path) -> None:
     assert read_metadata(tmp_path / "missing.onnx") == read_metadata(tmp_path) == ModelMetadata()
+
+
+def test_a_message_of_very_many_fields_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecnn.runtime.protobuf.MOST_FIELDS", 1000)
+    content = b"\x3a\0" * 1001
+    assert len(list(fields(BytesIO(content), 0, 2000))) == 1000
+    with pytest.raises(ValueError, match="it has more than"):
+        list(fields(BytesIO(content), 0, 2002))
