@@ -13,8 +13,6 @@ LONGEST_TEXT = 1 << 24  # bytes of a name or a description
 DEEPEST = 60  # messages within messages. Readers stop at 100, and a file of ours or of a converter has at most 20.
 MOST_FIELDS = 4_000_000  # a network of 2,000 nodes has 60,000
 
-TOO_MANY = f"it has more than {MOST_FIELDS:,} fields"
-
 # What a schema calls the fields that are not messages: a text to check, a text or a number to report, and a field to
 # report whatever it is.
 TEXT, TOLD, NUMBER, FOUND = "text", "told", "number", "found"
@@ -62,7 +60,7 @@ def fields(file: BinaryIO, start: int, end: int) -> Iterator[Field]:
         yield Field(number, value, start, start + length)
         start += length
     if start < end:
-        raise ValueError(TOO_MANY)
+        raise ValueError(f"it has more than {MOST_FIELDS:,} fields")
 
 
 def walk(  # noqa: C901 (a call for each field would double the time to open a small model)
@@ -123,7 +121,7 @@ def walk(  # noqa: C901 (a call for each field would double the time to open a s
             stack.append((kind, end, short, reports))
             if len(stack) > DEEPEST:
                 raise ValueError(f"its messages are nested more than {DEEPEST} deep")
-    raise ValueError(TOO_MANY)
+    raise ValueError(f"it has more than {MOST_FIELDS:,} fields")
 
 
 WIDTHS = {VARINT: 0, FIXED_64: 8, FIXED_32: 4}
