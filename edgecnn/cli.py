@@ -251,26 +251,37 @@ def predict(
     images: opt.Pictures,
     model: opt.PredictModel = None,
     top: opt.Top = 1,
+    segment: opt.Segment = False,
+    min_confidence: opt.MinConfidence = None,
+    show_steps: opt.ShowSteps = None,
+    raw: opt.Raw = False,
     preprocess: opt.Preprocess = None,
     as_json: opt.Json = False,
 ) -> None:
     """Label pictures.
 
-    Each line has a file, its label and the label's probability, with tabs between them. What cannot be read is told on
-    stderr, and the exit code is then 1.
+    Each line has a file, its label and the label's probability, with tabs between them. In place of the label is
+    "no digit", or "uncertain" before the best guesses. What cannot be read is told on stderr, and the exit code is
+    then 1.
     """
-    from edgecnn.predict import AT_ONCE, classify_files
+    from edgecnn.predict import AT_ONCE
+    from edgecnn.readings import Wanted, read_files
     from edgecnn.runtime.classifier import Classifier
+
+    opt.refuse_odd_predict_options(images, raw=raw, segment=segment, show_steps=show_steps)
 
     paths = (path for image in images for path in (_stdin_lines() if image == opt.STDOUT else [image]))
     how = opt.preprocessing_of(preprocess)
     classifier = Classifier(model or _default_model(), preprocessing=how)
     console.say_notes(classifier.notes)
-    results = classify_files(classifier, paths, top, at_once=1 if opt.STDOUT in images else AT_ONCE)
+    if show_steps:
+        _write_steps(classifier, Path(images[0]), show_steps, segment=segment)
+    wanted = Wanted(top, raw=raw, segment=segment, confidence=min_confidence)
+    results = read_files(classifier, paths, wanted, at_once=1 if opt.STDOUT in images else AT_ONCE)
     if as_json:
-        console.print_predictions_as_json(results)
+        console.print_readings_as_json(results, segments=segment)
     else:
-        console.print_predictions(results)
+        (console.print_segments if segment else console.print_readings)(results)
 
 
 @app.command()
@@ -367,3 +378,16 @@ def _stdin_lines() -> Iterator[str]:
             raise UsageError(f"a line on stdin has more than {opt.LONGEST_PATH:,} characters: give one name a line")
         if line.strip():
             yield line.rstrip("\r\n")
+
+
+def _write_steps(classifier: Any, picture: Path, output: Path, *, segment: bool) -> None:
+    from edgecnn.files import atomic
+    from edgecnn.imaging.steps import draw_steps
+    from edgecnn.readings import look_at, reads_digits
+
+    if not reads_digits(classifier):
+        raise UsageError("--show-steps needs a network that reads digits: this one gets the picture resized")
+    found, _ = look_at(picture, several=segment)
+    with atomic(output) as path:
+        draw_steps(found).save(path, "PNG")
+    streams.say(f"wrote {output}")

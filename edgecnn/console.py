@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from edgecnn.graph.coverage import Coverage
     from edgecnn.graph.fast_paths import Judged
     from edgecnn.info import ModelInfo
-    from edgecnn.predict import FileResult
     from edgecnn.quantizing.result import QuantizationResult
+    from edgecnn.readings import PictureReadings, Reading
     from edgecnn.recipes import Recipe
     from edgecnn.sheet.collecting import Collected
     from edgecnn.training.train import Trained
@@ -236,24 +236,45 @@ def print_recipe(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
         put(f"  its source states {stated or 'none'}")
 
 
-def print_predictions(results: "Iterable[FileResult]") -> None:
-    """A line for each picture that can be read: its path, its labels and their probabilities."""
+def print_readings(results: "Iterable[PictureReadings]") -> None:
+    """A line for each digit that can be read: its picture's path, its label or verdict, and its probabilities."""
     for path, found in _telling_unread(results):
-        if not isinstance(found, ImageError):
-            put(str(path), *(text for guess in found for text in (guess.label, f"{guess.probability:.4f}")))
+        for reading in [] if isinstance(found, ImageError) else found:
+            guesses = [text for guess in reading.predictions for text in (guess.label, f"{guess.probability:.4f}")]
+            put(str(path), *([] if reading.verdict == "label" else [reading.verdict]), *guesses)
 
 
-def print_predictions_as_json(results: "Iterable[FileResult]") -> None:
-    """An array with an object for each picture: its `file`, and its `predictions` or the `error`."""
+def print_segments(results: "Iterable[PictureReadings]") -> None:
+    """The same lines, with the digit's box as left,top,right,bottom behind the path."""
+    for path, found in _telling_unread(results):
+        for reading in [] if isinstance(found, ImageError) else found:
+            guesses = [text for guess in reading.predictions for text in (guess.label, f"{guess.probability:.4f}")]
+            box = ",".join(map(str, reading.box or ()))
+            put(str(path), box, *([] if reading.verdict == "label" else [reading.verdict]), *guesses)
+
+
+def print_readings_as_json(results: "Iterable[PictureReadings]", *, segments: bool) -> None:
+    """An array with an object for each picture: its `file`, and its reading, its `digits` or the `error`."""
     print_json_list(
         {"file": str(path), "error": str(found)}
         if isinstance(found, ImageError)
-        else {"file": str(path), "predictions": [asdict(guess) for guess in found]}
+        else {"file": str(path)} | ({"digits": [*map(_plain, found)]} if segments else _plain(found[0]))
         for path, found in _telling_unread(results)
     )
 
 
-def _telling_unread(results: "Iterable[FileResult]") -> "Iterator[FileResult]":
+def _plain(reading: "Reading") -> dict[str, Any]:
+    best = reading.predictions[0] if reading.predictions else None
+    return {
+        "verdict": reading.verdict,
+        "label": best.label if best and reading.verdict == "label" else None,
+        "probability": best.probability if best else None,
+        "box": reading.box,
+        "predictions": [asdict(guess) for guess in reading.predictions],
+    }
+
+
+def _telling_unread(results: "Iterable[PictureReadings]") -> "Iterator[PictureReadings]":
     """The same results. If pictures cannot be read, says why on stderr, and raises typer.Exit at the end."""
     done = unread = 0
     for done, (path, found) in enumerate(results, 1):  # noqa: B007 (how many there were)

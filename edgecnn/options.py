@@ -156,6 +156,17 @@ PredictModel = Annotated[
     ),
 ]
 Top = Annotated[int, typer.Option(min=1, metavar="K", help="Show the K likeliest labels of each picture.")]
+Segment = Annotated[
+    bool, typer.Option("--segment", help="Read all digits of each picture, with their boxes. Default: one digit.")
+]
+Raw = Annotated[bool, typer.Option("--raw", help="Resize the picture and invert it; do not look for a digit in it.")]
+MinConfidence = Annotated[
+    float | None,
+    _option(min=0, max=1, metavar="P", help="Below this probability, a label is uncertain. Default: the model's own."),
+]
+ShowSteps = Annotated[
+    Path | None, _option(metavar="F", help="Draw how the digits of the one PICTURE were found, as a PNG file F.")
+]
 
 # sheet
 SheetFiles = Annotated[
@@ -223,6 +234,14 @@ def refuse_idle_sheet_options(ctx: typer.Context, sheets: Sequence[Path], *, rea
             raise UsageError(
                 f"{len(sheets)} files were given, and one sheet is written: give one, or --read to read them"
             )
+
+
+def refuse_odd_predict_options(images: Sequence[str], *, raw: bool, segment: bool, show_steps: Path | None) -> None:
+    """Raises UsageError."""
+    if raw and (segment or show_steps):
+        raise UsageError(f"{'--segment' if segment else '--show-steps'} does nothing with --raw")
+    if show_steps and (len(images) != 1 or images[0] == STDOUT):
+        raise UsageError("--show-steps draws one picture: give one")
 
 
 def _refuse(ctx: typer.Context, names: Sequence[str], when: str) -> None:

@@ -55,13 +55,14 @@ def classify_files(
     waiting: list[Read] = []
     for path in expand(paths):
         waiting.append((path, _pixels(path, size)))
-        if len(waiting) >= (classifier.batch or _in_one_run(size, at_once)):
+        if len(waiting) >= (classifier.batch or in_one_run(size, at_once)):
             yield from _classified(classifier, waiting, top)
             waiting.clear()
     yield from _classified(classifier, waiting, top)
 
 
-def _in_one_run(size: tuple[int, int, bool], at_once: int) -> int:
+def in_one_run(size: tuple[int, int, bool], at_once: int) -> int:
+    """How many pictures of that height and width, in color or not, are classified in one run."""
     height, width, color = size
     bytes_each = height * width * (3 if color else 1) * FLOAT32
     return max(1, min(at_once, RUN_BYTES // bytes_each))
@@ -70,11 +71,16 @@ def _in_one_run(size: tuple[int, int, bool], at_once: int) -> int:
 def _pixels(path: Path, size: tuple[int, int, bool]) -> NDArray[np.uint8] | ImageError:
     height, width, color = size
     try:
-        if os.path.isdir(path) and os.access(path, os.R_OK):  # noqa: PTH112 (Path.is_dir raises for a long name)
-            raise ImageError(f"{path} has no pictures: give a folder with PNG or JPEG files")
+        require_file(path)
         return to_input(open_picture(path), height, width, color=color)
     except ImageError as error:
         return error
+
+
+def require_file(path: Path) -> None:
+    """Raise ImageError for a folder that can be listed: `expand` has found no picture in it."""
+    if os.path.isdir(path) and os.access(path, os.R_OK):  # noqa: PTH112 (Path.is_dir raises for a long name)
+        raise ImageError(f"{path} has no pictures: give a folder with PNG or JPEG files")
 
 
 def _classified(classifier: Classifier, read: list[Read], top: int) -> Iterator[FileResult]:

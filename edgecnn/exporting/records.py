@@ -19,6 +19,7 @@ from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.scores import classes_of
+from edgecnn.runtime.treatment import treatment_for
 
 
 def third_party_card(name: str, original: Source, spec: InputSpec, dataset: Dataset | None) -> Card:
@@ -72,7 +73,15 @@ def metadata_of(card: Card, original: Source, spec: InputSpec) -> ModelMetadata:
         original_sha256=card.original_sha256,
         versions=card.versions | versions(*original.packages),
         preprocessing=stated(spec),
+        treatment=original.metadata.treatment or _treatment(card, spec),
     )
+
+
+def _treatment(card: Card, spec: InputSpec) -> str:
+    """What its training data say; nothing for a model of unknown data, or one that does not take pictures."""
+    if card.data is None or spec.layout is None or None in (spec.layout.height, spec.layout.width):
+        return ""
+    return treatment_for(Origin(card.data.name, card.data.sha256), card.labels, spec.image_size)
 
 
 def save(proto: Any, path: Path, metadata: ModelMetadata) -> None:

@@ -101,36 +101,42 @@ def _checked(file: BinaryIO) -> Undecoded:
     return Undecoded(picture, working_memory)
 
 
-def _draft(picture: Image.Image) -> None:
-    """Let libjpeg decode a large photograph at a half, a quarter or an eighth of its size, which takes less memory."""
-    factor = _factor(picture)
+def _draft(picture: Image.Image, longest: int | None) -> None:
+    """Let libjpeg decode a large photograph at a half, a quarter or an eighth of its size, which takes less memory.
+
+    With `longest`, it decodes the brightness alone, which takes less time.
+    """
+    factor = _factor(picture, longest)
     scale = next((item for item in JPEG_SCALES if item <= factor), 1)
-    if scale > 1:
-        picture.draft(None, (picture.width // scale, picture.height // scale))
+    gray = "L" if longest and picture.mode == "RGB" else None
+    if scale > 1 or gray:
+        picture.draft(gray, (picture.width // scale, picture.height // scale))
 
 
-def decode(opened: Undecoded) -> Image.Image:
+def decode(opened: Undecoded, longest: int | None = None) -> Image.Image:
     """Decode a picture's first frame: in mode L, LA, RGB or RGBA, turned as its rotation tag says.
 
-    A picture of more than KEPT_PIXELS is reduced by a whole number, strip by strip. Raises Refusal if decoding would
-    take too much memory, or one of DAMAGED.
+    A picture of more than KEPT_PIXELS is reduced by a whole number, strip by strip. With `longest`, it is also reduced
+    by a whole number while its longer side keeps so many pixels. Raises Refusal if decoding would take too much memory,
+    or one of DAMAGED.
     """
     picture = opened.picture
     if isinstance(picture, JpegImagePlugin.JpegImageFile):
-        _draft(picture)
+        _draft(picture, longest)
     size = opened.working_memory + picture.width * picture.height * PIXEL_BYTES.get(picture.mode, 4)
     require(
         size <= MOST_MEMORY,
         f"takes {size // 1_000_000:,} MB to decode, more than {MOST_MEMORY // 1_000_000}: make it smaller first",
     )
     picture.load()
-    small = _reduced(picture, _factor(picture))
+    small = _reduced(picture, _factor(picture, longest))
     turn = ORIENTATIONS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     return small if turn is None else small.transpose(turn)
 
 
-def _factor(picture: Image.Image) -> int:
-    return ceil(sqrt(picture.width * picture.height / KEPT_PIXELS))
+def _factor(picture: Image.Image, longest: int | None) -> int:
+    bounded = ceil(sqrt(picture.width * picture.height / KEPT_PIXELS))
+    return max(bounded, max(picture.size) // longest) if longest else bounded
 
 
 def _reduced(picture: Image.Image, factor: int) -> Image.Image:

@@ -14,12 +14,13 @@ from edgecnn.imaging.decoding import decode, undecoded
 from edgecnn.imaging.limits import MOST_PIXELS
 from edgecnn.imaging.names import SUFFIXES
 
-__all__ = ["MOST_PIXELS", "SUFFIXES", "is_blank", "open_picture", "pixels", "to_input", "to_png"]
+__all__ = ["MOST_PIXELS", "SUFFIXES", "is_blank", "open_picture", "open_sheet", "pixels", "to_input", "to_png"]
 
 LIGHT = 127
 # A picture whose brightness varies less shows nothing: a JPEG of white paper varies by 2 or 3.
 LEAST_CONTRAST = 8
 GROUNDS = ("white", "black")
+SHEET = 480  # pixels of the longer side of a picture that digits are looked for in
 
 
 def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
@@ -30,6 +31,22 @@ def open_picture(source: Path | BinaryIO, name: str = "") -> Image.Image:
     """
     with undecoded(source, name or str(source)) as opened:
         return decode(opened)
+
+
+def open_sheet(source: Path | BinaryIO, name: str = "") -> tuple[NDArray[np.uint8], float]:
+    """Open a picture to find digits in: its brightness, uint8 [height, width], and the factor to the file's own pixels.
+
+    Its longer side has SHEET pixels at most, which digits are read at, so that a photograph takes little time. Raises
+    ImageError as `open_picture` does.
+    """
+    with undecoded(source, name or str(source)) as opened:
+        longest = max(opened.picture.size)
+        picture = decode(opened, SHEET)
+    factor = max(picture.size) / SHEET
+    if factor > 1:
+        size = (max(1, round(picture.width / factor)), max(1, round(picture.height / factor)))
+        picture = picture.resize(size, Image.Resampling.BOX)
+    return pixels(picture, color=False), longest / max(picture.size)
 
 
 def pixels(picture: Image.Image, *, color: bool) -> NDArray[np.uint8]:
@@ -63,18 +80,21 @@ def to_png(image: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def to_input(picture: Image.Image, height: int, width: int, *, color: bool) -> NDArray[np.uint8]:
+def to_input(picture: Image.Image, height: int, width: int, *, color: bool, inverts: bool = True) -> NDArray[np.uint8]:
     """Turn a picture into a model's input: uint8 [height, width] or, with `color`, [height, width, 3].
 
     A gray model is assumed to expect light ink on a dark background, as in MNIST. So a picture with a light border is
     inverted, and its paper, which is never quite white, becomes 0. A picture of the right size with light ink on a dark
-    background keeps its pixels unchanged. A picture that shows nothing becomes the same brightness everywhere.
+    background keeps its pixels unchanged. A picture that shows nothing becomes the same brightness everywhere. Without
+    `inverts`, the picture is only resized.
     """
     image = pixels(picture, color=color)
     if image.shape[:2] != (height, width):
         image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    if color or not inverts:
+        return image
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    return _ink_on_black(image, float(np.median(border))) if not color and border.mean() > LIGHT else image
+    return _ink_on_black(image, float(np.median(border))) if border.mean() > LIGHT else image
 
 
 def _ink_on_black(image: NDArray[np.uint8], paper: float) -> NDArray[np.uint8]:

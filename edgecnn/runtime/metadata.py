@@ -19,6 +19,8 @@ from edgecnn.runtime.protobuf import fields as protobuf_fields
 PREFIX = "edgecnn."
 # The numbers of the fields ModelProto.metadata_props and StringStringEntryProto in
 # https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+# What is done to a picture: the digit in it is brought into MNIST's form, or the picture is resized, as data sets are.
+DIGIT, SCALE = TREATMENTS = ("digit", "scale")
 METADATA_PROPS = 14
 KEY, VALUE = 1, 2
 
@@ -42,9 +44,11 @@ class GraphSummary:
 class ModelMetadata:
     """The metadata of a file. A field is empty or None if the file does not hold it.
 
-    `preprocessing` turns pixels into a float model's input. `quantization` tells how a quantized file was
-    made, and `decision` which other candidates were tried. `settings` map the fingerprint of a host to the session
-    settings for it. `others` are the entries of other tools, which are kept unchanged.
+    `preprocessing` turns pixels into a float model's input. `treatment` names what is done to a picture before
+    that: DIGIT or SCALE. `confidence` is the probability below which a label is uncertain, 0 to 1. `quantization`
+    tells how a quantized file was made, and `decision` which other candidates were tried. `settings` map the
+    fingerprint of a host to the session settings for it. `others` are the entries of other tools, which are kept
+    unchanged.
     """
 
     name: str = ""
@@ -54,6 +58,8 @@ class ModelMetadata:
     original_sha256: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
+    treatment: str = ""
+    confidence: float | None = None
     accuracy: Accuracy | None = None
     quantization: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] = field(default_factory=dict)
@@ -150,6 +156,19 @@ def _scale(text: str) -> Preprocessing:
     return Preprocessing((scale,))
 
 
+def _treatment(text: str) -> str:
+    if text not in TREATMENTS:
+        raise ValueError("not a treatment")
+    return text
+
+
+def _confidence(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise ValueError("not a probability")
+    return share
+
+
 def _accuracy(text: str) -> Accuracy:
     found = _mapping(text)
     score = Accuracy(str(found["split"]), _count(found["correct"]), _count(found["images"]))
@@ -200,6 +219,8 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "versions": _versions,
     "input_scale": _scale,
     "preprocessing": _preprocessing,
+    "treatment": _treatment,
+    "confidence": _confidence,
     "accuracy": _accuracy,
     "quantization": _quantization,
     "decision": _decision,

@@ -1,0 +1,128 @@
+"""Reads digits in pictures: each one's label, how sure it is, and where it stands. For any model, treated or not."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from edgecnn.errors import ImageError
+from edgecnn.imaging.digits import Box, Digit, Found, find_digits
+from edgecnn.imaging.reading import open_picture, open_sheet, to_input
+from edgecnn.predict import AT_ONCE, expand, in_one_run, require_file
+from edgecnn.runtime.classifier import Classifier, Prediction
+from edgecnn.runtime.metadata import DIGIT
+from edgecnn.runtime.treatment import treatment_of
+
+Verdict = Literal["label", "uncertain", "no digit"]
+CONFIDENCE = 0.5  # for a model whose file names none: below it, the label is as likely wrong as right
+GUESSES = 2  # shown of an uncertain label at least
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a picture, or one digit of it, shows. `predictions` are the likeliest labels, the likeliest first.
+
+    They are empty with the verdict "no digit". `box` is the digit's left, top, right and bottom in the picture's
+    pixels, or None if no digit was looked for.
+    """
+
+    verdict: Verdict
+    predictions: tuple[Prediction, ...] = ()
+    box: Box | None = None
+
+
+PictureReadings = tuple[Path, list[Reading] | ImageError]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How to read: `raw` resizes pictures and inverts them, `segment` reads several digits of a picture.
+
+    `top` labels are given of each digit. Below the probability `confidence`, a label is uncertain; without it, the
+    model's own figure counts, or else CONFIDENCE.
+    """
+
+    top: int = 1
+    raw: bool = False
+    segment: bool = False
+    confidence: float | None = None
+
+
+def reads_digits(classifier: Classifier) -> bool:
+    """Whether the model wants digits in MNIST's form. Raises InputError if it does not take pictures."""
+    size = classifier.input.image_size
+    return treatment_of(classifier.metadata, classifier.labels, size) == DIGIT
+
+
+def read_files(
+    classifier: Classifier, paths: Iterable[str | Path], wanted: Wanted | None = None, at_once: int = AT_ONCE
+) -> Iterator[PictureReadings]:
+    """Each picture's path with its readings, or the ImageError that says why it cannot be read.
+
+    Without `segment`, each picture has one reading. With it, it has one for each digit, in the order of reading, or one
+    with the verdict "no digit". At most `at_once` pictures are classified in one run. Raises InputError if the model
+    does not take images.
+    """
+    wanted = wanted or Wanted()
+    treated = reads_digits(classifier) and not wanted.raw
+    waiting: list[tuple[Path, Sequence[Digit] | ImageError]] = []
+    for path in expand(paths):
+        waiting.append((path, _digits(classifier, path, wanted, treated=treated)))
+        if len(waiting) >= (classifier.batch or in_one_run(classifier.input.image_size, at_once)):
+            yield from _read(classifier, waiting, wanted, treated=treated)
+            waiting.clear()
+    yield from _read(classifier, waiting, wanted, treated=treated)
+
+
+def look_at(path: Path, *, several: bool) -> tuple[Found, float]:
+    """The digits of a picture in MNIST's form, and the factor to its own pixels. Raises ImageError."""
+    require_file(path)
+    gray, factor = open_sheet(path)
+    return find_digits(gray, several=several), factor
+
+
+def _digits(classifier: Classifier, path: Path, wanted: Wanted, *, treated: bool) -> Sequence[Digit] | ImageError:
+    try:
+        if treated:
+            found, factor = look_at(path, several=wanted.segment)
+            return [Digit(digit.image, _scaled(digit.box, factor)) for digit in found.digits]
+        require_file(path)
+        height, width, color = classifier.input.image_size
+        image = to_input(open_picture(path), height, width, color=color, inverts=wanted.raw)
+        return [Digit(image, (0, 0, 0, 0))]
+    except ImageError as error:
+        return error
+
+
+def _scaled(box: Box, factor: float) -> Box:
+    left, top, right, bottom = (round(side * factor) for side in box)
+    return left, top, right, bottom
+
+
+def _read(
+    classifier: Classifier, waiting: list[tuple[Path, Sequence[Digit] | ImageError]], wanted: Wanted, *, treated: bool
+) -> Iterator[PictureReadings]:
+    images = [digit.image for _, found in waiting if not isinstance(found, ImageError) for digit in found]
+    guesses = iter(classifier.classify(np.stack(images), max(wanted.top, GUESSES)) if images else ())
+    for path, found in waiting:
+        if isinstance(found, ImageError):
+            yield path, found
+        else:
+            readings = [
+                _reading(classifier, next(guesses), digit.box if treated else None, wanted, treated=treated)
+                for digit in found
+            ]
+            yield path, readings or [Reading("no digit")]
+
+
+def _reading(
+    classifier: Classifier, guesses: list[Prediction], box: Box | None, wanted: Wanted, *, treated: bool
+) -> Reading:
+    least = wanted.confidence
+    if least is None:
+        least = (classifier.metadata.confidence or CONFIDENCE) if treated else 0
+    if guesses[0].probability < least:
+        return Reading("uncertain", tuple(guesses), box)
+    return Reading("label", tuple(guesses[: wanted.top]), box)
