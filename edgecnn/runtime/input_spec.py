@@ -116,9 +116,7 @@ class InputSpec:
                 f"expected {self}; got {images.dtype}: convert with images.astype(numpy.uint8), "
                 "or values from 0 to 1 with (255 * images).round().astype(numpy.uint8)"
             )
-        given, layout = images.shape[1:], self.layout
-        drops_ones = images.ndim > 1 and (_fits(given, self.shape) or (layout and _fits(given, layout.image_shape)))
-        if not (_same(given, self.shape) or drops_ones):
+        if not _same(images.shape[1:], self.shape) and not (images.ndim > 1 and self.matches(images.shape[1:])):
             hint = "; a single image needs a batch dimension: image[None]" if self.matches(images.shape) else ""
             raise InputError(f"expected {self}; got shape {list(images.shape)}{hint}")
 
@@ -177,6 +175,8 @@ def _flat(count: int) -> Layout | None:
 
 
 def _same(given: tuple[int, ...], shape: tuple[Size, ...]) -> bool:
+    if given == shape:  # as most are
+        return True
     return len(given) == len(shape) and all(size in (None, found) for found, size in zip(given, shape, strict=True))
 
 

@@ -1,6 +1,6 @@
 """The addresses of the service, and what is done at each."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -22,6 +22,7 @@ from edgecnn.serve.workshop import Workshop
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 BINARY = "application/octet-stream"
+INFER_KINDS = (b"", b"application/json", BINARY.encode())
 POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 
@@ -72,7 +73,7 @@ class Service:
     @refusing
     async def infer(self, request: Request) -> Response:
         model = self._asked_for(request)
-        length = _infer_length(request)
+        length = _infer_length(request.scope["by_name"])
         body = await self.bodies.read(request.receive)
         known = model.classifier
         asked = protocol.parse(body, length, known.input_name, known.output_name, known.input.check)
@@ -139,15 +140,15 @@ def metadata(model: Served) -> ModelMetadata:
     return ModelMetadata(model.name, [model.version], "onnx_onnxv1", [taken], [given])
 
 
-def _infer_length(request: Request) -> str | None:
+def _infer_length(headers: Mapping[bytes, bytes]) -> str | None:
     """The length of the JSON, if bytes may follow it. Raises Refusal."""
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if headers.get(b"content-encoding", b"identity") != b"identity":
         raise Refusal(415, "send the body as it is, without a Content-Encoding")
-    length = request.headers.get(HEADER_LENGTH)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in ("", "application/json", BINARY):
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind not in INFER_KINDS:
         raise Refusal(415, f"send application/json, or {BINARY} with {HEADER_LENGTH}")
-    return length
+    length = headers.get(HEADER_LENGTH.encode())
+    return None if length is None else length.decode("latin-1")
 
 
 def _number(text: str, most: int) -> int:

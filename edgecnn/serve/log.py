@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -15,8 +16,13 @@ ENCODE = msgspec.json.Encoder().encode
 def write(**entries: Any) -> None:
     """A line with the time, in UTC, in front."""
     now = time.time()
-    stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now * 1000) % 1000:03d}Z"
+    stamp = f"{_second(int(now))}.{int(now * 1000) % 1000:03d}Z"
     say(ENCODE({"time": stamp, **entries}).decode())
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def write_bug(where: str, error: BaseException) -> None:

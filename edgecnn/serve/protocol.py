@@ -109,7 +109,7 @@ ENCODER = msgspec.json.Encoder()
 def parse(body: bytes, header_length: str | None, input_name: str, output_name: str, check: Check) -> Asked:
     """Read a request for a model with that input and output. Raises Refusal, msgspec.MsgspecError, RecursionError.
 
-    `check` is asked about an array of the same shape and type before the numbers are read; what it raises is raised.
+    `check` is asked about an array of that shape and type before numbers are read from JSON; what it raises is raised.
     """
     view = memoryview(body)
     size = len(body) if header_length is None else _size(header_length, len(body))
@@ -133,10 +133,10 @@ def _images(tensor: RequestInput, binary: memoryview, check: Check) -> NDArray[A
         raise Refusal(400, "an input has either data or the parameter binary_data_size")
     if len(binary) != (0 if size is UNSET else size):
         raise Refusal(400, f"{len(binary)} bytes follow the JSON, and binary_data_size tells of another number")
-    check(outline(tensor.shape, np.dtype(np.float32) if tensor.datatype == "FP16" else dtype))
-    if tensor.data is UNSET:
+    if tensor.data is UNSET:  # the service checks the array, which takes no memory of its own
         given = from_bytes(binary, tensor.shape, dtype)
     else:
+        check(outline(tensor.shape, np.dtype(np.float32) if tensor.datatype == "FP16" else dtype))
         given = from_json(bytes(tensor.data), tensor.shape, dtype)
     return given.astype(np.float32) if tensor.datatype == "FP16" else given
 

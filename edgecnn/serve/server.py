@@ -1,6 +1,7 @@
 """Runs one process of the service: its sockets, its signals, and its end."""
 
 import asyncio
+import gc
 import signal
 import socket
 import threading
@@ -130,6 +131,7 @@ def run(config: Config, models: Models, listening: socket.socket) -> int:
     """Serve until a signal comes. Returns its number."""
     log.quiet_uvicorn()
     server = Server(config, models)
+    gc.freeze()  # what is here stays: no collection need look at it
     with stopping.handled_by(lambda _: None):  # until the loop takes them over
         uvloop.run(server.serve([listening]))
     return server.signal
