@@ -8,7 +8,7 @@ import typer
 from edgecnn import console, streams
 from edgecnn import options as opt
 from edgecnn.folder import default_model
-from edgecnn.serve.config import HOST, MAX_BODY, PORT, QUEUE, TIMEOUT, Config
+from edgecnn.serve.defaults import HOST, MAX_BODY, PORT, QUEUE, TIMEOUT
 
 Models = Annotated[
     list[str] | None,
@@ -84,6 +84,7 @@ def serve(
     addresses, /metrics counts.
     """
     from edgecnn.serve.command import run, token_of
+    from edgecnn.serve.config import Config
 
     config = Config(
         tuple(models or [_default()]),

@@ -9,8 +9,9 @@ import pytest
 
 from edgecnn import console
 from edgecnn.card import Card, TrainingRecord
+from edgecnn.confusion import Confusion, Mistake, confusion
 from edgecnn.folder import ModelFolder
-from edgecnn.metrics import Accuracy, Confusion, Mistake, confusion
+from edgecnn.metrics import Accuracy
 
 NAMES = ("cat", "dog", "eel")
 

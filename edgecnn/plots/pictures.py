@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.confusion import confusion
 from edgecnn.data import Split
 from edgecnn.folder import ModelFolder
-from edgecnn.metrics import accuracy, confusion
+from edgecnn.metrics import accuracy
 from edgecnn.plots import drawing, filters
 from edgecnn.plots.drawing import literal, percent, shortened
 from edgecnn.plots.layout import PIXELS, Page, fitted

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-HOST, PORT = "127.0.0.1", 8000
-MAX_BODY = 10 * 2**20  # bytes: a telephone's photograph has 2 to 6 MB
-TIMEOUT, QUEUE = 30.0, 64
+from edgecnn.serve.defaults import HOST, MAX_BODY, PORT, QUEUE, TIMEOUT
+
 MOST_HEADERS, MOST_HEADER_BYTES = 100, 32 * 2**10  # as other servers have them
 SPARE_FILES = 64  # file descriptors that connections leave for everything else
 BODIES_AT_ONCE = 4  # bodies of the largest size may be in memory together

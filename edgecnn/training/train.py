@@ -10,10 +10,11 @@ import numpy as np
 
 from edgecnn import files
 from edgecnn.card import Card, DataRecord, Epoch, TrainingRecord, versions
+from edgecnn.confusion import Confusion, confusion
 from edgecnn.data import Dataset
 from edgecnn.errors import OutputError, TrainingDiverged, TrainingError, TrainingInterrupted
 from edgecnn.folder import ModelFolder
-from edgecnn.metrics import Accuracy, Confusion, confusion
+from edgecnn.metrics import Accuracy
 from edgecnn.plots import drawing, pictures
 from edgecnn.processes import stopping
 from edgecnn.progress import OnProgress, ignore
