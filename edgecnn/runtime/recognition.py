@@ -23,6 +23,8 @@ from edgecnn.runtime.scores import Scores, recognize, to_probabilities
 IMAGES, SEED = (1000, 5000), 0  # validation images to judge by, more if the first do not decide
 RUN_BYTES = 2**28  # of activations in a run
 SURE = 3.0  # standard errors by which the best must lie ahead of any other
+POWERS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # by which logits are multiplied to find out how sure a model should be
+DOUBTFUL = 1.03  # times another's loss, both so multiplied: POWERS are not so fine that less would mean anything
 CLEAR = 1.1  # times its log loss that any other must have: a model that has learned little does as well with others
 BETTER_THAN_CHANCE = 0.9  # of the log loss of guessing: a model above it has not learned these images
 SAME = 0.01  # the mean difference of the true labels' probabilities below which two candidates do the same
@@ -53,6 +55,7 @@ class _Candidate:
     preprocessing: Preprocessing
     losses: Floats
     truths: Floats
+    sharpened: Floats  # the losses if all logits are multiplied by what suits the candidate best
 
     def __str__(self) -> str:
         return self.name if self.name in NAMED else self.preprocessing.name
@@ -78,10 +81,15 @@ class _Candidate:
         is_clear = self.lead_over(other) > SURE and other.loss > CLEAR * self.loss
         return is_clear or not self.differs_from(other)
 
+    def is_doubted_by(self, other: "_Candidate") -> bool:
+        """Whether the other one is better beyond chance once both are as sure of themselves as suits them."""
+        is_better = self.sharpened.mean() > DOUBTFUL * other.sharpened.mean()
+        is_clear = _in_errors(self.sharpened - other.sharpened) > PASSED_OVER
+        return bool(is_better) and is_clear and self.differs_from(other)
+
     def lead_over(self, other: "_Candidate") -> float:
         """How much the other one is worse, in standard errors."""
-        lead = other.losses - self.losses
-        return float(lead.mean() / max(float(lead.std()), LEAST)) * sqrt(len(lead))
+        return _in_errors(other.losses - self.losses)
 
     def passes_over(self, best: "_Candidate") -> bool:
         """Whether it, a neighbor of the best one, shows that the best is not what the model was trained with.
@@ -91,6 +99,11 @@ class _Candidate:
         """
         enough = MUCH_BETTER[self.name in MOVED] * best.loss
         return self.differs_from(best) and self.lead_over(best) > PASSED_OVER and self.loss < enough
+
+
+def _in_errors(lead: Floats) -> float:
+    """A mean, in its standard errors."""
+    return float(lead.mean() / max(float(lead.std()), LEAST)) * sqrt(len(lead))
 
 
 def choose(run: Run, spec: InputSpec, dataset: Dataset, name: str) -> Recognized:
@@ -104,7 +117,8 @@ def choose(run: Run, spec: InputSpec, dataset: Dataset, name: str) -> Recognized
         sample = dataset.validation.sample(images, SEED)
         scores, judged = _tried(run, spec, dataset.train, sample)
         best = _best(judged)
-        rivals = [item for item in judged if item.is_rival_of(best) and not best.is_ahead_of(item)]
+        others = [item for item in judged if item.is_rival_of(best)]
+        rivals = [item for item in others if best.is_doubted_by(item) or not best.is_ahead_of(item)]
         if not rivals:
             break
     if not best.loss < BETTER_THAN_CHANCE * log(len(dataset.labels)):
@@ -152,7 +166,16 @@ def _judged(name: str, how: Preprocessing, values: NDArray[np.floating], sample:
     losses = -np.log(np.maximum(truths, LEAST))
     if scores == "independent":
         losses = losses - np.log(np.maximum(1 - _without(exact, sample.labels), LEAST)).sum(axis=1)
-    return _Candidate(name, how, losses, truths)
+    sharpened = losses if scores == "independent" else _sharpened(exact, sample.labels)
+    return _Candidate(name, how, losses, truths, sharpened)
+
+
+def _sharpened(exact: Floats, labels: NDArray[np.int64]) -> Floats:
+    """The losses of a model as sure of itself as suits the images best, in which smoothed labels leave no trace."""
+    logits = np.log(np.maximum(exact, LEAST))
+    powers = [np.exp(power * (logits - logits.max(axis=1, keepdims=True))) for power in POWERS]
+    truths = [power[np.arange(len(labels)), labels] / power.sum(axis=1) for power in powers]
+    return min((-np.log(np.maximum(truth, LEAST)) for truth in truths), key=lambda losses: float(losses.mean()))
 
 
 def _without(values: Floats, labels: NDArray[np.int64]) -> Floats:

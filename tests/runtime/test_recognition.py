@@ -134,6 +134,13 @@ def test_a_little_less_loss_does_not_decide(gray: Dataset) -> None:
         choose(lambda batch: 0.6 * run(batch), GRAY, gray, "model")
 
 
+def test_a_model_that_is_not_sure_of_itself_is_not_given_another_way(gray: Dataset) -> None:
+    """With more contrast it is surer, and so its loss is less, but it knows no more."""
+    run = learned(gray, GRAY, NAMED["0..1"])
+    with pytest.raises(ExportError, match="--preprocess"):
+        choose(lambda batch: 0.35 * run(batch), GRAY, gray, "model")
+
+
 def test_a_model_that_does_not_mind_is_accepted(gray: Dataset) -> None:
     """A network that standardizes each image itself answers the same for each scale."""
     run = learned(gray, GRAY, NAMED["mnist"])
