@@ -97,7 +97,8 @@ class Server(uvicorn.Server):
 
 
 def _uvicorn_config(config: Config, front: Front) -> uvicorn.Config:
-    # uvicorn with httptools and uvloop, not Granian: see docs/serve.md for the measurement.
+    # Not Granian, whose published figures are better: it owns its processes and signals, so that SIGHUP would replace
+    # a process instead of a model, and it has no place for the bounds of connection.py.
     named: dict[str, Any] = {"http": Connection, "ws": "none", "lifespan": "off", "interface": "asgi3"}
     return uvicorn.Config(
         front,
