@@ -5,6 +5,7 @@ written elsewhere, a program started or a connection made. Runs for M minutes (1
 named. The seed is by default the time of day. Counts go to benchmarks/results/fuzz.json every minute; inputs that were
 not taken well go to build/fuzz/, and the exit code is then 1.
 
+--retry tries again, after they were mended, the inputs that were not taken well in any run, and counts them anew.
 --repeat READER NUMBER tries one input again, and writes its files to build/fuzz/.
 """
 
@@ -25,7 +26,7 @@ from benchmarks.lib.revision import commit, today
 sys.path += [str(paths.ROOT / "tests" / name) for name in ("", "bench")]  # where the mutators and the readers are
 
 if TYPE_CHECKING:
-    from fuzz.campaign import Outcome
+    from fuzz.campaign import Outcome, Worker
 
 FILE = paths.RESULTS / "fuzz.json"
 KEPT = paths.BUILD / "fuzz"
@@ -76,10 +77,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--reader", nargs="+", choices=list(READERS), default=list(READERS), metavar="NAME")
+    parser.add_argument("--retry", action="store_true")
     parser.add_argument("--repeat", nargs=2, metavar=("READER", "NUMBER"))
     given = parser.parse_args(arguments)
     if given.repeat:
         repeat(given.repeat[0], int(given.repeat[1]))
+    elif given.retry:
+        retry()
     else:
         run(given.seed, given.minutes, given.reader)
 
@@ -92,6 +96,25 @@ def repeat(reader: str, number: int) -> None:
         outcome = worker.attempt(reader, number)
     print(outcome.result)
     sys.exit(not outcome.is_clean)
+
+
+def retry() -> None:
+    from fuzz.campaign import Worker
+
+    with Worker() as worker:
+        for past in read_result(FILE).get("runs", []):
+            past["faults"] = [fault for fault in past["faults"] if not is_mended(worker, fault, past["readers"])]
+            replace_row(FILE, "runs", past, ["seed"], lambda row: row["seed"])
+
+
+def is_mended(worker: "Worker", fault: str, counts: dict[str, Counter[str]]) -> bool:
+    """Try the input of a fault again. If it is taken well now, count it so."""
+    reader, number = fault.partition(":")[0].split()
+    outcome = worker.attempt(reader, int(number))
+    print(f"{reader} {number}: {outcome.result}", flush=True)
+    if outcome.is_clean:
+        counts[reader] = Counter(counts[reader]) - Counter(["faulty"]) + Counter([outcome.result])
+    return outcome.is_clean
 
 
 def run(seed: int, minutes: float, readers: Sequence[str]) -> None:

@@ -44,7 +44,9 @@ def paper_grain(ink: Ink) -> float:
         paper = ink[ink < (ink.min() + ink.max()) / 2]
         return max(LEAST, SPREADS * _deviation(paper - np.median(paper)) if paper.size else LEAST)
     step = max(1, int((ink.size / SAMPLES) ** 0.5))
-    low, middle = np.quantile(ink[::step, ::step], (0.16, 0.5))
+    values = np.sort(ink[::step, ::step], axis=None)
+    # As np.quantile, which imports numpy.ma: that takes as long as all else that predict does with a picture.
+    low, middle = np.interp(np.multiply((0.16, 0.5), values.size - 1), np.arange(values.size), values)
     grain = _deviation(np.diff(ink[::step], axis=1)[:, ::step]) / 2**0.5
     return max(LEAST, NOISE * grain, SPREADS * float(middle - low))
 

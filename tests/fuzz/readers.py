@@ -33,7 +33,7 @@ from edgecnn.predict import classify_files
 from edgecnn.quantizing.float32_model import load_source
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.metadata import read_metadata
-from edgecnn.terminal import JOINERS
+from edgecnn.terminal import JOINERS, RAW
 from edgecnn.training import checkpoint
 
 
@@ -170,8 +170,8 @@ def _require_printable(text: str) -> None:
 
 
 def is_visible(line: str) -> bool:
-    """Whether none of its characters acts on a terminal."""
-    return all(c.isprintable() or c in JOINERS for c in line)
+    """Whether none of its characters acts on a terminal. Bytes of names that are not UTF-8 pass as they are."""
+    return all(c.isprintable() or c in JOINERS or ord(c) in RAW for c in line)
 
 
 READERS: Mapping[str, Reader] = {
