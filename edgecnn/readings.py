@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -71,9 +71,9 @@ def read_files(
     for path in expand(paths):
         waiting.append((path, _digits(classifier, path, wanted, treated=treated)))
         if len(waiting) >= (classifier.batch or in_one_run(classifier.input.image_size, at_once)):
-            yield from _read(classifier, waiting, wanted, treated=treated)
+            yield from read_digits(classifier, waiting, wanted, treated=treated)
             waiting.clear()
-    yield from _read(classifier, waiting, wanted, treated=treated)
+    yield from read_digits(classifier, waiting, wanted, treated=treated)
 
 
 def look_at(path: Path, *, several: bool) -> tuple[Found, float]:
@@ -85,15 +85,23 @@ def look_at(path: Path, *, several: bool) -> tuple[Found, float]:
 
 def _digits(classifier: Classifier, path: Path, wanted: Wanted, *, treated: bool) -> Sequence[Digit] | ImageError:
     try:
-        if treated:
-            found, factor = look_at(path, several=wanted.segment)
-            return [Digit(digit.image, _scaled(digit.box, factor)) for digit in found.digits]
         require_file(path)
-        height, width, color = classifier.input.image_size
-        image = to_input(open_picture(path), height, width, color=color, inverts=wanted.raw)
-        return [Digit(image, (0, 0, 0, 0))]
+        return digits_in(classifier, path, str(path), wanted, treated=treated)
     except ImageError as error:
         return error
+
+
+def digits_in(
+    classifier: Classifier, source: Path | BinaryIO, name: str, wanted: Wanted, *, treated: bool
+) -> Sequence[Digit]:
+    """The digits of one picture, as the model takes them. Messages call it `name`. Raises ImageError, InputError."""
+    if treated:
+        gray, factor = open_sheet(source, name)
+        found = find_digits(gray, several=wanted.segment)
+        return [Digit(digit.image, _scaled(digit.box, factor)) for digit in found.digits]
+    height, width, color = classifier.input.image_size
+    image = to_input(open_picture(source, name), height, width, color=color, inverts=wanted.raw)
+    return [Digit(image, (0, 0, 0, 0))]
 
 
 def _scaled(box: Box, factor: float) -> Box:
@@ -101,9 +109,10 @@ def _scaled(box: Box, factor: float) -> Box:
     return left, top, right, bottom
 
 
-def _read(
+def read_digits(
     classifier: Classifier, waiting: list[tuple[Path, Sequence[Digit] | ImageError]], wanted: Wanted, *, treated: bool
 ) -> Iterator[PictureReadings]:
+    """The readings of pictures whose digits are found, in one run."""
     images = [digit.image for _, found in waiting if not isinstance(found, ImageError) for digit in found]
     guesses = iter(classifier.classify(np.stack(images), max(wanted.top, GUESSES)) if images else ())
     for path, found in waiting:

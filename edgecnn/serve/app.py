@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from edgecnn.errors import ImageError, InputError
+from edgecnn.readings import Wanted
 from edgecnn.serve import metrics as prometheus
 from edgecnn.serve import openapi, pictures, protocol
 from edgecnn.serve.bodies import Bodies
@@ -92,10 +94,11 @@ class Service:
         given = pictures.Given(b"", request.headers.get("content-type", ""))
         pictures.require_kind(given.kind)
         given = pictures.Given(await self.bodies.read(request.receive), given.content_type)
-        found = await self.workshop.in_thread(_classified, given, model, top)
-        for predictions in found:
-            self.metrics.labeled(model.name, predictions[0].label)
-        return to_json(pictures.answers(model.name, model.version, found))
+        wanted = Wanted(top=top, segment=_flag(request.query_params.get("segment", "false")))
+        found = await self.workshop.in_thread(pictures.readings_of, given, model.classifier, wanted)
+        for reading in chain.from_iterable(found):
+            self.metrics.labeled(model.name, reading.predictions[0].label if reading.predictions else reading.verdict)
+        return to_json(pictures.answers(model.name, model.version, found, segment=wanted.segment))
 
     async def model_ready(self, request: Request) -> Response:
         return to_json({"name": self._asked_for(request).name, "ready": True})
@@ -128,10 +131,6 @@ class Service:
         return self.models.find(request.path_params["name"], request.path_params.get("version"))
 
 
-def _classified(given: pictures.Given, model: Served, top: int) -> Any:
-    return model.classifier.classify(pictures.images_of(given, model.classifier), top)
-
-
 def metadata(model: Served) -> ModelMetadata:
     known = model.classifier
     shape = [known.batch or -1, *(size or -1 for size in known.input.shape)]
@@ -156,3 +155,10 @@ def _number(text: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
         raise Refusal(400, f"top is a number from 1 to {most}")
     return int(text)
+
+
+def _flag(text: str) -> bool:
+    """Raises Refusal."""
+    if text not in ("true", "false"):
+        raise Refusal(400, "segment is true or false")
+    return text == "true"

@@ -109,6 +109,7 @@ def _classify() -> Schema:
         **_operation("classify", "Label pictures.", _content("The labels.", "Answers"), *ERRORS),
         "parameters": [
             _in_query("model", "The model's name. Default: the first.", {"type": "string"}),
+            _in_query("segment", "Read several digits of a picture, each with its box.", {"type": "boolean"}),
             _in_query("top", "How many labels are given, the likeliest first.", top),
         ],
         "requestBody": {"required": True, "content": {kind: {"schema": schema} for kind, schema in body.items()}},

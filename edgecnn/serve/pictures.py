@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from numpy.typing import NDArray
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from edgecnn.errors import InputError
-from edgecnn.imaging.reading import open_picture, to_input
+from edgecnn.errors import ImageError, InputError
+from edgecnn.imaging.digits import Box
+from edgecnn.readings import Reading, Verdict, Wanted, digits_in, read_digits, reads_digits
 from edgecnn.runtime.classifier import Classifier, Prediction
 from edgecnn.serve.refusal import Refusal
 from edgecnn.serve.tensors import depth_of, numbers, require_few_lists
@@ -21,10 +23,13 @@ JSON, FORM = "application/json", "multipart/form-data"
 UINT8 = np.dtype(np.uint8)
 
 
-class Answer(Struct):
-    """The labels of one picture, the likeliest first."""
+class Answer(Struct, omit_defaults=True):
+    """What one picture shows, as `edgecnn predict` says it; `digits` are several, in the order of reading."""
 
-    predictions: list[Prediction]
+    verdict: Verdict
+    predictions: tuple[Prediction, ...]
+    box: Box | None = None
+    digits: list[Reading] | UnsetType = UNSET
 
 
 class Answers(Struct):
@@ -45,23 +50,30 @@ class Given:
         return self.content_type.partition(";")[0].strip().lower()
 
 
-def images_of(given: Given, classifier: Classifier) -> NDArray[np.uint8]:
-    """The images of a request as the model takes them, uint8 [n, …]. Raises Refusal, ImageError, InputError."""
+def readings_of(given: Given, classifier: Classifier, wanted: Wanted) -> list[list[Reading]]:
+    """The readings of each picture of a request. Raises Refusal, ImageError, InputError.
+
+    Pixels are taken as they are. Pictures are treated as `edgecnn predict` treats them, by the same code.
+    """
     if given.kind == JSON:
-        return pixels(given.body, classifier)
+        found = classifier.classify(pixels(given.body, classifier), wanted.top)
+        return [[Reading("label", tuple(predictions))] for predictions in found]
     files = parts(given) if given.kind == FORM else [given.body]
-    return np.stack([_image(file, f"picture {number}", classifier) for number, file in enumerate(files, 1)])
+    treated = reads_digits(classifier)
+    read: list[list[Reading]] = []
+    for number, file in enumerate(files, 1):
+        name = f"picture {number}"
+        digits = digits_in(classifier, BytesIO(file), name, wanted, treated=treated)
+        for _, readings in read_digits(classifier, [(Path(name), digits)], wanted, treated=treated):
+            assert not isinstance(readings, ImageError)
+            read.append(readings)
+    return read
 
 
 def require_kind(kind: str) -> None:
     """Raise Refusal for a type that is not read at all. A picture's own first bytes say what it is."""
     if kind not in ("", JSON, FORM, "application/octet-stream") and not kind.startswith("image/"):
         raise Refusal(415, f"send a picture as it is (image/png), pixels as {JSON}, or pictures as {FORM}")
-
-
-def _image(file: bytes, name: str, classifier: Classifier) -> NDArray[np.uint8]:
-    height, width, color = classifier.input.image_size
-    return to_input(open_picture(BytesIO(file), name), height, width, color=color)
 
 
 def pixels(body: bytes, classifier: Classifier) -> NDArray[np.uint8]:
@@ -118,5 +130,11 @@ class _Form:
         self.is_complete = True
 
 
-def answers(model: str, version: str, found: list[list[Prediction]]) -> Answers:
-    return Answers(model, version, [Answer(predictions) for predictions in found])
+def answers(model: str, version: str, found: list[list[Reading]], *, segment: bool) -> Answers:
+    return Answers(model, version, [_answer(readings, segment=segment) for readings in found])
+
+
+def _answer(readings: list[Reading], *, segment: bool) -> Answer:
+    first = readings[0]
+    digits = [one for one in readings if one.verdict != "no digit"] if segment else UNSET
+    return Answer(first.verdict, first.predictions, first.box, digits)

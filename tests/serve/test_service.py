@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 from serving import Running
 
 from edgecnn.data import Dataset
+from edgecnn.readings import Wanted, read_files
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.serve import openapi
 
@@ -127,6 +129,25 @@ def test_a_picture_is_read_as_predict_reads_it(service: Running, digits: Any, ti
     for pixels in (digits[:2].tolist(), digits[0].tolist(), digits[0].ravel().tolist()):
         found = service.post("/v1/classify?top=3", pixels).json
         assert [picture["predictions"] for picture in found["pictures"]] == as_lists[: len(found["pictures"])]
+
+
+def test_digits_on_paper_are_read_as_predict_reads_them(
+    service: Running, digits: Any, tiny: Path, tmp_path: Path
+) -> None:
+    paper = np.full((120, 200), 235, np.uint8)
+    for left, image in zip((20, 110), digits, strict=False):
+        paper[30:86, left : left + 56] -= np.kron(image, np.ones((2, 2), np.uint8)) // 2 + image.max() // 255
+    path = tmp_path / "page.png"
+    path.write_bytes(png(paper))
+    for segment in (False, True):
+        ((_, wanted),) = read_files(Classifier(tiny), [path], Wanted(segment=segment))
+        assert not isinstance(wanted, Exception)
+        (found,) = service.post(f"/v1/classify?segment={str(segment).lower()}", path.read_bytes(), "").json["pictures"]
+        assert found["verdict"] == wanted[0].verdict
+        read = found["digits"] if segment else [found]
+        assert [tuple(one["box"]) for one in read] == [one.box for one in wanted]
+        assert [one["predictions"] for one in read] == [[asdict(guess) for guess in one.predictions] for one in wanted]
+    assert service.post("/v1/classify?segment=maybe", b"", "").status == 400
 
 
 def test_requests_have_ids_and_are_counted(service: Running, digits: Any) -> None:
