@@ -43,19 +43,27 @@ def _inspect_h5(path: Path, file: BinaryIO, size: int) -> None:
     keras_config.check(path, config)
 
 
-def _inspect_zip(path: Path, file: BinaryIO, size: int) -> None:
-    _require_few_members(path, file, size)
-    with zipfile.ZipFile(file) as archive:
+def _inspect_zip(path: Path, whole: BinaryIO, size: int) -> None:
+    _require_few_members(path, whole, size)
+    with zipfile.ZipFile(whole) as archive:
         members = {member.filename: member for member in archive.infolist()}
         _check_members(path, archive.infolist(), size)
         if CONFIG not in members:
             raise _weights_only(path)
-        keras_config.check(path, archive.read(CONFIG))
+        keras_config.check(path, _read(archive, members[CONFIG]))
         if WEIGHTS not in members:
             raise ModelError(f"{path} holds no {WEIGHTS}: save the whole model again, with model.save('name.keras')")
-        stored = members[WEIGHTS].compress_type == zipfile.ZIP_STORED
-        with archive.open(WEIGHTS) as weights:
-            hdf5.check(path, cast(BinaryIO, weights) if stored else BytesIO(weights.read()), members[WEIGHTS].file_size)
+        weights = members[WEIGHTS]
+        with archive.open(weights) as stream:
+            packed = weights.compress_type != zipfile.ZIP_STORED
+            file = BytesIO(_read(archive, weights)) if packed else cast(BinaryIO, stream)
+            hdf5.check(path, file, weights.file_size)
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member's content: no more than it says. Without that number, zipfile unpacks all that there is at once."""
+    with archive.open(member) as file:
+        return file.read(member.file_size)
 
 
 def _require_few_members(path: Path, file: BinaryIO, size: int) -> None:

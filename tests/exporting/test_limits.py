@@ -1,6 +1,8 @@
 """What a model may take to be inspected: files that HDF5 reads without end, and those that would fill the memory."""
 
 import os
+import tracemalloc
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,3 +65,18 @@ def test_a_saved_model_of_very_many_graphs_is_refused_soon(tmp_path: Path) -> No
     (tmp_path / "saved_model.pb").write_bytes(b"\x12\0" * 1000)
     with pytest.raises(ModelError, match="holds more than 100 graphs"):
         saved_model.inspect(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
+def test_a_member_that_denies_its_size_is_not_unpacked(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member in ("config.json", "model.weights.h5", "metadata.json"):
+            archive.writestr(member, b"{}" if member != name else bytes(100_000_000))
+        archive.getinfo(name).file_size = 1000
+    tracemalloc.start()
+    with pytest.raises((ModelError, ExportError)):
+        keras_file.inspect(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
