@@ -11,6 +11,7 @@ from edgecnn.imaging.extrema import dilated
 from edgecnn.imaging.form import has_form, in_form
 from edgecnn.imaging.ink import find_ink, paper_grain
 from edgecnn.imaging.light import Ink, fills_frame, has_dark_paper, ink_of
+from edgecnn.imaging.medians import median
 from edgecnn.imaging.parts import Parts, find_parts
 from edgecnn.imaging.reading import is_blank
 
@@ -88,7 +89,7 @@ def _is_written(ink: Ink, parts: Parts, chosen: Mask) -> bool:
     if fills_frame(ink):
         return True
     left, top, right, bottom = box = parts.box(chosen)
-    dark = float(np.median(ink[top:bottom, left:right][parts.mask(chosen, box)]))
+    dark = median(ink[top:bottom, left:right][parts.mask(chosen, box)])
     if max(bottom - top, right - left) < SMALLEST * max(ink.shape) or dark < max(FAINTEST, CLEAR * paper_grain(ink)):
         return False
     alone = parts.area[chosen].sum() > MOST * parts.area.sum() and not parts.at_edge(ink.shape)[chosen].any()

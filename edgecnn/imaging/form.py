@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgecnn.imaging.extrema import dilated, eroded
+from edgecnn.imaging.medians import median
 
 Ink = NDArray[np.floating[Any]]
 Gray = NDArray[np.uint8]
@@ -35,7 +36,7 @@ def has_form(gray: Gray) -> bool:
 
 def in_form(ink: Ink) -> Gray:
     """A digit as MNIST has it, uint8 [28, 28], from its ink, float32 [height, width], which is 0 beside its strokes."""
-    ink = np.minimum(ink / np.median(ink[ink > 0.5 * ink.max()]), 1)
+    ink = np.minimum(ink / median(ink[ink > 0.5 * ink.max()]), 1)
     scale = BOX / max(ink.shape)
     width = stroke_width(ink) * scale
     if THINNEST <= width <= THICKEST:

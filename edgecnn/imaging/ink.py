@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from edgecnn.imaging.extrema import dilated
 from edgecnn.imaging.light import fills_frame
 from edgecnn.imaging.lines import may_have_lines, without_lines
+from edgecnn.imaging.medians import median
 from edgecnn.imaging.parts import find_parts
 
 Ink = NDArray[np.floating[Any]]
@@ -42,7 +43,7 @@ def paper_grain(ink: Ink) -> float:
     """The darkness up to which pixels are paper."""
     if fills_frame(ink):
         paper = ink[ink < (ink.min() + ink.max()) / 2]
-        return max(LEAST, SPREADS * _deviation(paper - np.median(paper)) if paper.size else LEAST)
+        return max(LEAST, SPREADS * _deviation(paper - median(paper)) if paper.size else LEAST)
     step = max(1, int((ink.size / SAMPLES) ** 0.5))
     values = np.sort(ink[::step, ::step], axis=None)
     # As np.quantile, which imports numpy.ma: that takes as long as all else that predict does with a picture.
@@ -53,7 +54,7 @@ def paper_grain(ink: Ink) -> float:
 
 def _deviation(apart: Ink) -> float:
     """The standard deviation around 0, by the median, which a few strokes do not change."""
-    return MEDIAN_TO_DEVIATION * float(np.median(np.abs(apart))) if apart.size else 0.0
+    return MEDIAN_TO_DEVIATION * median(np.abs(apart)) if apart.size else 0.0
 
 
 def _above(ink: Ink, mask: Mask, grain: float) -> Mask:

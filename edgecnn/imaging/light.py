@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgecnn.imaging.extrema import closing
+from edgecnn.imaging.medians import median
 
 Gray = NDArray[np.uint8]
 Ink = NDArray[np.floating[Any]]
@@ -63,7 +64,7 @@ def ink_of(gray: Gray) -> Ink:
 
 def _frame_ground(gray: Gray) -> Ink:
     light = gray[gray > otsu(gray)]
-    return np.maximum(np.full((1, 1), np.median(light if light.size else gray), np.float32), 1)
+    return np.maximum(np.full((1, 1), median(light if light.size else gray), np.float32), 1)
 
 
 def _ground(gray: Gray) -> Ink:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.imaging.extrema import closing
+from edgecnn.imaging.medians import median
 from edgecnn.imaging.parts import Parts
 
 Mask = NDArray[np.bool_]
@@ -43,7 +44,7 @@ def without_lines(mask: Mask, ink: Values) -> Mask:
     for way in (0.0, 90.0):
         on_line, thick = _on_lines(down, across, np.deg2rad(angle + way), mask.shape)
         if thick:
-            lines[mask] |= on_line & (dark < DARKER * np.median(dark[on_line]))
+            lines[mask] |= on_line & (dark < DARKER * median(dark[on_line]))
             thickest = max(thickest, thick)
     if not thickest:
         return mask

@@ -12,6 +12,7 @@ from PIL import Image
 
 from edgecnn.imaging.decoding import decode, undecoded
 from edgecnn.imaging.limits import MOST_PIXELS
+from edgecnn.imaging.medians import median
 from edgecnn.imaging.names import SUFFIXES
 
 __all__ = ["MOST_PIXELS", "SUFFIXES", "is_blank", "open_picture", "open_sheet", "pixels", "to_input", "to_png"]
@@ -94,7 +95,7 @@ def to_input(picture: Image.Image, height: int, width: int, *, color: bool, inve
     if color or not inverts:
         return image
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    return _ink_on_black(image, float(np.median(border))) if border.mean() > LIGHT else image
+    return _ink_on_black(image, median(border)) if border.mean() > LIGHT else image
 
 
 def _ink_on_black(image: NDArray[np.uint8], paper: float) -> NDArray[np.uint8]:
