@@ -61,10 +61,12 @@ def find_digits(gray: Gray, *, several: bool = False) -> Found:
         return Found((), gray)
     ink = ink_of(255 - gray if has_dark_paper(gray) else gray)
     mask = find_ink(ink)
-    if not mask.any() or _is_ragged(mask):
+    if not mask.any() or (_is_ragged(mask) and not fills_frame(gray)):
         return Found((), gray, ink, mask)
     parts = find_parts(mask)
-    written = [digit for digit in _chosen(parts, ink, several=several) if _is_written(ink, parts, digit)]
+    chosen = _chosen(parts, ink, several=several)
+    share = sum(int(parts.area[digit].sum()) for digit in chosen) / parts.area.sum()
+    written = [digit for digit in chosen if _is_written(ink, parts, digit, float(share))]
     return Found(tuple(_digit(ink, parts, digit) for digit in written), gray, ink, mask)
 
 
@@ -84,16 +86,18 @@ def _chosen(parts: Parts, ink: Ink, *, several: bool) -> list[Mask]:
     return grouping.in_order(parts, found) if several else [max(found, key=lambda digit: int(parts.area[digit].sum()))]
 
 
-def _is_written(ink: Ink, parts: Parts, chosen: Mask) -> bool:
-    """Whether a pen made it: folds and grain are small or faint, and remains of lines and of shadows are faint, too."""
+def _is_written(ink: Ink, parts: Parts, chosen: Mask, share: float) -> bool:
+    """Whether a pen made it: folds and grain are small or faint, and remains of lines and of shadows are faint, too.
+
+    `share` is what all chosen parts have of the mask.
+    """
     if fills_frame(ink):
         return True
     left, top, right, bottom = box = parts.box(chosen)
     dark = median(ink[top:bottom, left:right][parts.mask(chosen, box)])
     if max(bottom - top, right - left) < SMALLEST * max(ink.shape) or dark < max(FAINTEST, CLEAR * paper_grain(ink)):
         return False
-    alone = parts.area[chosen].sum() > MOST * parts.area.sum() and not parts.at_edge(ink.shape)[chosen].any()
-    return bool(alone or dark > DARK)
+    return dark > DARK or (share > MOST and not parts.at_edge(ink.shape)[chosen].any())
 
 
 def _digit(ink: Ink, parts: Parts, chosen: Mask) -> Digit:

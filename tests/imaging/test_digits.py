@@ -109,6 +109,21 @@ def test_several_digits_come_in_the_order_of_reading(mnist: Dataset) -> None:
         assert likeness(digit.image, image) > 0.8
 
 
+@pytest.mark.parametrize("side", [8, 16])
+def test_a_digit_that_fills_a_small_frame_is_found(mnist: Dataset, side: int) -> None:
+    for image in mnist.test.images[:40]:
+        rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
+        digit = Image.fromarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+        filled = np.asarray(digit.resize((side, side), Image.Resampling.BOX))
+        assert len(find_digits(filled).digits) == len(find_digits(255 - filled).digits) == 1
+
+
+def test_many_faint_digits_are_found(mnist: Dataset) -> None:
+    places = [(10 + 100 * column, 10 + 90 * row) for row in range(4) for column in range(6)]
+    paper = 0.7 + 0.25 * sheet(mnist.test.images[:24], places, size=80, shape=(380, 620))
+    assert len(find_digits(as_gray(paper), several=True).digits) >= 23
+
+
 def test_the_largest_of_several_is_the_one_digit(mnist: Dataset) -> None:
     paper = sheet(mnist.test.images[:1], [(10, 60)], size=150)
     other = sheet(mnist.test.images[1:2], [(250, 30)], size=50)
