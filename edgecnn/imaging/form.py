@@ -51,9 +51,10 @@ def stroke_width(ink: Ink) -> float:
 
     It is twice the area over the length of the outlines, which is the ink's total variation (the coarea formula).
     """
-    padded = np.pad(ink, 1)
-    across, down = np.diff(padded, axis=1)[:-1], np.diff(padded, axis=0)[:, :-1]
-    return float(2 * ink.sum() / np.hypot(across, down).sum())
+    padded = np.zeros((ink.shape[0] + 2, ink.shape[1] + 2), ink.dtype)
+    padded[1:-1, 1:-1] = ink
+    across, down = padded[:-1, 1:] - padded[:-1, :-1], padded[1:, :-1] - padded[:-1, :-1]
+    return float(2 * ink.sum() / np.sqrt(across * across + down * down).sum())
 
 
 def _with_strokes(fine: Gray, more: int) -> Gray:
@@ -71,7 +72,9 @@ def _rendered(ink: Ink, side: int, scale: float) -> Gray:
     seen = side / scale
     left, top = (_middle(ink.sum(axis=axis)) - seen * CENTER / SIDE for axis in (0, 1))
     margin = int(np.ceil(max(0.0, -left, -top, left + seen - ink.shape[1], top + seen - ink.shape[0]))) + 1
-    canvas = Image.fromarray(np.pad(np.round(ink * 255).astype(np.uint8), margin))
+    padded = np.zeros((ink.shape[0] + 2 * margin, ink.shape[1] + 2 * margin), np.uint8)
+    padded[margin:-margin, margin:-margin] = ink * 255 + 0.5
+    canvas = Image.fromarray(padded)
     box = (left + margin, top + margin, left + margin + seen, top + margin + seen)
     return np.asarray(canvas.resize((side, side), Image.Resampling.BICUBIC, box))
 
