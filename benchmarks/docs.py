@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import fuzz, hostile_files, kills
-from benchmarks.accuracy import robustness, sheet
+from benchmarks.accuracy import pictures, robustness, sheet
 from benchmarks.devices import arm64
 from benchmarks.latency import at_a_glance, harness, peers, quantization
 from benchmarks.lib import paths
@@ -51,6 +51,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "memory": memory.table,
     "pareto": pareto.table,
     "peers": peers.table,
+    "pictures": pictures.table,
     "quantization": quantization.table,
     "reference-recipes": reference_recipes.table,
     "robustness": robustness.table,
