@@ -20,7 +20,7 @@ from edgecnn.scratch import PREFIX, scratch, wait_for
 
 COMMITTED = ".edgecnn.committed"
 REMOVED = f"{PREFIX}removed"  # a folder in a committed one: an empty file for each file to delete
-MOST_TRIES = 10  # to commit, while other processes commit to the same folder
+MOST_TRIES = 100  # to commit, while other processes commit to the same folder
 
 
 class Transaction(NamedTuple):

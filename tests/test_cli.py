@@ -27,7 +27,7 @@ from edgecnn.doctor import Check, Status
 from edgecnn.folder import SHIPPED_MODELS, ModelFolder
 from edgecnn.host.machine import architecture
 
-COMMANDS = ("train", "export", "bench", "predict", "info", "recipes", "doctor")
+COMMANDS = ("train", "export", "bench", "predict", "sheet", "info", "recipes", "serve", "doctor")
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ def operators() -> None:
             odd.saved(tf(), at / "model", odd.with_side_effect(tf(), effect))
 
         build.__name__ = f"the_operator_{name}"
-        payload(EXPORT, says=f"the operator {name},")(build)
+        # Printing needs StringFormat too, and either may come first.
+        payload(EXPORT, says="the operator " if name == "PrintV2" else f"the operator {name},")(build)
 
 
 def hidden() -> None:
