@@ -39,7 +39,8 @@ def few(count: int, mnist: Dataset) -> Dataset:
 def test_drawn_images_are_as_the_model_takes_them(spec: InputSpec, mnist: Dataset) -> None:
     drawn = draw(mnist, spec, 40)
     taken = spec.prepare(drawn.images)
-    assert (taken.shape, taken.dtype) == ((40, *spec.shape), spec.dtype)
+    assert taken.shape == (40, *spec.shape)
+    assert taken.dtype == spec.dtype
     assert taken.max() == pytest.approx(spec.preprocessing.range[1], rel=1e-3)
     assert drawn.notes == ()
 
@@ -115,7 +116,8 @@ def test_given_images_are_as_the_model_takes_them(spec: InputSpec, images: NDArr
     for shaped in (images, images[..., None]):
         found = given(shaped, spec)
         taken = spec.prepare(found.images)
-        assert (taken.shape, taken.dtype) == ((64, *spec.shape), spec.dtype)
+        assert taken.shape == (64, *spec.shape)
+        assert taken.dtype == spec.dtype
         assert found.record.to_dict() == {"data": "given images", "images": 64, "sha256": sha256(images)}
 
 

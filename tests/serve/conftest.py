@@ -1,5 +1,5 @@
 """The fixtures that the tests of the service share."""
 
-from serving import config, guarded, service
+from serve.serving import config, guarded, service
 
 __all__ = ["config", "guarded", "service"]

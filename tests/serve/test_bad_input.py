@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from serving import Running, read_reply
+from serve.serving import Running, read_reply
 
 CLASSIFY, INFER = "/v1/classify", "/v2/models/tiny/infer"
 DIGIT = np.zeros((28, 28), np.uint8)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from make_clients import CLIENTS, READY
-from serving import Running
+from serve.make_clients import CLIENTS, READY
+from serve.serving import Running
 
 from edgecnn.data import Dataset
 from edgecnn.runtime.classifier import Classifier

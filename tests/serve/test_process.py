@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from serving import PATIENCE, Reply, read_reply
+from serve.serving import PATIENCE, Reply, read_reply
 from shared_fixtures import Run
 
 from edgecnn.folder import find_onnx

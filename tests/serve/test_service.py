@@ -11,7 +11,7 @@ import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
-from serving import Running
+from serve.serving import Running
 
 from edgecnn.data import Dataset
 from edgecnn.readings import Wanted, read_files
