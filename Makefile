@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-fast fuzz lint docs clean help
+.PHONY: demo test test-fast test-long fuzz lint docs clean help
 
 help:
 	@echo "make demo    train, export, quantize, bench and predict, under build/demo (2 to 3 minutes)"
 	@echo "make test    run every test (about 6 minutes on 2 cores)"
 	@echo "make test-fast  run the tests that need no TensorFlow, browser or emulator (less than a minute)"
+	@echo "make test-long  run what make test leaves out: hostile files under a trace, kills, photographed sheets"
 	@echo "make fuzz    give damaged files to all that reads files, for MINUTES=10"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make docs    renew the tables in README.md and docs/, and build the site in build/site"
@@ -29,6 +30,9 @@ test: $(READY)
 
 test-fast: $(READY)
 	$(BIN)/python -m pytest -m "not (slow or tensorflow or browser or emulator)"
+
+test-long: $(READY)
+	$(BIN)/python -m pytest -m long
 
 MINUTES ?= 10
 fuzz: $(READY)

@@ -17,7 +17,7 @@ from edgecnn.data import Dataset
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.training.backend import keras, tensorflow
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.long, pytest.mark.tensorflow]
 GUIDE = Path(__file__).parents[2] / "docs" / "your-own-model.md"
 COMMANDS = re.findall(r"`edgecnn (export .*?)` \|$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.lib.killing import COMMANDS, SIGNALS, Kill, Place, carry_out
 
-pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.tensorflow]
 SECONDS = 15.0  # for the kills: what prepares them takes twice as long
 # Seconds in which each command does the most that a kill could spoil, here or on a slower machine.
 MOMENTS = {

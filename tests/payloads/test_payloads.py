@@ -27,7 +27,7 @@ TESTS = Path(__file__).parent.parent
 for kind in ("onnx", "keras", "saved_models", "data", "pictures", "text", "folders"):
     import_module(f"payloads.in_{kind}")
 
-pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.tensorflow]
 PROGRAMS = {Path(sys.executable).name, "uname", "fc-list"}  # Python's and matplotlib's own questions to the system
 
 

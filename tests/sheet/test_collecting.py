@@ -65,6 +65,7 @@ def cut_right(sheet: Sheet, digits: Gray, boxes: NDArray[np.intp]) -> NDArray[np
     return np.asarray(right)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", PHOTOGRAPHS.values(), ids=PHOTOGRAPHS)
 def test_each_digit_is_cut_from_its_box_however_the_page_is_photographed(
     how: Photograph, page: Image.Image, filled_boxes: NDArray[np.intp], mnist: Dataset, tmp_path: Path

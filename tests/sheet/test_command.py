@@ -11,7 +11,7 @@ from benchmarks.accuracy.filled_sheets import Photograph, filled, photographed
 from edgecnn.data import Dataset
 from edgecnn.sheet.layout import LAYOUT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
