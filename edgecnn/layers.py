@@ -73,6 +73,10 @@ class Augmentation:
     `rotation`, `scale`, `shift` and `shear` are bounds: each image gets a uniform value between minus and plus the
     bound. `blur`, `light` and `noise` are the shares of images (0 to 1) that are blurred, changed in light or made
     noisy, each by a random amount.
+
+    The last three apply to handwritten digits in MNIST's form only, and are shares of images, too: `habits` of the 1s
+    and 7s that get the strokes which other schools teach, `stretch` of the digits that are made wider or higher, up to
+    a square, and `pen` of those whose strokes get thinner or thicker.
     """
 
     rotation: float = 0.0  # radians
@@ -83,3 +87,6 @@ class Augmentation:
     blur: float = 0.0
     light: float = 0.0
     noise: float = 0.0
+    habits: float = 0.0
+    stretch: float = 0.0
+    pen: float = 0.0

@@ -6,6 +6,7 @@ import numpy as np
 
 from edgecnn.layers import Augmentation
 from edgecnn.training.backend import tensorflow
+from edgecnn.training.handwriting import rewrite
 
 FULL = 255.0
 BLUR_SIGMA, BLUR_REACH = 2.0, 4  # pixels; mixing with the original image gives weaker blurs too
@@ -15,16 +16,19 @@ KNOTS = 5  # a bend is interpolated from 5 × 5 random shifts
 LOUDEST = 0.3  # the largest standard deviation of noise, as a share of the range of pixels
 
 
-def augment(images: Any, how: Augmentation, seed: Any) -> Any:
+def augment(images: Any, how: Augmentation, seed: Any, digits: Any = None) -> Any:
     """Change each image of a tensor, uint8 [n, height, width] or [n, height, width, 3], at random.
 
-    `how` tells which changes to make and how strong they may be. `seed` is an int32 tensor of shape [2]. Returns a
-    uint8 tensor of the same shape.
+    `how` tells which changes to make and how strong they may be. `seed` is an int32 tensor of shape [2]. `digits` are
+    the labels, an integer tensor [n], if the images are digits in MNIST's form: only those change as handwriting does.
+    Returns a uint8 tensor of the same shape.
     """
     tf = tensorflow("training")
-    seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(5)]
+    seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(6)]
     gray = images.shape.rank == 3
     pixels = tf.cast(images[..., None] if gray else images, tf.float32)
+    if digits is not None:
+        pixels = rewrite(pixels, digits, how, seeds[5])
     pixels = _distort(pixels, how, seeds[0])
     if how.elastic:
         pixels = _bend(pixels, how.elastic, seeds[4])

@@ -15,7 +15,7 @@ from edgecnn.folder import ModelFolder
 from edgecnn.metrics import Accuracy, accuracy
 from edgecnn.progress import OnProgress, Progress
 from edgecnn.recipes import Recipe
-from edgecnn.training import checkpoint, networks
+from edgecnn.training import checkpoint, handwriting, networks
 from edgecnn.training.augment import augment
 from edgecnn.training.backend import in_chunks, keep_freed_memory, keras, tensorflow
 from edgecnn.training.checkpoint import Run
@@ -42,6 +42,7 @@ class Trainer:
         self.optimizer = _optimizer(recipe)
         self.optimizer.build(self.logits.trainable_variables)
         self.images, self.labels = tf.constant(dataset.train.images), tf.constant(dataset.train.labels)
+        self.are_digits = handwriting.are_digits(dataset.train.images, dataset.labels)
         self.batch_size = min(recipe.batch_size, len(dataset.train))
         positions, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
         self.step = tf.function(
@@ -126,7 +127,7 @@ class Trainer:
         tf = tensorflow(PURPOSE)
         images, labels = tf.gather(self.images, positions), tf.gather(self.labels, positions)
         if self.recipe.augmentation and self.run.augment:
-            images = augment(images, self.recipe.augmentation, seed)
+            images = augment(images, self.recipe.augmentation, seed, labels if self.are_digits else None)
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
