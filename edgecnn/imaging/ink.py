@@ -20,16 +20,16 @@ MEDIAN_TO_DEVIATION = 1.4826  # for a normal distribution
 SAMPLES = 16_000  # pixels that the grain is measured on
 STRONGEST = 0.0015  # the share of a picture that a digit's darkest pixels have at least
 FAINT = 0.25  # of the ink's level: the edge of a stroke
-PEN = 0.55  # of the ink's level: a pen's stroke where there are printed lines, which are fainter
+PEN = 0.55  # of the ink's level: a pen's stroke where printed lines are fainter than that
 
 
 def find_ink(ink: Ink) -> Mask:
     """Which pixels are a pen's strokes, bool [height, width], in ink that `light.ink_of` returned."""
     grain = paper_grain(ink)
-    mask = _above(ink, ink > grain, grain)
+    mask = _darker(ink, grain, level(ink, ink > grain))
     if fills_frame(ink) or not mask.any():
         return mask
-    return _pen_strokes(mask, ink) if may_have_lines(find_parts(mask), ink.shape) else mask
+    return _pen_strokes(ink, mask, grain) if may_have_lines(find_parts(mask), ink.shape) else mask
 
 
 def level(ink: Ink, mask: Mask) -> float:
@@ -57,15 +57,31 @@ def _deviation(apart: Ink) -> float:
     return MEDIAN_TO_DEVIATION * median(np.abs(apart)) if apart.size else 0.0
 
 
-def _above(ink: Ink, mask: Mask, grain: float) -> Mask:
-    return mask & (ink > max(grain, FAINT * level(ink, mask)))
+def _darker(ink: Ink, grain: float, darkest: float) -> Mask:
+    return ink > max(grain, FAINT * darkest)
 
 
-def _pen_strokes(mask: Mask, ink: Ink) -> Mask:
-    """The mask without printed lines. Their remains are faint, and are cut a stroke's width from what is dark."""
+def _pen_strokes(ink: Ink, mask: Mask, grain: float) -> Mask:
+    """The mask without printed lines, which may be fainter than the pen or darker.
+
+    What remains of fainter lines is cut a stroke's width from what is dark. Darker lines have hidden how faint the pen
+    is, so its strokes are looked for again.
+    """
     strokes = without_lines(mask, ink)
-    dark = strokes & (ink > PEN * level(ink, strokes))
+    lines, darkest = mask & ~strokes, _written_level(ink, strokes)
+    if not lines.any():
+        return strokes
+    if median(ink[lines]) > PEN * darkest:
+        return without_lines(_darker(ink, grain, darkest), ink)
+    dark = strokes & (ink > PEN * darkest)
     return strokes & dilated(dark, max(3, round(pen_width(dark)) | 1))
+
+
+def _written_level(ink: Ink, strokes: Mask) -> float:
+    """The level of the strokes that do not reach the edge of the picture, as remains of lines do, if there are any."""
+    parts = find_parts(strokes)
+    inner = parts.mask(~parts.at_edge(ink.shape), (0, 0, ink.shape[1], ink.shape[0]))
+    return level(ink, inner if inner.any() else strokes)
 
 
 def pen_width(mask: Mask) -> float:

@@ -1,6 +1,7 @@
 """Ruled and squared paper: takes printed lines out of a mask, and leaves the strokes that cross them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,18 @@ DARKER = 1.5  # than the middle of its line: a stroke
 SHORTEST = 0.3  # of the picture's shorter side
 EDGE = 0.2  # of a row beside a line: its edge if more is inky
 THICKEST = 0.055  # of the picture's longer side
+CORNER = 0.3  # of a line's length: one that begins or ends nearer to the edge than that may begin at another line
+
+
+class Lines(NamedTuple):
+    """Lines of one direction: which pixels of the ink are on one, how thick the thickest is, and where they are.
+
+    `places` are distances across their direction, in pixels, from the least.
+    """
+
+    pixels: Mask
+    thickest: int
+    places: list[float]
 
 
 def may_have_lines(parts: Parts, shape: tuple[int, int]) -> bool:
@@ -35,21 +48,26 @@ def may_have_lines(parts: Parts, shape: tuple[int, int]) -> bool:
 def without_lines(mask: Mask, ink: Values) -> Mask:
     """The mask, bool [height, width], without straight lines from one edge of the picture to another.
 
-    The lines have one direction, or two at right angles, within 20° of the picture's sides. What is much darker than
-    its line in `ink`, float32 [height, width], is a stroke on it and stays.
+    The lines have one direction, or two at right angles, within 20° of the picture's sides. Those of one direction may
+    also begin and end at a line of the other. What is much darker than its line in `ink`, float32 [height, width], is a
+    stroke on it and stays.
     """
     down, across = (values.astype(np.float32) for values in np.nonzero(mask))
-    angle, dark = _direction(down, across), ink[mask]
-    lines, thickest = np.zeros(mask.shape, np.bool_), 0
-    for way in (0.0, 90.0):
-        on_line, thick = _on_lines(down, across, np.deg2rad(angle + way), mask.shape)
-        if thick:
-            lines[mask] |= on_line & (dark < DARKER * median(dark[on_line]))
-            thickest = max(thickest, thick)
-    if not thickest:
+    turn = float(np.deg2rad(_direction(down, across)))
+    level, upright = (_lines(down, across, way, mask.shape) for way in (turn, turn + np.pi / 2))
+    found = [level, upright]
+    if level.thickest:
+        found.append(_lines(down, across, turn + np.pi / 2, mask.shape, level.places))
+    if found[-1].thickest:
+        found.append(_lines(down, across, turn, mask.shape, [-place for place in found[-1].places[::-1]]))
+    dark, on_lines = ink[mask], np.zeros(mask.shape, np.bool_)
+    for lines in found:
+        if lines.thickest:
+            on_lines[mask] |= lines.pixels & (dark < DARKER * median(dark[lines.pixels]))
+    if not on_lines.any():
         return mask
-    strokes = mask & ~lines
-    return strokes | (lines & closing(strokes, 2 * thickest + 3))
+    strokes = mask & ~on_lines
+    return strokes | (on_lines & closing(strokes, 2 * max(lines.thickest for lines in found) + 3))
 
 
 def _direction(down: Values, across: Values) -> float:
@@ -76,21 +94,33 @@ def _offset(down: Values, across: Values, turn: float) -> Values:
     return np.float32(np.cos(turn)) * down - np.float32(np.sin(turn)) * across
 
 
-def _on_lines(down: Values, across: Values, turn: float, shape: tuple[int, int]) -> tuple[Mask, int]:
-    """Which pixels of ink are on a line at this angle, and how thick the thickest line is."""
+def _lines(down: Values, across: Values, turn: float, shape: tuple[int, int], corners: Sequence[float] = ()) -> Lines:
+    """The lines at this angle. They may begin and end near the first and the last of the `corners` along them."""
     offset = np.round(_offset(down, across, turn)).astype(np.intp)
     low = int(offset.min())
     start, end = _chords(np.arange(low, offset.max() + 1), turn, shape)
+    if corners:
+        start, end = _between(start, end, corners)
     length = np.maximum(end - start, 1)
     along = np.float32(np.cos(turn)) * across + np.float32(np.sin(turn)) * down
-    place = offset - low
-    piece = np.clip((along - start[place]) * (PIECES / length[place]), 0, PIECES - 1).astype(np.intp)
-    counts = np.bincount(place * PIECES + piece, minlength=len(length) * PIECES).reshape(-1, PIECES)
+    row = offset - low
+    piece = np.floor((along - start[row]) * (PIECES / length[row])).astype(np.intp)
+    inside = (piece >= 0) & (piece < PIECES)
+    counts = np.bincount((row * PIECES + piece)[inside], minlength=len(length) * PIECES).reshape(-1, PIECES)
     covered = counts > COVERED * length[:, None] / PIECES
     wide = covered | np.roll(covered, 1, 0) | np.roll(covered, -1, 0)
     is_line = (wide.sum(1) >= PIECES_COVERED) & wide[:, 0] & wide[:, -1] & (length > SHORTEST * min(shape))
     bands, thickest = _bands(is_line, counts.sum(1) > EDGE * length, THICKEST * max(shape))
-    return bands[place], thickest
+    return Lines(bands[row], thickest, [float(place + low) for place in np.flatnonzero(bands)])
+
+
+def _between(start: Values, end: Values, corners: Sequence[float]) -> tuple[Values, Values]:
+    """The chords from the first corner to the last, where these are near the ends of the chords."""
+    near = CORNER * (end - start)
+    first, last = np.float32(corners[0]), np.float32(corners[-1])
+    return np.where(first < start + near, np.maximum(start, first), start), np.where(
+        last > end - near, np.minimum(end, last), end
+    )
 
 
 def _bands(is_line: Mask, has_ink: Mask, most: float) -> tuple[Mask, int]:

@@ -65,7 +65,18 @@ def squared(paper: Light) -> Light:
     return lined
 
 
-CONDITIONS = [plain, dark, faint, shadow, grain, ruled, squared]
+def boxed(paper: Light) -> Light:
+    """A faint pen in a form's dark box, whose lines end at its corners or run on, and lean a little."""
+    lined = 0.55 + 0.4 * paper
+    rows, columns = np.mgrid[: paper.shape[0], : paper.shape[1]]
+    lean = rows + 0.02 * columns
+    lined[(np.abs(lean - 30) < 2) | (np.abs(lean - 200) < 2) & (columns > 50)] = 0.05
+    upright = columns - 0.02 * rows
+    lined[(np.abs(upright - 50) < 2) & (lean > 30) | (np.abs(upright - 260) < 2)] = 0.05
+    return lined
+
+
+CONDITIONS = [plain, dark, faint, shadow, grain, ruled, squared, boxed]
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
