@@ -1,8 +1,8 @@
 """Find the fastest int8 form of an ONNX model on this very device: python quantize_on_device.py MODEL DIR [DATA]
 
 MODEL is a float32 ONNX file. DATA holds images like those it was trained with; without it, edgecnn uses the data that
-the file names. DIR gets model.int8.onnx, or nothing where int8 is not measured to be faster here. Needs the onnx
-package (pip install 'edgecnn[quantize]') and no TensorFlow, so it runs on a Raspberry Pi.
+the file names. DIR gets the file to use: model.int8.onnx, or model.onnx where int8 is not measured to be faster here.
+Needs the onnx package (pip install 'edgecnn[quantize]') and no TensorFlow, so it runs on a Raspberry Pi.
 """
 
 import sys

@@ -51,7 +51,7 @@ ABLATED: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "printed lines": (("edgecnn.imaging.ink.may_have_lines", lambda *_: False),),
     "choice of parts": (("edgecnn.imaging.grouping.digits", lambda parts, _: [np.ones(len(parts), np.bool_)]),),
     "stroke width": (("edgecnn.imaging.form.THINNEST", 0.0), ("edgecnn.imaging.form.THICKEST", 99.0)),
-    "center of mass": (("edgecnn.imaging.form._middle", lambda sums: len(sums) / 2),),
+    "center of mass": (("edgecnn.imaging.form.middle", lambda sums: len(sums) / 2),),
     "stretched frames": (("edgecnn.imaging.digits.STRETCHED", 1.0),),
 }
 Picture = tuple[str, bytes]  # its label, and its file

@@ -31,7 +31,7 @@ def has_form(gray: Gray) -> bool:
     if np.count_nonzero(gray) > MOST_INK * gray.size:
         return False
     longest = max(int(np.ptp(np.flatnonzero(sums))) + 1 for sums in (rows, columns))
-    return longest in (BOX - 1, BOX) and all(abs(_middle(sums) - CENTER) <= OFF_CENTER for sums in (rows, columns))
+    return longest in (BOX - 1, BOX) and all(abs(middle(sums) - CENTER) <= OFF_CENTER for sums in (rows, columns))
 
 
 def in_form(ink: Ink) -> Gray:
@@ -70,7 +70,7 @@ def _with_strokes(fine: Gray, more: int) -> Gray:
 def _rendered(ink: Ink, side: int, scale: float) -> Gray:
     """The ink at that scale in a square of `side` pixels, with its center of mass where MNIST has it."""
     seen = side / scale
-    left, top = (_middle(ink.sum(axis=axis)) - seen * CENTER / SIDE for axis in (0, 1))
+    left, top = (middle(ink.sum(axis=axis)) - seen * CENTER / SIDE for axis in (0, 1))
     margin = int(np.ceil(max(0.0, -left, -top, left + seen - ink.shape[1], top + seen - ink.shape[0]))) + 1
     padded = np.zeros((ink.shape[0] + 2 * margin, ink.shape[1] + 2 * margin), np.uint8)
     padded[margin:-margin, margin:-margin] = ink * 255 + 0.5
@@ -79,6 +79,6 @@ def _rendered(ink: Ink, side: int, scale: float) -> Gray:
     return np.asarray(canvas.resize((side, side), Image.Resampling.BICUBIC, box))
 
 
-def _middle(sums: Ink) -> float:
+def middle(sums: Ink) -> float:
     """The center of mass of a row of pixels; the first pixel's is 0.5."""
     return float(sums @ (np.arange(len(sums), dtype=np.float32) + 0.5) / sums.sum())

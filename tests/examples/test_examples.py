@@ -83,7 +83,7 @@ def test_a_model_is_quantized_where_there_is_no_tensorflow(pi_python: Run, tmp_p
     *candidates, verdict, _ = done.stdout.splitlines()
     assert sum(" times as fast, " in line for line in candidates) == len(candidates) > 5
     path = tmp_path / verdict.partition(" is the file to use: ")[0]
-    assert path in (tmp_path / "here" / "model.int8.onnx", tmp_path / "mine.onnx")
+    assert path in (tmp_path / "here" / "model.int8.onnx", tmp_path / "here" / "model.onnx")
     assert path.exists()
 
 
