@@ -13,6 +13,7 @@ from edgecnn.errors import DataError, DataNotHere
 from edgecnn.origin import Origin
 
 MNIST_SHAPE, MNIST_CLASSES = (28, 28), 10
+SHOWN = 5  # names of classes in a message
 
 Read = Callable[[str | Path], Dataset]
 
@@ -41,17 +42,17 @@ def find_dataset(
     """The data set to score a model with.
 
     It is the first of these: the user's `data`, the model's `origin`, MNIST if the model takes 28×28 images and has 10
-    classes. Otherwise it is None. `spec` is what the model takes and `classes` its number of classes. `read` loads a
+    classes without other names. Otherwise it is None. `spec` is what the model takes and `classes` its number of classes. `read` loads a
     data set; a caller can pass a cached version. `labels` are the names of the model's classes, if they are known: data
-    with the same names in another order, or with some of them only, gets the model's numbers. Raises DataError if the
-    data cannot be read, has changed or has other classes, DataNotHere if the origin is not on this machine, InputError
-    if its images do not fit the model.
+    with the same names in another order, or with some of them only, gets the model's numbers; names that are numbers
+    only say nothing. Raises DataError if the data cannot be read, has changed or has other classes, DataNotHere if the
+    origin is not on this machine, InputError if its images do not fit the model.
     """
     if data is not None:
         dataset = read(data)
     elif origin is not None:
         dataset = _again(origin, read)
-    elif spec.matches(MNIST_SHAPE) and classes == MNIST_CLASSES:
+    elif spec.matches(MNIST_SHAPE) and classes == MNIST_CLASSES and not _are_names(labels):
         dataset = read(MNIST)
     else:
         return None
@@ -66,13 +67,26 @@ def find_dataset(
 
 def _numbered_by(labels: Sequence[str], dataset: Dataset) -> Dataset:
     """The data set with the model's classes, if those of its own are among them, and no two have one name."""
-    if len(set(labels)) < len(labels) or not set(dataset.labels) <= set(labels):
+    if len(set(labels)) < len(labels):
+        return dataset
+    others = [name for name in dataset.labels if name not in labels]
+    if others and _are_names(labels) and _are_names(dataset.labels):
+        raise DataError(
+            f"{dataset.name} has the class {others[0]!r}, which the model lacks; its classes are "
+            f"{', '.join(labels[:SHOWN])}{', …' if len(labels) > SHOWN else ''}: give the model's --data"
+        )
+    if others:
         return dataset
     number = np.array([labels.index(name) for name in dataset.labels])
     train, validation, test = (
         replace(split, labels=number[split.labels]) for split in (dataset.train, dataset.validation, dataset.test)
     )
     return replace(dataset, labels=tuple(labels), train=train, validation=validation, test=test)
+
+
+def _are_names(labels: Sequence[str]) -> bool:
+    """Whether labels tell what the classes are, and do not only number them."""
+    return not all(label.isdecimal() for label in labels)
 
 
 def _again(origin: Origin, read: Read) -> Dataset:

@@ -97,7 +97,8 @@ def export(
     original: Source = _foreign(source, folder, wanted) if is_onnx else open_isolated(source, wanted)
     if card and card.selection != original.selection:
         card = None  # it is about another part of the model
-    dataset = find_dataset(origin_of(card), data, original.input, classes_of(original.outputs))
+    classes, labels = classes_of(original.outputs), card.labels if card else ()
+    dataset = find_dataset(origin_of(card), data, original.input, classes, labels=labels)
     return write(original, Request(folder, dataset, preprocess, opset, tolerance), card)
 
 

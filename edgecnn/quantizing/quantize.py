@@ -85,7 +85,8 @@ def quantize(
 
 def _dataset(source: Path, original: Classifier, data: str | Path | None) -> Dataset:
     card = ModelFolder(source.parent).card_of(source)
-    dataset = find_dataset(origin_of(card, original.metadata.dataset), data, original.input, len(original.labels))
+    origin, labels = origin_of(card, original.metadata.dataset), original.labels
+    dataset = find_dataset(origin, data, original.input, len(labels), labels=labels)
     if dataset is None:
         raise ExportError(f"quantizing {source} needs images like those that it was trained with: give --data PATH")
     return dataset

@@ -113,3 +113,30 @@ def test_data_with_some_of_the_models_classes_gets_the_models_numbers(mnist: Dat
     for others in ((), ("0", "3", *"cdefghij"), ("3", "7", "7", *"defghij")):  # unknown, lacking, ambiguous
         with pytest.raises(DataError, match="has 2 classes, but the model has 10"):
             find_dataset(None, path, DIGIT, 10, labels=others)
+
+
+@pytest.fixture
+def pets(mnist: Dataset, tmp_path: Path) -> Path:
+    """Two classes with names, as folders of pictures have them."""
+    path = tmp_path / "pets.npz"
+    images, names = mnist.test.images[:40], np.where(mnist.test.labels[:40] % 2, "cat", "dog")
+    np.savez(path, x_train=images, y_train=names, x_test=images, y_test=names)
+    return path
+
+
+def test_data_whose_classes_have_other_names_than_the_models_is_refused(pets: Path) -> None:
+    for labels in (("cat", "fox"), ("bus", "car")):
+        with pytest.raises(DataError, match=r"pets\.npz has the class '(cat|dog)', which the model lacks; its classes"):
+            find_dataset(None, pets, DIGIT, 2, labels=labels)
+
+
+def test_names_that_are_only_numbers_say_nothing_of_the_classes(pets: Path, few: Dataset) -> None:
+    for given, labels in ((pets, ("0", "1")), (Path(few.name), tuple("abcdefghij"))):
+        found = find_dataset(None, given, DIGIT, len(labels), labels=labels)
+        assert found is not None
+        assert len(found.labels) == len(labels)
+
+
+def test_a_model_with_names_of_its_own_is_not_scored_with_mnist() -> None:
+    assert find_dataset(None, None, DIGIT, 10, labels=tuple("abcdefghij")) is None
+    assert find_dataset(None, None, DIGIT, 10, labels=tuple("0123456789")) is not None

@@ -80,7 +80,7 @@ def few_images(dataset: Dataset) -> Dataset:
 @pytest.fixture
 def clock(quick: None, mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], float]], None]:
     """Have a function of a candidate's name say how many times as fast as float32 it is, on fewer images."""
-    monkeypatch.setattr(quantizing, "find_dataset", lambda *_: few_images(mnist))
+    monkeypatch.setattr(quantizing, "find_dataset", lambda *_, **__: few_images(mnist))
     monkeypatch.setattr(searching.Search, "by_cost", lambda *_: ())
 
     def set_speeds(speed: Callable[[str], float]) -> None:
@@ -253,7 +253,7 @@ def test_test_images_choose_nothing(float32: Path, clock: Any, mnist: Dataset, m
     first = onnx.load(quantize(float32).path)
     noise = np.random.default_rng(0).integers(0, 256, mnist.test.images.shape, np.uint8)
     wrong = replace(few_images(mnist), test=replace(mnist.test, images=noise, labels=(mnist.test.labels + 1) % 10))
-    monkeypatch.setattr(quantizing, "find_dataset", lambda *_: wrong)
+    monkeypatch.setattr(quantizing, "find_dataset", lambda *_, **__: wrong)
     done = quantize(float32)
     second = onnx.load(done.path)
     assert done.after.value < 0.5
