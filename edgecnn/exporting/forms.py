@@ -8,7 +8,6 @@ from edgecnn.files import open_regular
 ZIP, HDF5 = b"PK", b"\x89HDF\r\n\x1a\n"
 FIRST_BYTES = 16
 SUFFIXES = {
-    ".onnx": "is already an ONNX file: add --quantize to make it smaller",
     ".tflite": "is a LiteRT file, which cannot be converted back: give the Keras model or SavedModel it was made of",
     **dict.fromkeys(
         (".pt", ".pth", ".ckpt", ".safetensors"),

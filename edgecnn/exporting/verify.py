@@ -19,6 +19,7 @@ ROOM = 16  # times that movement: rounding happens at each operator, not only at
 MOVED_IMAGES, MOVED_BYTES = 64, 2**24  # enough to find how far answers move
 NEVER_MORE = 0.01  # a larger difference is not rounding
 MOST_DROP = 0.003  # the most accuracy, 0 to 1, that a smaller precision may lose
+WRONG = "no rounding explains that, so the conversion is wrong: report it with the model"
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,11 @@ def require_equal(comparison: Comparison, name: str, allowed: float = MOST_DIFFE
     changed = round((1 - comparison.agreement) * comparison.images)
     # Every comparison with NaN is false. So test what must be true, and a NaN is refused too.
     if not comparison.max_difference <= allowed:
+        may_be_rounding = comparison.max_difference <= NEVER_MORE
         raise VerificationError(
             f"{name} differs from the original: probabilities by up to {comparison.max_difference:.2g} "
             f"(allowed: {allowed:.2g}), labels for {changed} of {comparison.images:,} images; nothing was written; "
-            "give --tolerance to accept it, or report the model if it differs that much"
+            + ("rounding may explain it: give --tolerance P to accept it" if may_be_rounding else WRONG)
         )
 
 
