@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOAT32 = 4  # bytes
-# What a network holds at once while it runs, in bytes for each byte of its image in float32. Of keras.applications, VGG16
-# and VGG19 hold the most: two maps of 64 channels, as large as the image with its 3 channels, which makes 43, and the
-# buffers of a convolution. For a gray image, two layers of 50 channels hold as much as this.
+# What a network holds at once while it runs, in bytes for each byte of its image in float32. Of keras.applications,
+# VGG16 and VGG19 hold the most: two maps of 64 channels, as large as the image with its 3 channels, which makes 43, and
+# the buffers of a convolution. For a gray image, two layers of 50 channels hold as much as this.
 ACTIVATIONS = 100
 RUN_BYTES = 2**26  # of activations in one run of onnxruntime
 RUN_IMAGES = 64  # more small images at once are not faster

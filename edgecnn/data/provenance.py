@@ -42,11 +42,11 @@ def find_dataset(
     """The data set to score a model with.
 
     It is the first of these: the user's `data`, the model's `origin`, MNIST if the model takes 28×28 images and has 10
-    classes without other names. Otherwise it is None. `spec` is what the model takes and `classes` its number of classes. `read` loads a
-    data set; a caller can pass a cached version. `labels` are the names of the model's classes, if they are known: data
-    with the same names in another order, or with some of them only, gets the model's numbers; names that are numbers
-    only say nothing. Raises DataError if the data cannot be read, has changed or has other classes, DataNotHere if the
-    origin is not on this machine, InputError if its images do not fit the model.
+    classes without other names. Otherwise it is None. `spec` is what the model takes and `classes` its number of
+    classes. `read` loads a data set; a caller can pass a cached version. `labels` are the names of the model's classes,
+    if they are known: data with the same names in another order, or with some of them only, gets the model's numbers;
+    names that are numbers only say nothing. Raises DataError if the data cannot be read, has changed or has other
+    classes, DataNotHere if the origin is not on this machine, InputError if its images do not fit the model.
     """
     if data is not None:
         dataset = read(data)

@@ -335,7 +335,7 @@ def test_images_of_another_form_are_refused(exported: ModelFolder, here: Path) -
     np.savez("small.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     with pytest.raises(InputError, match=r"expected uint8 \[batch, 28, 28\]"):
         export(exported.path, data="small.npz", out=here / "out")
-    images, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20) % 3
+    images, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20) % 3 + 20
     np.savez("three.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     with pytest.raises(DataError, match="has 3 classes, but the model has 10"):
         export(exported.path, data="three.npz", out=here / "out")
