@@ -38,12 +38,12 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # apt's own download user cannot write to the scratch folder, so root downloads; and a failed download is an error.
 APT = ("-oAPT::Sandbox::User=root", "-oAPT::Update::Error-Mode=any", "-oAcquire::Languages=none")
 # Whoever starts this file gets the emulated Python, also edgecnn itself for its own processes. qemu passes the
-# environment on.
+# environment on. A folder of its own for compiled modules keeps those of the small Debian out of this machine's /usr.
 LAUNCHER = """\
 #!/bin/sh
 work=$(cd "$(dirname "$0")/.." && pwd)
 unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONDONTWRITEBYTECODE
-export PYTHONPATH="${work%/build/emulated}:PACKAGES" PYTHONPYCACHEPREFIX="$work/pycache" PYTHONNOUSERSITE=1
+export PYTHONPATH="${work%/build/emulated}:PACKAGES" PYTHONPYCACHEPREFIX="COMPILED" PYTHONNOUSERSITE=1
 exec "$work/qemu/QEMU" -cpu MODEL -0 "$work/CPU/python3" -L "ROOT" "PYTHON" "$@"
 """
 WITHOUT = ("avx512", "avx_vnni", "amx")  # prefixes of the names of features that a Haswell lacks
@@ -68,7 +68,8 @@ def prepare() -> Path:
         for path, make in ((QEMU, _unpack_qemu), (SYSTEM, _unpack_debian), (WHEELS, _install_wheels)):
             _make_whole(path, make)
         for cpu in CPUS:
-            _write_launcher(cpu, "qemu-aarch64", cpu, "$work/system", "$work/system/usr/bin/python3", "$work/wheels")
+            system = ("$work/system", "$work/system/usr/bin/python3")
+            _write_launcher(cpu, "qemu-aarch64", cpu, *system, packages="$work/wheels", compiled="$work/pycache")
         if architecture() == "x86-64":
             _write_x86()
         with atomic(MARKER) as path:
@@ -180,22 +181,31 @@ def _install_wheels(path: Path, _: Path) -> None:
     platforms = [f"--platform={tag}" for tag in tags]
     python = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp"]
     pinned = ["-c", str(ROOT / "constraints.txt"), *_requirements()]
-    _output(sys.executable, "-m", "pip", "install", "--quiet", f"--target={path}", *platforms, *python, *pinned)
+    quick = ["--quiet", "--no-compile"]  # what this machine's Python compiles is not looked for there
+    _output(sys.executable, "-m", "pip", "install", *quick, f"--target={path}", *platforms, *python, *pinned)
 
 
 def _write_x86() -> None:
-    """This machine's Python on a processor without VNNI. A copy of /proc/cpuinfo hides the real CPU's features."""
+    """This machine's Python on a processor without VNNI. A copy of /proc/cpuinfo hides the real CPU's features.
+
+    It shares this machine's compiled modules: to compile them takes longer there than what is done with them.
+    """
     told = WORK / X86_CPU / "root/proc/cpuinfo"
     told.parent.mkdir(parents=True, exist_ok=True)
     words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split(" ")
     told.write_text(" ".join(word for word in words if not word.startswith(WITHOUT)), encoding="utf-8")
     packages, interpreter = sysconfig.get_path("purelib"), str(Path(sys.executable).resolve())
-    _write_launcher(X86_CPU, "qemu-x86_64", "Haswell-noTSX", f"$work/{X86_CPU}/root", interpreter, packages)
+    system = (f"$work/{X86_CPU}/root", interpreter)
+    _write_launcher(X86_CPU, "qemu-x86_64", "Haswell-noTSX", *system, packages=packages, compiled="")
 
 
-def _write_launcher(cpu: str, qemu: str, model: str, root: str, interpreter: str, packages: str) -> None:
-    words = {"PACKAGES": packages, "QEMU": qemu, "MODEL": model, "CPU": cpu, "ROOT": root, "PYTHON": interpreter}
-    text = re.sub(r"\b(PACKAGES|QEMU|MODEL|CPU|ROOT|PYTHON)\b", lambda found: words[found[0]], LAUNCHER)
+def _write_launcher(
+    cpu: str, qemu: str, model: str, root: str, interpreter: str, *, packages: str, compiled: str
+) -> None:
+    """`compiled` is the folder for compiled modules; empty: they lie beside their sources, as usual."""
+    words = {"PACKAGES": packages, "COMPILED": compiled, "QEMU": qemu, "MODEL": model, "CPU": cpu, "ROOT": root}
+    words["PYTHON"] = interpreter
+    text = re.sub(rf"\b({'|'.join(words)})\b", lambda found: words[found[0]], LAUNCHER)
     with atomic(python(cpu)) as path:
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
