@@ -24,7 +24,9 @@ IMAGES, SEED = (1000, 5000), 0  # validation images to judge by, more if the fir
 RUN_BYTES = 2**28  # of activations in a run
 SURE = 3.0  # standard errors by which the best must lie ahead of any other
 POWERS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # by which logits are multiplied to find out how sure a model should be
-DOUBTFUL = 1.03  # times another's loss, both so multiplied: POWERS are not so fine that less would mean anything
+# Times another's loss, both so multiplied, and standard errors between them: where a model does better otherwise once
+# it is as sure of itself as it should be, it may have been trained not to be sure, and its loss does not decide.
+DOUBTFUL, DOUBT = 1.01, 1.0
 CLEAR = 1.1  # times its log loss that any other must have: a model that has learned little does as well with others
 BETTER_THAN_CHANCE = 0.9  # of the log loss of guessing: a model above it has not learned these images
 SAME = 0.01  # the mean difference of the true labels' probabilities below which two candidates do the same
@@ -82,10 +84,10 @@ class _Candidate:
         return is_clear or not self.differs_from(other)
 
     def is_doubted_by(self, other: "_Candidate") -> bool:
-        """Whether the other one is better beyond chance once both are as sure of themselves as suits them."""
+        """Whether the other one is better once both are as sure of themselves as suits them."""
         is_better = self.sharpened.mean() > DOUBTFUL * other.sharpened.mean()
-        is_clear = _in_errors(self.sharpened - other.sharpened) > PASSED_OVER
-        return bool(is_better) and is_clear and self.differs_from(other)
+        is_likely = _in_errors(self.sharpened - other.sharpened) > DOUBT
+        return bool(is_better) and is_likely and self.differs_from(other)
 
     def lead_over(self, other: "_Candidate") -> float:
         """How much the other one is worse, in standard errors."""
@@ -127,9 +129,10 @@ def choose(run: Run, spec: InputSpec, dataset: Dataset, name: str) -> Recognized
             "that it was trained with by --data, or say how it wants its pixels by --preprocess"
         )
     if rivals:
+        why = " (was it trained with smoothed labels?)" if best.is_doubted_by(rivals[0]) else ""
         raise ExportError(
             f"{name} may want its pixels as {best} or as {rivals[0]}: their log losses on {len(sample):,} images, "
-            f"{best.loss:.3f} and {rivals[0].loss:.3f}, do not decide; say which by --preprocess"
+            f"{best.loss:.3f} and {rivals[0].loss:.3f}, do not decide{why}; say which by --preprocess"
         )
     _require_best(run, spec, sample, best, scores, name)
     return Recognized(best.preprocessing, scores, _reason(best, judged, len(sample)))
