@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecnn import console
 from edgecnn.card import Card, TrainingRecord
+from edgecnn.commands.train import print_trained
 from edgecnn.confusion import Confusion, Mistake, confusion
 from edgecnn.folder import ModelFolder
 from edgecnn.metrics import Accuracy
@@ -89,7 +89,7 @@ def trained(counted: Confusion) -> Any:
 
 
 def test_train_prints_the_five_worst(capsys: pytest.CaptureFixture[str]) -> None:
-    console.print_trained(trained(of([[90, 3, 7], [6, 80, 5], [1, 2, 70]])))
+    print_trained(trained(of([[90, 3, 7], [6, 80, 5], [1, 2, 70]])))
     lines = capsys.readouterr().out.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("confused"))
     assert lines[first : first + 6] == [
@@ -104,5 +104,5 @@ def test_train_prints_the_five_worst(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_train_prints_nothing_confused_where_nothing_was(capsys: pytest.CaptureFixture[str]) -> None:
-    console.print_trained(trained(of([[3, 0, 0], [0, 1, 0], [0, 0, 9]])))
+    print_trained(trained(of([[3, 0, 0], [0, 1, 0], [0, 0, 9]])))
     assert "taken for" not in capsys.readouterr().out

@@ -441,7 +441,7 @@ def test_a_screen_that_cannot_print_costs_no_report(monkeypatch: pytest.MonkeyPa
     def full(_: Outcome) -> None:
         raise OutputError("cannot write to stdout: it is full")
 
-    monkeypatch.setattr("edgecnn.console.print_bench", full)
+    monkeypatch.setattr("edgecnn.commands.bench.print_bench", full)
     done = told(TWO, monkeypatch, "--json", str(tmp_path / "b.json"), unjudged=("a rule cannot be judged",))
     assert done.exit_code == 1
     assert read(tmp_path / "b.json") == TWO

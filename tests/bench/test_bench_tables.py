@@ -36,7 +36,7 @@ from edgecnn.bench.reports.tables import comparison_tables, tables, width_of
 from edgecnn.bench.results import Bench, Plan
 from edgecnn.bench.run import FORMATS, Outcome
 from edgecnn.bench.stats import Estimate
-from edgecnn.console import print_bench, say_outcome
+from edgecnn.commands.bench import print_bench, say_outcome
 from edgecnn.host.watch import StabilityIssue
 from edgecnn.terminal import printable
 

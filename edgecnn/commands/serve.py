@@ -1,13 +1,13 @@
-"""The serve command and its options: parse, one library call. cli.py adds it to the others."""
+"""edgecnn serve."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edgecnn import console, streams
-from edgecnn import options as opt
-from edgecnn.folder import default_model
+from edgecnn import streams
+from edgecnn.commands import options as opt
+from edgecnn.commands.options import DEFAULT_MODEL
 from edgecnn.serve.defaults import HOST, MAX_BODY, PORT, QUEUE, TIMEOUT
 
 Models = Annotated[
@@ -15,7 +15,7 @@ Models = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="Model folders, .onnx files or names of shipped models. NAME=MODEL serves one under another name. "
-        + opt.DEFAULT_MODEL,
+        + DEFAULT_MODEL,
         show_default=False,
     ),
 ]
@@ -87,7 +87,7 @@ def serve(
     from edgecnn.serve.config import Config
 
     config = Config(
-        tuple(models or [_default()]),
+        tuple(models or [opt.default_model()]),
         host=host,
         port=port,
         workers=workers,
@@ -106,9 +106,3 @@ def serve(
         streams.print_data(unit(config))
         return
     run(config)
-
-
-def _default() -> str:
-    folder = default_model()
-    console.say_default_model(folder)
-    return str(folder.path)

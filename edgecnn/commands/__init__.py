@@ -1,0 +1,1 @@
+"""The commands, a module each: its options, one library call, and how its result looks on a terminal."""
