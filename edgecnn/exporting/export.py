@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +18,29 @@ from edgecnn.errors import EdgecnnError, ExportError, UsageError
 from edgecnn.exporting import records
 from edgecnn.exporting.isolated import open_isolated
 from edgecnn.exporting.onnx_file import OnnxFile, open_onnx
+from edgecnn.exporting.pixels import recognized
 from edgecnn.exporting.source import Source
-from edgecnn.exporting.verify import Comparison, allowed_difference, compare, require_equal
+from edgecnn.exporting.verify import (
+    Comparison,
+    allowed_difference,
+    compare,
+    require_equal,
+    verification_images,
+)
 from edgecnn.folder import ModelFolder, Staged
 from edgecnn.graph.describe import opset_of, weighted_layers
 from edgecnn.graph.graph import onnx_module
 from edgecnn.graph.outputs import return_probabilities
 from edgecnn.metrics import Accuracy, accuracy
-from edgecnn.preprocessing import NAMED, Preprocessing
+from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
-from edgecnn.runtime.first_operators import wanted_pixels
-from edgecnn.runtime.input_spec import ASSUMED, InputSpec
-from edgecnn.runtime.recognition import Recognized, choose
-from edgecnn.runtime.scores import Scores, classes_of, recognize, to_probabilities
-from edgecnn.runtime.signature import require_channels
-from edgecnn.scratch import scratch
+from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.recognition import Recognized
+from edgecnn.runtime.scores import Scores, classes_of, to_probabilities
+from edgecnn.runtime.treatment import SIZE
 from edgecnn.selection import USUAL, Selection
 
 DEFAULT_OPSET = 17
-VERIFICATION_IMAGES = 1000
-LEAST_IMAGES, MOST_RANDOM_BYTES = 50, 2**24  # where random images are compared
-SEED = 0  # for drawing the verification images
 # What a model returns instead of probabilities, and what was added.
 ADDED: dict[Scores, str] = {
     "logits": "logits; a Softmax was added",
@@ -118,7 +119,7 @@ def write(original: Source, request: Request, card: Card | None = None) -> Expor
     folder, dataset, source = request.folder, request.dataset, original.path
     size = _picture_size(original, dataset)
     proto = onnx_module().load_from_string(original.convert(request.opset))
-    found = _recognized(original, proto, request)
+    found = recognized(original, proto, dataset, request.preprocess)
     spec = replace(original.input, preprocessing=replace(found.preprocessing, size=size))
     return_probabilities(proto, found.scores)
     card = card or records.third_party_card(folder.path.name, original, spec, dataset)
@@ -191,7 +192,7 @@ def _write_verified(
     """Write the ONNX file if its answers equal the original's. Returns its record, the comparison and the images."""
     original, dataset = reference.original, reference.dataset
     path = staged.onnx(original.precision)
-    images, verified_on = _verification_images(original.trial_shape, dataset)
+    images, verified_on = verification_images(original.trial_shape, dataset)
     metadata = records.metadata_of(card, original, reference.spec)
     records.save(proto, path, metadata)
     candidate = Classifier(path)
@@ -201,45 +202,17 @@ def _write_verified(
         allowed = allowed_difference(candidate, images, weighted_layers(proto))
     require_equal(comparison, path.name, allowed)
     score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
-    records.save(proto, path, replace(metadata, accuracy=score))
+    confidence = _least_confidence(candidate, dataset) if dataset else None
+    records.save(proto, path, replace(metadata, accuracy=score, confidence=confidence))
     record = records.record_of(path, original.precision, opset_of(proto), score, comparison)
     return record, comparison, verified_on
 
 
-def _recognized(original: Source, proto: Any, request: Request) -> Recognized:
-    """How the model wants its pixels, and what its scores mean.
-
-    The user or the file says it, or the log loss on validation images. Without data, or if no training has told the
-    model anything, its first operators do.
-    """
-    spec, dataset, asked = original.input, request.dataset, request.preprocess
-    if spec.dtype != "uint8" and not (asked or original.stated) and dataset and original.trained:
-        return choose(original.run, spec, dataset, original.path.name)
-    how, reason = _without_answers(original, proto, asked)
-    images, _ = _verification_images(original.trial_shape, dataset)
-    return Recognized(how, recognize(original.scores(images, replace(spec, preprocessing=how))), reason)
-
-
-def _without_answers(original: Source, proto: Any, asked: Preprocessing | None) -> tuple[Preprocessing, str]:
-    if original.input.dtype == "uint8":
-        return original.input.preprocessing, ""
-    if asked:
-        require_channels(original.path, replace(original.input, preprocessing=asked))
-        return asked, "as --preprocess says"
-    if original.stated:
-        return original.stated, "as the file says"
-    with scratch() as folder:
-        file = folder / "model.onnx"
-        file.write_bytes(proto.SerializeToString())
-        wanted = wanted_pixels(file, proto.graph.input[0].name)
-    if wanted is None and not original.trained:
-        return ASSUMED, "assumed: the model was never trained, so its answers do not tell"
-    if wanted is None:
-        raise ExportError(
-            f"{original.path} does not say how it wants its pixels: give --data with images like those that it was "
-            f"trained with, or say it by --preprocess, such as {', '.join(NAMED)}"
-        )
-    return wanted, "as its first operators show"
+def _least_confidence(candidate: Classifier, dataset: Dataset) -> float | None:
+    """Below which probability a digit is uncertain; None for images of another size, of which none is called so."""
+    if dataset.image_shape != SIZE[:2]:
+        return None
+    return records.least_confidence(candidate.predict(dataset.validation.images), dataset.validation)
 
 
 def _source_in(path: Path) -> Path:
@@ -261,14 +234,6 @@ def folder_for(model: str | Path, source: Path, out: Path | None) -> ModelFolder
     if own:
         return ModelFolder(source.parent) if here else folders.default_folder(source.parent.name)
     return folders.default_folder(source.stem)
-
-
-def _verification_images(shape: tuple[int, ...], dataset: Dataset | None) -> tuple[NDArray[np.uint8], str]:
-    if dataset:
-        sample = dataset.test.sample(VERIFICATION_IMAGES, SEED)
-        return sample.images, f"{len(sample):,} test images of {dataset.name}"
-    count = min(VERIFICATION_IMAGES, max(LEAST_IMAGES, MOST_RANDOM_BYTES // prod(shape)))
-    return np.random.default_rng(SEED).integers(0, 256, (count, *shape), np.uint8), f"{count:,} random images"
 
 
 def _notes(original: Source, spec: InputSpec, found: Recognized, dataset: Dataset | None) -> tuple[str, ...]:

@@ -4,15 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgecnn import files
 from edgecnn.card import SHA256, Card, ExportRecord, versions
-from edgecnn.data import Dataset
+from edgecnn.data import Dataset, Split
 from edgecnn.exporting.source import Source
 from edgecnn.exporting.verify import Comparison
 from edgecnn.folder import ModelFolder
 from edgecnn.graph import describe
 from edgecnn.graph.graph import onnx_module
-from edgecnn.metrics import Accuracy
+from edgecnn.metrics import Accuracy, threshold_keeping
 from edgecnn.origin import Origin
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
@@ -20,6 +23,8 @@ from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import ModelMetadata
 from edgecnn.runtime.scores import classes_of
 from edgecnn.runtime.treatment import treatment_for
+
+KEPT = 0.995  # of the right labels of validation images are not called uncertain
 
 
 def third_party_card(name: str, original: Source, spec: InputSpec, dataset: Dataset | None) -> Card:
@@ -90,6 +95,15 @@ def save(proto: Any, path: Path, metadata: ModelMetadata) -> None:
     del proto.metadata_props[:]
     onnx_module().helper.set_model_props(proto, described.entries())
     path.write_bytes(proto.SerializeToString())
+
+
+def least_confidence(probabilities: NDArray[np.floating], validation: Split) -> float | None:
+    """The probability that KEPT of the right labels of validation images reach: below it, a label is uncertain.
+
+    None if no label is right.
+    """
+    right = probabilities[probabilities.argmax(axis=1) == validation.labels]
+    return threshold_keeping(KEPT, right) if len(right) else None
 
 
 def record_of(

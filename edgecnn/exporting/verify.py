@@ -1,12 +1,14 @@
 """Compares a converted model with its original, and raises if their answers differ too much."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.batches import FLOAT32, fitting
+from edgecnn.data import Dataset
 from edgecnn.errors import VerificationError
 from edgecnn.metrics import Accuracy, agreement
 from edgecnn.runtime.classifier import Classifier
@@ -20,6 +22,9 @@ MOVED_IMAGES, MOVED_BYTES = 64, 2**24  # enough to find how far answers move
 NEVER_MORE = 0.01  # a larger difference is not rounding
 MOST_DROP = 0.003  # the most accuracy, 0 to 1, that a smaller precision may lose
 WRONG = "no rounding explains that, so the conversion is wrong: report it with the model"
+VERIFICATION_IMAGES = 1000
+LEAST_IMAGES, MOST_RANDOM_BYTES = 50, 2**24  # where random images are compared
+SEED = 0  # for drawing the verification images
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,12 @@ def require_accuracy(after: Accuracy, before: Accuracy, name: str) -> None:
             f"{MOST_DROP * 100:g} points; nothing was written; "
             "try --target any (7-bit weights), --scheme dynamic or --scheme float16"
         )
+
+
+def verification_images(shape: tuple[int, ...], dataset: Dataset | None) -> tuple[NDArray[np.uint8], str]:
+    """Images to compare two models on, uint8 [n, *shape], and what they are: of the test split, else random."""
+    if dataset:
+        sample = dataset.test.sample(VERIFICATION_IMAGES, SEED)
+        return sample.images, f"{len(sample):,} test images of {dataset.name}"
+    count = min(VERIFICATION_IMAGES, max(LEAST_IMAGES, MOST_RANDOM_BYTES // prod(shape)))
+    return np.random.default_rng(SEED).integers(0, 256, (count, *shape), np.uint8), f"{count:,} random images"

@@ -444,3 +444,15 @@ def test_data_that_has_changed_since_training_is_refused(exported: ModelFolder, 
         folder.write_card(replace(card, data=data, exports={}))
         with pytest.raises(DataError, match=words):
             export(tmp_path)
+
+
+def test_a_label_is_uncertain_below_what_nearly_all_right_validation_labels_reach(
+    exported: ModelFolder, mnist: Dataset
+) -> None:
+    classifier, validation = Classifier(exported.onnx("float32")), mnist.validation
+    confidence = classifier.metadata.confidence
+    assert confidence is not None
+    probabilities = classifier.predict(validation.images)
+    right = probabilities.max(axis=1)[probabilities.argmax(axis=1) == validation.labels]
+    assert 0.994 < np.mean(right >= confidence) < 0.996
+    assert Classifier(exported.onnx("int8")).metadata.confidence == confidence
