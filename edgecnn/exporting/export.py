@@ -193,7 +193,7 @@ def _write_verified(
     original, dataset = reference.original, reference.dataset
     path = staged.onnx(original.precision)
     images, verified_on = verification_images(original.trial_shape, dataset)
-    metadata = records.metadata_of(card, original, reference.spec)
+    metadata = records.metadata_of(card, original, reference.spec, dataset)
     records.save(proto, path, metadata)
     candidate = Classifier(path)
     comparison = compare(candidate.predict(images), reference.predict(images))

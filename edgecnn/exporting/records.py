@@ -15,14 +15,15 @@ from edgecnn.exporting.verify import Comparison
 from edgecnn.folder import ModelFolder
 from edgecnn.graph import describe
 from edgecnn.graph.graph import onnx_module
+from edgecnn.imaging.form import most_have_form
 from edgecnn.metrics import Accuracy, threshold_keeping
 from edgecnn.origin import Origin
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.metadata import ModelMetadata
+from edgecnn.runtime.metadata import DIGIT, SCALE, ModelMetadata
 from edgecnn.runtime.scores import classes_of
-from edgecnn.runtime.treatment import treatment_for
+from edgecnn.runtime.treatment import DIGITS, SIZE, treatment_for
 
 KEPT = 0.995  # of the right labels of validation images are not called uncertain
 
@@ -67,7 +68,7 @@ def card_in(folder: ModelFolder, source: Path, card: Card) -> Card:
     return card if folder.path.resolve() == source.parent.resolve() else replace(card, exports={})
 
 
-def metadata_of(card: Card, original: Source, spec: InputSpec) -> ModelMetadata:
+def metadata_of(card: Card, original: Source, spec: InputSpec, dataset: Dataset | None) -> ModelMetadata:
     """The metadata of an ONNX file that is made of `original`, with the entries of other tools that it has."""
     return replace(
         original.metadata,
@@ -78,14 +79,17 @@ def metadata_of(card: Card, original: Source, spec: InputSpec) -> ModelMetadata:
         original_sha256=card.original_sha256,
         versions=card.versions | versions(*original.packages),
         preprocessing=stated(spec),
-        treatment=original.metadata.treatment or _treatment(card, spec),
+        treatment=original.metadata.treatment or _treatment(card, spec, dataset),
     )
 
 
-def _treatment(card: Card, spec: InputSpec) -> str:
+def _treatment(card: Card, spec: InputSpec, dataset: Dataset | None) -> str:
     """What its training data say; nothing for a model of unknown data, or one that does not take pictures."""
     if card.data is None or spec.layout is None or None in (spec.layout.height, spec.layout.width):
         return ""
+    if dataset and dataset.sha256 == card.data.sha256:
+        is_of_form = spec.image_size == SIZE and card.labels == DIGITS and most_have_form(dataset.train.images)
+        return DIGIT if is_of_form else SCALE
     return treatment_for(Origin(card.data.name, card.data.sha256), card.labels, spec.image_size)
 
 

@@ -21,6 +21,7 @@ FINE = 3  # strokes are made thicker or thinner in a picture that is so many tim
 THINNEST, USUAL, THICKEST = 2.2, 2.5, 3.8  # pixels of a stroke's width; MNIST's median is 2.5
 # What MNIST's test images have: their brightest pixel, the share of pixels that are not 0, and the place of their mass.
 BRIGHTEST, MOST_INK, OFF_CENTER = 200, 0.6, 0.6
+LOOKED_AT, MOST_HAVE = 500, 0.9  # images of a data set, and the share of them that shows that all are of MNIST's form
 
 
 def has_form(gray: Gray) -> bool:
@@ -32,6 +33,11 @@ def has_form(gray: Gray) -> bool:
         return False
     longest = max(int(np.ptp(np.flatnonzero(sums))) + 1 for sums in (rows, columns))
     return longest in (BOX - 1, BOX) and all(abs(middle(sums) - CENTER) <= OFF_CENTER for sums in (rows, columns))
+
+
+def most_have_form(images: NDArray[np.uint8]) -> bool:
+    """Whether images of a data set, uint8 [n, height, width], have MNIST's form, by the first of them."""
+    return float(np.mean([has_form(image) for image in images[:LOOKED_AT]])) >= MOST_HAVE
 
 
 def in_form(ink: Ink) -> Gray:

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.imaging.form import SIDE, has_form
+from edgecnn.imaging.form import SIDE, most_have_form
 from edgecnn.layers import Augmentation
 from edgecnn.training.backend import tensorflow
 
 DIGITS = tuple("0123456789")
-LOOKED_AT, MOST_HAVE = 500, 0.9  # images, and the share of them that has MNIST's form
 FULL, INK = 255.0, 60.0  # the brightest pixel, and what is ink
 PEN = (0.8, 1.6)  # half the width of a stroke that is drawn, pixels
 THINNER, THICKER = -0.6, 1.0  # of the difference to the strokes made a pixel thinner and thicker on each side
@@ -24,7 +23,7 @@ HOOK = 0.4  # the share of barred 7s that get a hook too
 
 def are_digits(images: NDArray[np.uint8], labels: tuple[str, ...]) -> bool:
     """Whether these are handwritten digits in MNIST's form, by their labels and by what the first of them look like."""
-    return labels == DIGITS and float(np.mean([has_form(image) for image in images[:LOOKED_AT]])) >= MOST_HAVE
+    return labels == DIGITS and most_have_form(images)
 
 
 def rewrite(pixels: Any, labels: Any, how: Augmentation, seed: Any) -> Any:

@@ -16,7 +16,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from edgecnn.data import Dataset
+from edgecnn.data import Dataset, load
 from edgecnn.errors import DataError, ExportError, InputError, ModelError, VerificationError
 from edgecnn.exporting import verify
 from edgecnn.exporting.conversion import convert
@@ -28,10 +28,11 @@ from edgecnn.graph.cleanup import clean
 from edgecnn.metrics import Accuracy
 from edgecnn.origin import Origin
 from edgecnn.preprocessing import NAMED
-from edgecnn.recipes import RECIPES
+from edgecnn.recipes import RECIPES, find_recipe
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.training import networks
 from edgecnn.training.backend import keras, tensorflow
+from edgecnn.training.train import train
 
 pytestmark = pytest.mark.tensorflow
 CLEAN = {"Cast", "Reshape", "Conv", "Relu", "MaxPool", "Flatten", "Gemm", "Softmax"}
@@ -456,3 +457,9 @@ def test_a_label_is_uncertain_below_what_nearly_all_right_validation_labels_reac
     right = probabilities.max(axis=1)[probabilities.argmax(axis=1) == validation.labels]
     assert 0.994 < np.mean(right >= confidence) < 0.996
     assert Classifier(exported.onnx("int8")).metadata.confidence == confidence
+
+
+def test_a_network_trained_on_digits_of_ones_own_reads_photographs_too(few_digits: Path, here: Path) -> None:
+    """What the images look like counts, not the name of the data set."""
+    trained = train(find_recipe("nano"), load(few_digits), ModelFolder(here / "mine"), epochs=1)
+    assert Classifier(export(trained.folder.path).path).metadata.treatment == "digit"

@@ -13,6 +13,7 @@ from PIL import Image
 from benchmarks.accuracy.filled_sheets import PHOTOGRAPHS, Photograph, filled, photographed
 from edgecnn.data import Dataset, load
 from edgecnn.errors import ImageError, OutputError
+from edgecnn.imaging.form import most_have_form
 from edgecnn.sheet.collecting import Sheet, collect, read_sheet
 from edgecnn.sheet.drawing import to_picture
 from edgecnn.sheet.layout import LAYOUT, Layout
@@ -89,6 +90,7 @@ def test_a_data_set_is_made_that_can_be_loaded(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "photo.jpg"]
     assert data.test.images.max() >= 200
     assert (data.test.images[:, 0] < 30).all()
+    assert most_have_form(data.train.images)  # so a network that is trained on it reads photographs as well
 
 
 def in_part(page: Image.Image, box: tuple[int, int, int, int], shade: int) -> bytes:
