@@ -55,6 +55,12 @@ def few() -> Dataset:
     return replace(mnist, test=replace(mnist.test, images=mnist.test.images[:500], labels=mnist.test.labels[:500]))
 
 
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each training would draw for seconds what tests/plots look at, and the test of the folder below once."""
+    monkeypatch.setattr(pictures, "write", lambda *_: None)
+
+
 def weights(folder: ModelFolder) -> list[np.ndarray]:
     return [np.asarray(w) for w in keras("a test").models.load_model(folder.keras).get_weights()]
 
