@@ -16,6 +16,7 @@ RAW = range(0xDCA0, 0xDD00)  # those of them that are not control characters (C1
 # format, surrogate, and the separators of lines and paragraphs.
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 LONGEST = 2000  # characters of a message: more is a name from a file that is not a name
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # how a formula begins, in one spreadsheet or another
 JOINERS = "\u200c\u200d"  # which Persian, Indic scripts and emoji are written with
 
 
@@ -42,6 +43,14 @@ def message(text: str) -> str:
     """`shown`, and without the middle of what is too long: a message begins with a file and ends with what to do."""
     half = LONGEST // 2
     return shown(text if len(text) <= LONGEST else f"{text[:half]} … {text[-half:]}")
+
+
+def as_text(cell: str) -> str:
+    """A cell of a table without formulas: a spreadsheet would compute a text that begins like one.
+
+    An apostrophe makes it a text. Names of files and folders come from elsewhere. Source: OWASP, "CSV Injection".
+    """
+    return f"'{cell}" if cell.startswith(FORMULAS) else cell
 
 
 def _visible(character: str) -> str:

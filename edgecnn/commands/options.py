@@ -56,7 +56,8 @@ def preprocessing_of(text: str | None) -> Preprocessing | None:
 
 def refuse_idle(ctx: typer.Context, names: Sequence[str], when: str) -> None:
     """Raises UsageError for those options that were given: a user would not notice that they are ignored."""
-    given = [f"--{name.replace('_', '-')}" for name in names if _is_given(ctx, name)]
+    options = {parameter.name: parameter.opts[0] for parameter in ctx.command.params}
+    given = [options[name] for name in names if _is_given(ctx, name)]
     if given:
         raise UsageError(f"{' and '.join(given)} {'does' if len(given) == 1 else 'do'} nothing {when}")
 

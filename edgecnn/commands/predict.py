@@ -10,7 +10,7 @@ import typer
 
 from edgecnn import console, streams
 from edgecnn.commands import options as opt
-from edgecnn.commands.options import DEFAULT_MODEL, STDOUT, option
+from edgecnn.commands.options import DEFAULT_MODEL, STDOUT, option, refuse_idle
 from edgecnn.errors import ImageError, UsageError
 from edgecnn.streams import print_json_list, put, say
 
@@ -41,9 +41,20 @@ MinConfidence = Annotated[
 ShowSteps = Annotated[
     Path | None, option(metavar="F", help="Draw how the digits of the one PICTURE were found, as a PNG file F.")
 ]
+CsvFile = Annotated[
+    Path | None, option("--csv", metavar="F", help="Write a CSV file F with a row for each digit, by all processors.")
+]
+Resume = Annotated[
+    Path | None, option(metavar="F", help="Continue the CSV file F of a command that was stopped, with the same files.")
+]
+Workers = Annotated[
+    int | None,
+    option(min=1, max=64, metavar="N", help="With --csv or --resume: read by N processes. Default: one a processor."),
+]
 
 
 def predict(
+    ctx: typer.Context,
     images: Pictures,
     model: PredictModel = None,
     top: Top = 1,
@@ -52,6 +63,10 @@ def predict(
     show_steps: ShowSteps = None,
     raw: Raw = False,
     preprocess: opt.Preprocess = None,
+    csv_file: CsvFile = None,
+    resume: Resume = None,
+    workers: Workers = None,
+    quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
     """Label pictures.
@@ -65,14 +80,25 @@ def predict(
     from edgecnn.runtime.classifier import Classifier
 
     _refuse_odd(images, raw=raw, segment=segment, show_steps=show_steps)
+    wanted = Wanted(top, raw=raw, segment=segment, confidence=min_confidence)
+    if csv_file or resume:
+        from edgecnn.bulk.worker import Task
+        from edgecnn.commands.table import Place, files_in, fill_table
 
+        refuse_idle(ctx, ("top", "show_steps", "as_json"), "with --csv or --resume")
+        count = 0 if STDOUT in images else sum(1 for _ in files_in(images, iter(())))
+        place = Place.of(csv_file, resume, workers)
+        files = files_in(images, _stdin_lines())
+        task = Task(model or opt.default_model(), preprocess, wanted)
+        fill_table(task, files, place, count=count, quiet=quiet)
+        return
+    refuse_idle(ctx, ("workers", "quiet"), "without --csv or --resume")
     paths = (path for image in images for path in (_stdin_lines() if image == STDOUT else [image]))
     how = opt.preprocessing_of(preprocess)
     classifier = Classifier(model or opt.default_model(), preprocessing=how)
     console.say_notes(classifier.notes)
     if show_steps:
         _write_steps(classifier, Path(images[0]), show_steps, segment=segment)
-    wanted = Wanted(top, raw=raw, segment=segment, confidence=min_confidence)
     results = read_files(classifier, paths, wanted, at_once=1 if STDOUT in images else AT_ONCE)
     (_print_as_json if as_json else _print)(results, segments=segment)
 

@@ -5,8 +5,7 @@ import io
 from dataclasses import asdict, fields
 
 from edgecnn.bench.figures import Row, Summary
-
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # how a formula begins, in one spreadsheet or another
+from edgecnn.terminal import as_text
 
 
 def to_csv(summary: Summary) -> str:
@@ -20,11 +19,4 @@ def to_csv(summary: Summary) -> str:
 
 
 def _cells(row: Row) -> dict[str, object]:
-    """A row without formulas: a spreadsheet would compute a text that begins like one. An apostrophe makes it a text.
-
-    The names of folders are in it, and these come from elsewhere: https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    return {
-        name: f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
-        for name, value in asdict(row).items()
-    }
+    return {name: as_text(value) if isinstance(value, str) else value for name, value in asdict(row).items()}

@@ -1,0 +1,39 @@
+"""A process that reads some of many pictures: it opens the model once, and answers with rows."""
+
+import sys
+
+import msgspec
+
+from edgecnn.bulk.rows import as_plain, rows_of
+from edgecnn.preprocessing import parse
+from edgecnn.processes.entry import serve
+from edgecnn.readings import Wanted
+from edgecnn.runtime.classifier import Classifier
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What all processes do: which model reads pictures, how it wants its pixels, and what is wanted of it."""
+
+    model: str
+    preprocess: str | None
+    wanted: Wanted
+
+    def open(self) -> Classifier:
+        """The model. A thread is enough for it: there are as many processes as processors."""
+        how = None if self.preprocess is None else parse(self.preprocess)
+        return Classifier(self.model, preprocessing=how, threads=1)
+
+
+class Reader:
+    """Answers requests of the parent process."""
+
+    def __init__(self, task: Task) -> None:
+        self.classifier, self.wanted = task.open(), task.wanted
+
+    def read(self, files: list[str]) -> list[list[dict[str, str]]]:
+        """The rows of each file."""
+        return [as_plain(rows) for rows in rows_of(self.classifier, files, self.wanted)]
+
+
+def main() -> None:
+    serve(Reader(msgspec.json.decode(sys.argv[1], type=Task)))

@@ -1,0 +1,93 @@
+"""edgecnn predict with --csv or --resume: any number of pictures into a table."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from edgecnn import streams
+from edgecnn.errors import UsageError
+from edgecnn.processes import stopping
+from edgecnn.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from edgecnn.bulk.table import Table
+    from edgecnn.bulk.worker import Task
+
+
+@dataclass(frozen=True)
+class Place:
+    """The file to write or to continue, and by how many processes; by default by one a processor."""
+
+    path: Path
+    resume: bool
+    processes: int | None
+
+    @classmethod
+    def of(cls, csv_file: Path | None, resume: Path | None, processes: int | None) -> "Place":
+        """Raises UsageError if both files are given."""
+        if csv_file and resume:
+            raise UsageError("--csv begins a file and --resume continues one: give one of them")
+        path = csv_file or resume
+        assert path
+        return cls(path, bool(resume), processes)
+
+
+def fill_table(task: "Task", files: Iterable[str], place: Place, *, count: int, quiet: bool) -> None:
+    """Write a row for each digit of the files. Their number is `count`, or 0 if it is not known."""
+    from edgecnn.bulk.filling import fill
+    from edgecnn.bulk.pool import processors
+    from edgecnn.bulk.table import Table, require_new
+    from edgecnn.folder import find_onnx
+
+    found = find_onnx(task.model)
+    task.open()  # so that what is wrong with the model is told before anything is written
+    if not place.resume:
+        require_new(place.path)
+    with Table(place.path, _identity(found, task), resume=place.resume) as table, progress_bar(quiet) as progress:
+        _say_what_is_kept(table)
+        reasons = fill(
+            table,
+            task,
+            files,
+            processes=place.processes or processors(),
+            pictures=count,
+            progress=progress,
+            added=lambda: _say_what_is_kept(table),
+        )
+    _tell(table, reasons)
+
+
+def _identity(path: Path, task: "Task") -> str:
+    """What a row says of the model, by which another one is told from it: its file and how it reads pictures."""
+    from edgecnn.files import sha256
+
+    wanted = task.wanted
+    how = {"raw": wanted.raw, "segment": wanted.segment, "confidence": wanted.confidence, "preprocess": task.preprocess}
+    options = [name if given is True else f"{name} {given}" for name, given in how.items() if given]
+    return " ".join([f"{path.parent.name}/{path.name}", sha256(path)[:12], *options])
+
+
+def _say_what_is_kept(table: "Table") -> None:
+    stopping.keep(f"stopped; {table.pictures:,} pictures are in {table.path}: give --resume {table.path} to continue")
+
+
+def _tell(table: "Table", reasons: tuple[str, ...]) -> None:
+    streams.say(f"wrote {table.path}: {table.pictures:,} pictures")
+    for reason in reasons:
+        streams.say(f"error: {reason}")
+    if table.errors > len(reasons):
+        streams.say(f"error: {table.errors - len(reasons):,} more are in {table.path}")
+    if table.errors:
+        streams.say(f"error: {table.errors:,} of {table.pictures:,} pictures cannot be read")
+        raise typer.Exit(1)
+
+
+def files_in(images: Iterable[str], lines: Iterator[str]) -> Iterator[str]:
+    """The files that the arguments are or hold, and those whose names stand on `lines` for the argument -."""
+    from edgecnn.predict import expand
+
+    for image in images:
+        yield from map(str, expand(lines if image == "-" else [image]))
