@@ -10,7 +10,7 @@ help:
 	@echo "make demo    train, export, quantize, bench and predict, under build/demo (2 to 3 minutes)"
 	@echo "make test    run every test (about 6 minutes on 2 cores)"
 	@echo "make test-fast  run the tests that need no TensorFlow, browser or emulator (less than a minute)"
-	@echo "make test-long  run what make test leaves out: hostile files under a trace, kills, photographed sheets"
+	@echo "make test-long  run what make test leaves out: hostile files and models, kills, photographed sheets"
 	@echo "make fuzz    give damaged files to all that reads files, for MINUTES=10"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make docs    renew the tables in README.md and docs/, and build the site in build/site"
@@ -41,7 +41,7 @@ fuzz: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
 # NO_MKDOCS_2_WARNING: the theme's note on its own future is nothing to do with these pages.

@@ -39,6 +39,8 @@ def test_the_demo_trains_exports_benches_and_predicts(work: Path) -> None:
     chosen = [name for name in rows if name == "onnx-int8"]  # on a machine where int8 is not faster there is none
     assert list(rows) == ["tf-predict", "tf-call", "tf-function", "tf-xla", "onnx-float32", *chosen]
     assert rows["onnx-float32"]["agreement"] == 1
+    assert min(rows[name]["agreement"] for name in rows if name.startswith("tf-")) > 0.999
+    assert {rows[name]["processes"] for name in rows if name.startswith("tf-")} == {1}  # they start slowly
     assert rows["onnx-float32"]["accuracy"] == rows["tf-predict"]["accuracy"] > 0.85
     assert rows["onnx-float32"]["peak_mib"] < rows["tf-predict"]["peak_mib"]
     assert rows["onnx-float32"]["verdict"] == "faster"

@@ -52,8 +52,9 @@ def test_predict_writes_nothing_and_calls_nobody(place: Path, tiny: Path, mnist:
 @pytest.mark.slow
 def test_a_bench_writes_its_report_and_calls_nobody(place: Path, tiny: Path) -> None:
     shutil.copy(tiny, place / "work" / "tiny.onnx")
-    runtimes = ("--runtime", "onnxruntime", "--runtime", "openvino")
-    run(place, "bench", "tiny.onnx", *runtimes, "--duration", "0.1", "--json", "bench.json", "--data", "mnist")
+    """In OpenVINO: onnxruntime is traced as `predict` runs it."""
+    options = ("--runtime", "openvino", "--duration", "0.1", "--json", "bench.json", "--data", "mnist")
+    run(place, "bench", "tiny.onnx", *options)
     assert sorted(path.name for path in (place / "work").iterdir()) == ["bench.json", "tiny.onnx"]
 
 

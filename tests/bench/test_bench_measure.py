@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 from test_bench_contender_run import IMAGES, PLAN, POSIX, save_digits
 
-from edgecnn.bench import contender_run, contenders
+from edgecnn.bench import contender_run
 from edgecnn.bench.measure import MOST_PICTURES, measure
 from edgecnn.bench.results import Bench, Measurement
 from edgecnn.bench.worker import FLOOR_QUERIES, KEPT
@@ -66,10 +66,9 @@ def pair(tiny: Path, odd_one: Path, digits: Path, stages: list[Progress]) -> Ben
 
 @pytest.fixture(scope="module")
 def peers(exported: ModelFolder, digits: Path) -> Bench:
-    """A trained model in every runtime; of TensorFlow's ways, which take long to load, one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contenders, "TENSORFLOW_WAYS", ("function",))
-        return measure([exported.path], replace(PLAN, threads=2), data=digits)
+    """A trained model in every runtime but TensorFlow, which tests/test_end_to_end.py measures in all its ways."""
+    runtimes = ("onnxruntime", "openvino", "litert")
+    return measure([exported.path], replace(PLAN, threads=2), data=digits, runtimes=runtimes)
 
 
 def labels_of(model: Path, dataset: Dataset) -> tuple[int, ...]:
@@ -210,7 +209,6 @@ def test_a_model_whose_data_is_not_here_is_timed_and_says_that_it_is_not_scored(
 
 def test_a_trained_model_is_measured_in_every_runtime(peers: Bench) -> None:
     assert list(by_name(peers)) == [
-        "tf-function",
         "onnx-float32",
         "onnx-int8",
         "openvino-float32",
@@ -230,7 +228,6 @@ def test_only_contenders_that_start_slowly_keep_their_process(peers: Bench) -> N
     for item in peers.measurements:
         quick = item.loads[0].cold_ns < contender_run.STARTS_QUICKLY * 1e9
         assert len(item.loads) == (PLAN.rounds if quick else 1)
-    assert by_name(peers)["tf-function"].loads[0].cold_ns > by_name(peers)["onnx-float32"].loads[0].cold_ns
 
 
 def test_every_runtime_labels_as_the_classifier_does(peers: Bench, exported: ModelFolder, digits: Path) -> None:
@@ -240,7 +237,6 @@ def test_every_runtime_labels_as_the_classifier_does(peers: Bench, exported: Mod
         assert measured[f"{runtime}-float32"].answers == expected["float32"]
         same = np.mean(np.array(measured[f"{runtime}-int8"].answers) == np.array(expected["int8"]))
         assert same >= 0.99
-    assert measured["tf-function"].answers == expected["float32"]
     assert measured["onnx-int8"].answers == expected["int8"]
 
 

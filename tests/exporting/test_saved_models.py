@@ -124,11 +124,12 @@ def test_a_model_of_tensorflow_1_is_refused(tf: Any, here: Path) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The process is at work, and has a few seconds for the next model."""
-    monkeypatch.setattr(isolated, "SECONDS", {**isolated.SECONDS, "describe": 8})
+    monkeypatch.setattr(isolated, "SECONDS", {**isolated.SECONDS, "describe": 4})
     yield
     isolated._PROCESS.close()
 
 
+@pytest.mark.long
 def test_an_endless_loop_ends_with_its_process(
     tf: Any, here: Path, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,12 +141,13 @@ def test_an_endless_loop_ends_with_its_process(
     with monkeypatch.context() as patient:
         patient.setattr(isolated, "SECONDS", {**isolated.SECONDS, "describe": 120})
         open_isolated(plain)
-    with pytest.raises(ExportError, match="was not loaded and run within 8 seconds, and was stopped"):
+    with pytest.raises(ExportError, match="was not loaded and run within 4 seconds, and was stopped"):
         open_isolated(endless)
     monkeypatch.setattr(isolated, "SECONDS", {**isolated.SECONDS, "describe": 120})
     assert works(plain)  # in a new process
 
 
+@pytest.mark.long
 def test_too_much_memory_is_an_error_and_the_next_model_works(tf: Any, here: Path) -> None:
     def greedy(image: Any) -> Any:
         return image + tf.reduce_mean(tf.ones(tf.stack([100_000, 250_000, tf.shape(image)[3]])))
