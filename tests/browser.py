@@ -62,8 +62,9 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._ask(f"{domain}.enable")
 
-    def open(self, file: Path, *, width: int, height: int, dark: bool) -> None:
-        """Show a file in a window of that size; below 500 pixels it is a phone's."""
+    def open(self, place: Path | str, *, width: int, height: int, dark: bool) -> None:
+        """Show a file or an address in a window of that size; below 500 pixels it is a phone's."""
+        address = place.as_uri() if isinstance(place, Path) else place
         self.complaints.clear()
         self.requests.clear()
         self._ask(
@@ -71,15 +72,43 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
-        self._ask("Page.navigate", url=file.as_uri())
-        end = time.monotonic() + ANSWER_SECONDS
-        while self.run("document.readyState + location.protocol") != "completefile:":
-            assert time.monotonic() < end, f"{file} was not shown"
-            time.sleep(0.02)
+        self._ask("Page.navigate", url=address)
+        self.wait_for(f"document.readyState === 'complete' && location.href === {json.dumps(address)}")
 
     def run(self, code: str) -> Any:
-        """The value of a JavaScript expression in the page."""
-        return self._ask("Runtime.evaluate", expression=code, returnByValue=True)["result"].get("value")
+        """The value of a JavaScript expression in the page, or what it promises."""
+        asked = self._ask("Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in asked, asked
+        return asked["result"].get("value")
+
+    def wait_for(self, condition: str) -> None:
+        """Wait until a JavaScript expression holds."""
+        end = time.monotonic() + ANSWER_SECONDS
+        while not self.run(condition):
+            assert time.monotonic() < end, f"this never held: {condition}"
+            time.sleep(0.02)
+
+    def draw(self, points: list[tuple[float, float]], *, touching: bool = False) -> None:
+        """Draw a stroke through points of the window, in pixels, with a mouse or a finger."""
+        names = ("touchStart", "touchMove", "touchEnd") if touching else ("mousePressed", "mouseMoved", "mouseReleased")
+        kinds = (names[0], *(names[1] for _ in points[1:]), names[2])
+        for kind, (x, y) in zip(kinds, (*points, points[-1]), strict=True):
+            if touching:
+                self._ask(
+                    "Input.dispatchTouchEvent", type=kind, touchPoints=[] if kind == names[2] else [{"x": x, "y": y}]
+                )
+            else:
+                held = int(kind != names[2])
+                self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=held, clickCount=1)
+
+    def press(self, key: str, *, control: bool = False) -> None:
+        """Press a key and let it go."""
+        for kind in ("keyDown", "keyUp"):
+            self._ask("Input.dispatchKeyEvent", type=kind, key=key, modifiers=2 * control)
+
+    def save_downloads(self, folder: Path) -> None:
+        """Keep what the page downloads from now on."""
+        self._ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def photograph(self, file: Path) -> None:
         """The whole page as a PNG."""

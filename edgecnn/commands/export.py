@@ -48,6 +48,15 @@ Tolerance = Annotated[
 Signature = Annotated[str | None, option(metavar="NAME", help="Export this one of a SavedModel's signatures.")]
 Output = Annotated[str | None, option(metavar="NAME", help="Export this one of several outputs.")]
 Opset = Annotated[int, typer.Option(min=13, max=18, metavar="N", help="The version of ONNX's operators.")]
+Web = Annotated[
+    Path | None,
+    option("--web", metavar="DIR", help="Only write a page to draw on to DIR, which runs the ONNX file in a browser."),
+]
+SingleFile = Annotated[bool, typer.Option("--single-file", help="With --web: write the page as one HTML file.")]
+CONVERTING = (
+    *("quantize", "scheme", "target", "max_drop", "explain", "data", "calibration_images", "opset", "tolerance"),
+    *("preprocess", "signature", "output", "out"),
+)
 
 
 def export(
@@ -66,6 +75,8 @@ def export(
     signature: Signature = None,
     output: Output = None,
     out: opt.Out = None,
+    web: Web = None,
+    single_file: SingleFile = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -74,6 +85,11 @@ def export(
     The ONNX file is compared with the original on real images, and written only if both give the same answers. Of an
     .onnx file, a copy is written that says how it wants its pixels.
     """
+    if web:
+        refuse_idle(ctx, CONVERTING, "with --web, which takes the ONNX file as it is")
+        _write_page(model or opt.default_model(), web, single_file=single_file, as_json=as_json)
+        return
+    refuse_idle(ctx, ["single_file"], "without --web")
     _refuse_idle(ctx, model, quantize=quantize, scheme=scheme)
     if model is None:
         out = out or default_folder(DEFAULT).path  # a shipped model is not written to
@@ -119,6 +135,16 @@ def export(
             _print_quantized(quantized, explain)
     if as_json:
         streams.print_data(card.to_json())
+
+
+def _write_page(model: str, folder: Path, *, single_file: bool, as_json: bool) -> None:
+    from edgecnn.page.standalone import write
+
+    page = write(model, folder, single_file=single_file)
+    if as_json:
+        streams.print_json({"files": [str(path) for path in page.paths], "bytes": page.size})
+    else:
+        put(f"{page.paths[-1]}: a page of {page.size:,} bytes in all, for any web host")
 
 
 def _refuse_idle(ctx: typer.Context, model: str | None, *, quantize: bool, scheme: Scheme) -> None:

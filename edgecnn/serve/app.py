@@ -13,7 +13,7 @@ from starlette.routing import Route, Router
 from edgecnn.errors import ImageError, InputError
 from edgecnn.readings import Wanted
 from edgecnn.serve import metrics as prometheus
-from edgecnn.serve import openapi, pictures, protocol
+from edgecnn.serve import openapi, page, pictures, protocol
 from edgecnn.serve.bodies import Bodies
 from edgecnn.serve.config import version
 from edgecnn.serve.metrics import Metrics
@@ -68,8 +68,9 @@ class Service:
             *(Route(path, self.server_metadata) for path in ("/v2", "/v2/")),
             Route("/metrics", self.counts),
             Route("/openapi.json", self.description),
-            Route("/docs", self.page),
+            Route("/docs", self.docs),
             Route("/docs.css", self.style),
+            *page.routes(self.models),
         ]
 
     @refusing
@@ -94,11 +95,12 @@ class Service:
         given = pictures.Given(b"", request.headers.get("content-type", ""))
         pictures.require_kind(given.kind)
         given = pictures.Given(await self.bodies.read(request.receive), given.content_type)
-        wanted = Wanted(top=top, segment=_flag(request.query_params.get("segment", "false")))
+        wanted = Wanted(top=top, segment=_flag(request, "segment"))
+        with_pixels = _flag(request, "pixels")
         found = await self.workshop.in_thread(pictures.readings_of, given, model.classifier, wanted)
-        for reading in chain.from_iterable(found):
+        for reading in chain.from_iterable(picture.readings for picture in found):
             self.metrics.labeled(model.name, reading.predictions[0].label if reading.predictions else reading.verdict)
-        return to_json(pictures.answers(model.name, model.version, found, segment=wanted.segment))
+        return to_json(pictures.answers(model, found, segment=wanted.segment, pixels=with_pixels))
 
     async def model_ready(self, request: Request) -> Response:
         return to_json({"name": self._asked_for(request).name, "ready": True})
@@ -121,7 +123,7 @@ class Service:
     async def description(self, _: Request) -> Response:
         return to_json(openapi.document())
 
-    async def page(self, _: Request) -> Response:
+    async def docs(self, _: Request) -> Response:
         return Response(openapi.page(), media_type="text/html", headers={"content-security-policy": POLICY})
 
     async def style(self, _: Request) -> Response:
@@ -157,8 +159,9 @@ def _number(text: str, most: int) -> int:
     return int(text)
 
 
-def _flag(text: str) -> bool:
+def _flag(request: Request, name: str) -> bool:
     """Raises Refusal."""
+    text = request.query_params.get(name, "false")
     if text not in ("true", "false"):
-        raise Refusal(400, "segment is true or false")
+        raise Refusal(400, f"{name} is true or false")
     return text == "true"

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from edgecnn.serve import log
+from edgecnn.serve import log, page
 from edgecnn.serve.bodies import Bodies, ClientLeft
 from edgecnn.serve.config import SPARE_FILES, Config
 from edgecnn.serve.connection import LATE
@@ -24,7 +24,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ID = re.compile(rb"[\w.-]{1,64}", re.ASCII)
-OPEN = ("/v2/health/live", "/v2/health/ready")  # for what watches the service, and has no token
+LIVE = "/v2/health/live"
+# For what watches the service, and has no token, and for the page, which asks for the token itself.
+OPEN = {LIVE, "/v2/health/ready", *page.addresses()}
 LEFT, INTERNAL = 499, 500  # as nginx calls a client that leaves
 UNROUTED = {404: "there is nothing at this address", 405: "this address takes another method"}
 
@@ -91,7 +93,7 @@ class Front:
             await error_response(Refusal(INTERNAL, "the service has failed here: see its log"))(scope, receive, send)
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.stopping and scope["path"] != OPEN[0]:
+        if self.stopping and scope["path"] != LIVE:
             raise stopping()
         self._require_token(scope)
         declared = scope["by_name"].get(b"content-length")

@@ -110,6 +110,7 @@ def _classify() -> Schema:
         "parameters": [
             _in_query("model", "The model's name. Default: the first.", {"type": "string"}),
             _in_query("segment", "Read several digits of a picture, each with its box.", {"type": "boolean"}),
+            _in_query("pixels", "Also give what the model saw of each digit.", {"type": "boolean"}),
             _in_query("top", "How many labels are given, the likeliest first.", top),
         ],
         "requestBody": {"required": True, "content": {kind: {"schema": schema} for kind, schema in body.items()}},

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from msgspec import UNSET, Struct, UnsetType
@@ -18,24 +19,40 @@ from edgecnn.runtime.classifier import Classifier, Prediction
 from edgecnn.serve.refusal import Refusal
 from edgecnn.serve.tensors import depth_of, numbers, require_few_lists
 
+if TYPE_CHECKING:
+    from edgecnn.serve.models import Served
+
 MOST_PICTURES = 64
 JSON, FORM = "application/json", "multipart/form-data"
 UINT8 = np.dtype(np.uint8)
 
 
-class Answer(Struct, omit_defaults=True):
-    """What one picture shows, as `edgecnn predict` says it; `digits` are several, in the order of reading."""
+class DigitAnswer(Struct, omit_defaults=True):
+    """What one digit is, as `edgecnn predict` says it. `pixels` are what the model saw, from 0 to 255, row by row."""
 
     verdict: Verdict
     predictions: tuple[Prediction, ...]
     box: Box | None = None
-    digits: list[Reading] | UnsetType = UNSET
+    pixels: list[list[Any]] | UnsetType = UNSET
+
+
+class Answer(DigitAnswer, omit_defaults=True):
+    """What one picture shows; `digits` are several, in the order of reading."""
+
+    digits: list[DigitAnswer] | UnsetType = UNSET
 
 
 class Answers(Struct):
     model: str
     version: str
     pictures: list[Answer]
+
+
+class Read(NamedTuple):
+    """What was read in one picture: its readings, and the pixels of each, uint8, or of none if there is no digit."""
+
+    readings: list[Reading]
+    pixels: list[NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -50,23 +67,24 @@ class Given:
         return self.content_type.partition(";")[0].strip().lower()
 
 
-def readings_of(given: Given, classifier: Classifier, wanted: Wanted) -> list[list[Reading]]:
-    """The readings of each picture of a request. Raises Refusal, ImageError, InputError.
+def readings_of(given: Given, classifier: Classifier, wanted: Wanted) -> list[Read]:
+    """What is read in each picture of a request. Raises Refusal, ImageError, InputError.
 
     Pixels are taken as they are. Pictures are treated as `edgecnn predict` treats them, by the same code.
     """
     if given.kind == JSON:
-        found = classifier.classify(pixels(given.body, classifier), wanted.top)
-        return [[Reading("label", tuple(predictions))] for predictions in found]
+        images = pixels(given.body, classifier)
+        found = classifier.classify(images, wanted.top)
+        return [Read([Reading("label", tuple(few))], [image]) for few, image in zip(found, images, strict=True)]
     files = parts(given) if given.kind == FORM else [given.body]
     treated = reads_digits(classifier)
-    read: list[list[Reading]] = []
+    read: list[Read] = []
     for number, file in enumerate(files, 1):
         name = f"picture {number}"
         digits = digits_in(classifier, BytesIO(file), name, wanted, treated=treated)
         for _, readings in read_digits(classifier, [(Path(name), digits)], wanted, treated=treated):
             assert not isinstance(readings, ImageError)
-            read.append(readings)
+            read.append(Read(readings, [digit.image for digit in digits]))
     return read
 
 
@@ -130,11 +148,16 @@ class _Form:
         self.is_complete = True
 
 
-def answers(model: str, version: str, found: list[list[Reading]], *, segment: bool) -> Answers:
-    return Answers(model, version, [_answer(readings, segment=segment) for readings in found])
+def answers(model: "Served", found: list[Read], *, segment: bool, pixels: bool) -> Answers:
+    return Answers(model.name, model.version, [_answer(read, segment=segment, pixels=pixels) for read in found])
 
 
-def _answer(readings: list[Reading], *, segment: bool) -> Answer:
-    first = readings[0]
-    digits = [one for one in readings if one.verdict != "no digit"] if segment else UNSET
-    return Answer(first.verdict, first.predictions, first.box, digits)
+def _answer(read: Read, *, segment: bool, pixels: bool) -> Answer:
+    images: list[Any] = [image.tolist() for image in read.pixels] if pixels and read.pixels else [UNSET]
+    shown = [
+        DigitAnswer(one.verdict, one.predictions, one.box, image)
+        for one, image in zip(read.readings, cycle(images), strict=False)
+    ]
+    first = shown[0]
+    digits = [one for one in shown if one.verdict != "no digit"] if segment else UNSET
+    return Answer(first.verdict, first.predictions, first.box, UNSET if segment else first.pixels, digits)
