@@ -43,7 +43,7 @@ def _without_answers(original: Source, proto: Any, asked: Preprocessing | None) 
         file.write_bytes(proto.SerializeToString())
         wanted = wanted_pixels(file, proto.graph.input[0].name)
     if wanted is None and not original.trained:
-        return ASSUMED, "assumed: the model was never trained, so its answers do not tell"
+        return ASSUMED, "assumed, because a model that was never trained does not tell; --preprocess says it"
     if wanted is None:
         raise ExportError(
             f"{original.path} does not say how it wants its pixels: give --data with images like those that it was "
