@@ -77,7 +77,7 @@ def _is_ragged(mask: Mask) -> bool:
 
 def _chosen(parts: Parts, ink: Ink, *, several: bool) -> list[Mask]:
     """The parts of each digit, or of the one with the most ink; none where there are too many for handwriting."""
-    kept = grouping.strokes(parts, ink.shape)
+    kept = grouping.strokes(parts, ink.shape, fills_frame=fills_frame(ink))
     if fills_frame(ink) and not several:
         return [kept]
     found = grouping.digits(parts, kept)

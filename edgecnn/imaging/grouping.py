@@ -22,10 +22,13 @@ WIDEST = 1.4  # a digit's width by its height
 SAME_ROW = 0.5  # of the smaller height: digits overlap so much with others of their row
 
 
-def strokes(parts: Parts, shape: tuple[int, int]) -> Chosen:
-    """Which parts, of which there is one at least, are strokes, not specks, dashes or what hangs in at an edge."""
+def strokes(parts: Parts, shape: tuple[int, int], *, fills_frame: bool = False) -> Chosen:
+    """Which parts, of which there is one at least, are strokes, not specks, dashes or what hangs in at an edge.
+
+    A digit that `fills_frame` reaches the edges itself.
+    """
     size = np.maximum(parts.width, parts.height)
-    at_edge, pen = parts.at_edge(shape), parts.pen
+    at_edge, pen = parts.at_edge(shape) & (not fills_frame), parts.pen
     main = int(np.argmax(parts.area * np.where(at_edge, AT_EDGE, 1)))
     kept: Chosen = (parts.area >= LEAST_AREA * parts.area[main]) & (size >= LEAST_SIZE * size[main])
     kept &= (pen >= LEAST_PEN * pen[main]) & (at_edge[main] | ~at_edge)

@@ -129,6 +129,20 @@ def test_a_digit_that_fills_a_small_frame_is_found(mnist: Dataset, side: int) ->
         assert len(find_digits(filled).digits) == len(find_digits(255 - filled).digits) == 1
 
 
+def test_what_reaches_the_edges_of_a_small_frame_is_the_digit_and_not_a_dash_within(mnist: Dataset) -> None:
+    """As data sets have it that stretch each digit to a square: here zeros, with a dash in the middle."""
+    test = mnist.test
+    for image in test.images[test.labels == 0][:20]:
+        ink = Image.fromarray(image)
+        frame = np.asarray(ink.crop(ink.getbbox()).resize((20, 20), Image.Resampling.BICUBIC)).copy()
+        if frame[7:13, 6:14].max() > 20:
+            continue  # a narrow one
+        frame[9:11, 8:12] = 255
+        (digit,) = find_digits(frame).digits
+        left, top, right, bottom = digit.box
+        assert (right - left, bottom - top) >= (18, 18)
+
+
 def test_many_faint_digits_are_found(mnist: Dataset) -> None:
     places = [(10 + 100 * column, 10 + 90 * row) for row in range(4) for column in range(6)]
     paper = 0.7 + 0.25 * sheet(mnist.test.images[:24], places, size=80, shape=(380, 620))
