@@ -18,16 +18,17 @@ CHANNELS_FIRST = InputSpec((3, 28, 28), "float32")
 
 
 def trained(images: NDArray[np.float32], labels: NDArray[np.int64], steps: int = 200) -> Run:
-    """A perceptron of one hidden layer, trained by Adam; it returns logits."""
+    """A perceptron of one hidden layer, trained by Adam in float32; it returns logits."""
     draw = np.random.default_rng(0)
     flat = images.reshape(len(images), -1)
-    spread = float(flat.std()) * np.sqrt(flat.shape[1])
-    weights = [
+    spread = float(flat.std()) * float(np.sqrt(flat.shape[1]))
+    initial = [
         draw.normal(0, 1 / spread, (flat.shape[1], 32)),
         np.zeros(32),
         draw.normal(0, 0.3, (32, 10)),
         np.zeros(10),
     ]
+    weights = [item.astype(np.float32) for item in initial]
     rates = (3e-3 * 20 / spread, 3e-3, 3e-3, 3e-3)
     means, squares = [np.zeros_like(item) for item in weights], [np.zeros_like(item) for item in weights]
     for step in range(1, steps + 1):
@@ -43,7 +44,7 @@ def trained(images: NDArray[np.float32], labels: NDArray[np.int64], steps: int =
         for at, slope in enumerate(slopes):
             means[at] = 0.9 * means[at] + 0.1 * slope
             squares[at] = 0.99 * squares[at] + 0.01 * slope**2
-            bias = np.sqrt(1 - 0.99**step) / (1 - 0.9**step)
+            bias = float(np.sqrt(1 - 0.99**step)) / (1 - 0.9**step)
             weights[at] = weights[at] - rates[at] * bias * means[at] / (np.sqrt(squares[at]) + 1e-8)
 
     def run(batch: NDArray[np.float32]) -> NDArray[np.floating]:
@@ -84,8 +85,9 @@ def test_a_gray_model_gets_its_pixels_as_it_was_trained(name: str, gray: Dataset
     np.testing.assert_allclose(prepared, expected, atol=0.01 * np.ptp(expected))
 
 
-@pytest.mark.parametrize("spec", [COLOR, CHANNELS_FIRST])
-@pytest.mark.parametrize("name", ["imagenet", "caffe", "0..1"])
+@pytest.mark.parametrize(
+    ("name", "spec"), [("imagenet", COLOR), ("caffe", COLOR), ("0..1", COLOR), ("caffe", CHANNELS_FIRST)]
+)
 def test_a_color_model_gets_its_pixels_as_it_was_trained(name: str, spec: InputSpec, color: Dataset) -> None:
     found = choose(learned(color, spec, NAMED[name]), spec, color, "model")
     assert found.preprocessing == NAMED[name]
