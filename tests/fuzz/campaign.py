@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -93,10 +92,3 @@ def isolated_result(reader: str, number: int) -> str | None:
         except EdgecnnError as error:
             return refusal(error)
     return READ
-
-
-def outcomes(reader: str, numbers: Iterator[int] | range) -> Iterator[Outcome]:
-    """What came of each input, in one worker."""
-    with Worker() as worker:
-        for number in numbers:
-            yield worker.attempt(reader, number)

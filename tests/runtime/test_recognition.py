@@ -28,7 +28,7 @@ def trained(images: NDArray[np.float32], labels: NDArray[np.int64], steps: int =
         draw.normal(0, 0.3, (32, 10)),
         np.zeros(10),
     ]
-    weights = [item.astype(np.float32) for item in initial]
+    weights: list[NDArray[np.floating]] = [item.astype(np.float32) for item in initial]
     rates = (3e-3 * 20 / spread, 3e-3, 3e-3, 3e-3)
     means, squares = [np.zeros_like(item) for item in weights], [np.zeros_like(item) for item in weights]
     for step in range(1, steps + 1):
