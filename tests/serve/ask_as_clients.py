@@ -1,6 +1,6 @@
-"""Asks a service as other people's clients do; it runs in build/clients: ask_as_clients.py ADDRESS IMAGES.npy MODEL
+"""Asks a service as somebody else's client does: ask_as_clients.py triton|kserve ADDRESS IMAGES.npy MODEL
 
-Prints the probabilities that each client got, by its name, as JSON.
+It runs in build/clients. It prints the probabilities that the client got, with binary data and without, as JSON.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
-from tritonclient import http as triton
 
 
 def by_triton(address: str, images: Any, model: str, *, binary: bool) -> Any:
+    from tritonclient import http as triton
+
     client = triton.InferenceServerClient(address.removeprefix("http://"))
     assert client.is_server_live()
     assert client.is_server_ready()
@@ -32,7 +32,13 @@ def by_triton(address: str, images: Any, model: str, *, binary: bool) -> Any:
     return answer.as_numpy("probabilities")
 
 
-async def by_kserve(address: str, images: Any, model: str, *, binary: bool) -> Any:
+def by_kserve(address: str, images: Any, model: str, *, binary: bool) -> Any:
+    return asyncio.run(_by_kserve(address, images, model, binary=binary))
+
+
+async def _by_kserve(address: str, images: Any, model: str, *, binary: bool) -> Any:
+    from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+
     client = InferenceRESTClient(RESTConfig(protocol="v2"))
     assert await client.is_server_live(address)
     assert await client.is_server_ready(address)
@@ -45,15 +51,13 @@ async def by_kserve(address: str, images: Any, model: str, *, binary: bool) -> A
     return answer.outputs[0].as_numpy()
 
 
+CLIENTS = {"triton": by_triton, "kserve": by_kserve}
+
+
 def main() -> None:
-    _, address, path, model = sys.argv
-    images = np.load(path)
-    found = {}
-    for binary in (True, False):
-        found[f"triton {binary}"] = by_triton(address, images, model, binary=binary)
-        found[f"kserve {binary}"] = asyncio.run(by_kserve(address, images, model, binary=binary))
-    lists = {name: np.asarray(values, np.float32).tolist() for name, values in found.items()}
-    sys.stdout.write(json.dumps(lists) + "\n")
+    _, client, address, path, model = sys.argv
+    answers = [CLIENTS[client](address, np.load(path), model, binary=binary) for binary in (True, False)]
+    sys.stdout.write(json.dumps([np.asarray(values, np.float32).tolist() for values in answers]) + "\n")
 
 
 if __name__ == "__main__":
