@@ -216,7 +216,7 @@ def merged(k: Any) -> Any:
 
     def body(image: Any) -> Any:
         x = layers.Reshape((28, 28))(image)
-        one, other = (layers.EinsumDense("abc,cd->abd", (None, 16), activation="relu")(x) for _ in range(2))
+        one, other = (layers.EinsumDense("abc,cd->abd", (28, 16), activation="relu")(x) for _ in range(2))
         kinds = (layers.Average, layers.Maximum, layers.Minimum, layers.Subtract)
         joined = [kind()([one, other]) for kind in kinds]
         return layers.Flatten()(layers.Concatenate()([*joined, layers.Dot(2, normalize=True)([one, other])]))
