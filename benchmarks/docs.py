@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import fuzz, hostile_files, kills
-from benchmarks.accuracy import pictures, robustness, sheet
+from benchmarks.accuracy import pictures, robustness, sheet, web
 from benchmarks.devices import arm64
 from benchmarks.latency import at_a_glance, harness, peers, quantization
 from benchmarks.lib import paths
@@ -62,6 +62,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "third-party-refused": third_party.refused_table,
     "time-to-accuracy": time_to_accuracy.table,
     "training-speed": training_speed.table,
+    "web": web.table,
 }
 
 

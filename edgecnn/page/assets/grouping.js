@@ -1,16 +1,18 @@
 // Strokes to digits, and digits to rows. As edgecnn/imaging/grouping.py, which says why.
 
+import { fillsFrame } from "./light.js";
 import { areaOf, boxOf, isAtEdge, penOf, sizeOf } from "./parts.js";
 
 const MOST_PARTS = 300, LEAST_AREA = 0.02, LEAST_SIZE = 0.1, LEAST_PEN = 0.35, AT_EDGE = 0.03;
 const TOUCHING = 0.12, NEAR = 0.25, ABOVE = 0.3, SHORT = 0.4, SHORTER = 0.6, OVERLAP = 0.4, WIDEST = 1.4, SAME_ROW = 0.5;
 
-// Those parts that are strokes, not specks, dashes or what hangs in at an edge.
+// Those parts that are strokes, not specks, dashes or what hangs in at an edge, where a digit in a frame is itself.
 export function strokesOf(parts, shape) {
-  const rank = part => part.area * (isAtEdge(part, shape) ? AT_EDGE : 1);
+  const atEdge = part => !fillsFrame(shape) && isAtEdge(part, shape);
+  const rank = part => part.area * (atEdge(part) ? AT_EDGE : 1);
   const main = parts.reduce((best, part) => rank(part) > rank(best) ? part : best);
   const kept = parts.filter(part => part.area >= LEAST_AREA * main.area && sizeOf(part) >= LEAST_SIZE * sizeOf(main)
-    && penOf(part) >= LEAST_PEN * penOf(main) && (isAtEdge(main, shape) || !isAtEdge(part, shape)));
+    && penOf(part) >= LEAST_PEN * penOf(main) && (atEdge(main) || !atEdge(part)));
   const areas = kept.map(part => part.area).sort((a, b) => b - a);
   return kept.filter(part => part.area >= (areas[MOST_PARTS - 1] ?? 0));
 }
