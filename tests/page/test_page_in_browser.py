@@ -228,6 +228,32 @@ def test_a_token_is_asked_for_and_kept(browser: Browser) -> None:
         assert not browser.run("document.getElementById('asking').open")
 
 
+def test_a_network_that_the_page_cannot_run_is_read_by_the_service(browser: Browser, tiny: Path) -> None:
+    with running(Config((f"tiny={tiny}", NETWORK), max_body=100_000, log=False)) as service:
+        show(browser, f"http://127.0.0.1:{service.port}/")
+        assert browser.run("Array.from(document.getElementById('models').options, option => option.value)") == [
+            *("tiny", NETWORK)
+        ]
+        draw(browser, SEVEN)
+        browser.wait_for("document.getElementById('number').textContent.length === 1")
+        browser.run("new Promise(resolve => setTimeout(resolve, 100))")
+        assert browser.run("document.getElementById('layers').hidden")
+        assert browser.complaints == []
+        drop(browser, noise(), "image/png")
+        browser.wait_for("document.getElementById('verdict').textContent.includes('more than 100000 bytes')")
+    click(browser, "#clear")
+    draw(browser, SEVEN)
+    browser.wait_for("document.getElementById('verdict').textContent === 'The service does not answer'")
+    while not browser.complaints:  # the browser's own, of a request without an answer: the next page has none
+        browser.run("true")
+
+
+def noise() -> bytes:
+    file = BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (400, 400), np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
 def test_the_one_file_opens_from_a_disk(browser: Browser, tmp_path: Path) -> None:
     page = standalone.write(NETWORK, tmp_path, single_file=True)
     show(browser, page.paths[0])

@@ -32,8 +32,8 @@ def test_the_page_is_small_and_loads_nothing_from_elsewhere() -> None:
     assert "digits.js" not in served  # a service treats pictures itself
 
 
-def test_a_folder_is_written_with_all_that_it_needs(edgecnn: Run, tmp_path: Path) -> None:
-    done = edgecnn("export", "nano", "--web", tmp_path / "web", "--json")
+def test_a_pi_writes_a_folder_with_all_that_the_page_needs(pi: Run, tmp_path: Path) -> None:
+    done = pi("export", "nano", "--web", tmp_path / "web", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
     files = sorted((tmp_path / "web").iterdir())
@@ -71,6 +71,15 @@ def test_operators_that_the_page_lacks_are_named(tiny: Path, tmp_path: Path, mon
     with pytest.raises(ModelError, match=r"model\.onnx uses MaxPool, Relu, which the page does not run"):
         standalone.write("nano", tmp_path / "web")
     assert not (tmp_path / "web").exists()
+
+
+def test_what_stands_in_the_way_is_told(edgecnn: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for model, words in (("nano", "cannot write"), (tmp_path / "file", "is not an .onnx file")):
+        done = edgecnn("export", model, "--web", tmp_path / "file")
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+        assert words in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_options_that_do_nothing_are_refused(edgecnn: Run, tmp_path: Path) -> None:

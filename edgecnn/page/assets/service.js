@@ -12,12 +12,12 @@ let token = new URLSearchParams(location.hash.slice(1)).get("token") ?? sessionS
 // Asks the service, and the person for a token if the service wants one.
 async function ask(address, options = {}) {
   const headers = { ...options.headers, ...(token && { authorization: `Bearer ${token}` }) };
-  const answer = await fetch(address, { ...options, headers });
+  const answer = await fetch(address, { ...options, headers }).catch(() => { throw new Error("The service does not answer"); });
   if (answer.status === 401) {
     token = await tokenOf();
     return ask(address, options);
   }
-  if (!answer.ok) throw new Error((await answer.json()).error);
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error ?? `The service answers ${answer.status}`);
   if (token) sessionStorage.setItem(KEY, token);
   return answer;
 }
