@@ -11,7 +11,7 @@ from browser import Browser
 Points = list[tuple[float, float]]
 SEVEN: list[Points] = [[(0.38, 0.22), (0.5, 0.22), (0.62, 0.22), (0.54, 0.5), (0.46, 0.8)]]
 ONE: list[Points] = [[(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]]
-STEPS = 6  # moves of the pointer between two points
+STEPS = 4  # moves of the pointer between two points
 PHONE, DESKTOP = (390, 844), (1280, 900)
 BOX = """
 (({ left, top, width, height }) => [left, top, width, height])(document.getElementById("paper").getBoundingClientRect())
@@ -20,7 +20,7 @@ READY = "document.getElementById('bars').children.length > 0"
 
 
 def show(browser: Browser, place: Path | str, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> None:
-    browser.open(place, width=size[0], height=size[1], dark=dark)
+    browser.open(place, width=size[0], height=size[1], dark=dark, scale=1)
     browser.wait_for(READY)
 
 
