@@ -246,7 +246,7 @@ def test_a_jpeg_with_an_odd_tag_beside_its_rotation_is_turned(digits: Pixels) ->
     [
         (10_000, None, "has 10000×10000 pixels, more than 60,000,000"),
         (10_000, 60, "has 10000×10000 pixels, more than 60,000,000"),
-        (20_000, None, "has more than 60,000,000 pixels"),
+        (20_000, None, "more than 60,000,000"),
     ],
     ids=["100 megapixels", "its header alone: nothing was decoded", "400 megapixels, which Pillow refuses itself"],
 )
