@@ -10,6 +10,8 @@ from browser import Browser
 
 Points = list[tuple[float, float]]
 SEVEN: list[Points] = [[(0.38, 0.22), (0.5, 0.22), (0.62, 0.22), (0.54, 0.5), (0.46, 0.8)]]
+OTHER_SEVEN: list[Points] = [[(0.3, 0.3), (0.5, 0.24), (0.66, 0.2), (0.5, 0.5), (0.5, 0.85)]]
+BARRED_SEVEN: list[Points] = [*SEVEN, [(0.4, 0.5), (0.5, 0.5), (0.62, 0.5)]]
 ONE: list[Points] = [[(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]]
 STEPS = 4  # moves of the pointer between two points
 PHONE, DESKTOP = (390, 844), (1280, 900)
