@@ -27,6 +27,7 @@ POWERS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # by which logits are multiplied t
 # Times another's loss, both so multiplied, and standard errors between them: where a model does better otherwise once
 # it is as sure of itself as it should be, it may have been trained not to be sure, and its loss does not decide.
 DOUBTFUL, DOUBT = 1.01, 1.0
+LITTLE = 0.5  # of the log loss of guessing: a model above it has learned so little that it is not sure of anything
 CLEAR = 1.1  # times its log loss that any other must have: a model that has learned little does as well with others
 BETTER_THAN_CHANCE = 0.9  # of the log loss of guessing: a model above it has not learned these images
 SAME = 0.01  # the mean difference of the true labels' probabilities below which two candidates do the same
@@ -83,11 +84,16 @@ class _Candidate:
         is_clear = self.lead_over(other) > SURE and other.loss > CLEAR * self.loss
         return is_clear or not self.differs_from(other)
 
-    def is_doubted_by(self, other: "_Candidate") -> bool:
-        """Whether the other one is better once both are as sure of themselves as suits them."""
-        is_better = self.sharpened.mean() > DOUBTFUL * other.sharpened.mean()
+    def is_doubted_by(self, other: "_Candidate", chance: float) -> bool:
+        """Whether the other one is better once both are as sure of themselves as suits them.
+
+        Of a model that has learned little, whose log loss is not far below that of `chance`, it need only be as good.
+        """
+        mine, its = float(self.sharpened.mean()), float(other.sharpened.mean())
+        if mine > LITTLE * chance:
+            return its < DOUBTFUL * mine and self.differs_from(other)
         is_likely = _in_errors(self.sharpened - other.sharpened) > DOUBT
-        return bool(is_better) and is_likely and self.differs_from(other)
+        return mine > DOUBTFUL * its and is_likely and self.differs_from(other)
 
     def lead_over(self, other: "_Candidate") -> float:
         """How much the other one is worse, in standard errors."""
@@ -115,21 +121,26 @@ def choose(run: Run, spec: InputSpec, dataset: Dataset, name: str) -> Recognized
     `name`. Raises ExportError if no candidate is better than guessing, if the best is not ahead of the others beyond
     chance, or if answers are clearly better still for pixels that are darker, lighter or of another contrast.
     """
+    chance = log(len(dataset.labels))
     for images in IMAGES:
         sample = dataset.validation.sample(images, SEED)
         scores, judged = _tried(run, spec, dataset.train, sample)
         best = _best(judged)
         others = [item for item in judged if item.is_rival_of(best)]
-        rivals = [item for item in others if best.is_doubted_by(item) or not best.is_ahead_of(item)]
+        rivals = [item for item in others if best.is_doubted_by(item, chance) or not best.is_ahead_of(item)]
         if not rivals:
             break
-    if not best.loss < BETTER_THAN_CHANCE * log(len(dataset.labels)):
+    if not best.loss < BETTER_THAN_CHANCE * chance:
         raise ExportError(
             f"{name} answers no better than by chance for {dataset.name}, however its pixels are scaled: give the data "
             "that it was trained with by --data, or say how it wants its pixels by --preprocess"
         )
     if rivals:
-        why = " (was it trained with smoothed labels?)" if best.is_doubted_by(rivals[0]) else ""
+        why = (
+            " (was it trained with smoothed labels, or for a short time?)"
+            if best.is_doubted_by(rivals[0], chance)
+            else ""
+        )
         raise ExportError(
             f"{name} may want its pixels as {best} or as {rivals[0]}: their log losses on {len(sample):,} images, "
             f"{best.loss:.3f} and {rivals[0].loss:.3f}, do not decide{why}; say which by --preprocess"
