@@ -11,6 +11,8 @@ from edgecnn.errors import DataError
 from edgecnn.imaging.reading import open_picture, pixels
 from edgecnn.imaging.shades import is_gray
 
+# Pixels of an image in a data set: all are held at once, and no small network takes larger ones.
+LARGEST = 2**20
 # Drawings of one color pack to a hundredth, photographs to a tenth. A small data set may be all of one color.
 ALWAYS_ALLOWED, MOST_RATIO = 2**27, 200
 
@@ -26,13 +28,16 @@ class Source(NamedTuple):
 def read_pictures(sources: Iterable[Source]) -> list[Array]:
     """Every picture, uint8 [height, width] or [height, width, 3], all of one height and width.
 
-    Raises ImageError if one cannot be read, DataError if one has another size or all would take too much memory.
+    Raises ImageError if one cannot be read, DataError if one is too large, one has another size or all would take too
+    much memory.
     """
     images: list[Array] = []
     packed = taken = 0
     first = ""
     for source in sources:
         picture = open_picture(source.place, source.name)
+        if picture.width * picture.height > LARGEST:
+            raise DataError(f"{source.name} has more than {LARGEST:,} pixels: resize all images of the data set first")
         images.append(pixels(picture, color=not is_gray(picture)))
         first = first or source.name
         _require_size(source.name, images[-1], first, images[0])

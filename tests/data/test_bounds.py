@@ -84,14 +84,14 @@ def tables(folder: Path) -> list[Path]:
 
 
 def pictures(folder: Path) -> Path:
-    """A hundred pictures of one color, each of 4 MB from 4 kB."""
-    for number in range(100):
+    """Pictures of one color, each of 1 MB from 1 kB."""
+    for number in range(300):
         path = folder / str(number % 2) / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         if number:
             shutil.copy(folder / "0" / "0.png", path)
         else:
-            Image.new("L", (2000, 2000), 255).save(path)
+            Image.new("L", (1000, 1000), 255).save(path)
     return folder
 
 
@@ -133,3 +133,13 @@ def test_an_archive_that_numpy_did_not_write_is_refused(
     damage(path)
     with pytest.raises(DataError, match=r"data\.npz .*: save it again with numpy\.savez"):
         load(path)
+
+
+def test_images_too_large_for_a_data_set_are_refused_at_the_first(tmp_path: Path) -> None:
+    """Whatever they pack to: a folder of them would take gigabytes, and no network here takes them."""
+    for number in range(4):
+        path = tmp_path / str(number % 2) / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.effect_noise((1100, 1000), 50).save(path)
+    with pytest.raises(DataError, match=r"0\.png has more than 1,048,576 pixels: resize all images"):
+        load(tmp_path)
