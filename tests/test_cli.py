@@ -440,9 +440,8 @@ def test_a_full_or_read_only_folder_is_told_in_one_line(options: str, reason: st
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-@pytest.mark.parametrize(
-    ("size", "left"), [pytest.param("200k", [], marks=pytest.mark.long), ("500k", ["checkpoint.npz"])]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("size", "left"), [("200k", []), ("500k", ["checkpoint.npz"])])
 def test_a_disk_that_fills_up_while_training_leaves_the_last_whole_epoch(
     size: str, left: list[str], tmp_path: Path
 ) -> None:

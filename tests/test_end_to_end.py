@@ -52,6 +52,7 @@ def test_the_demo_trains_exports_benches_and_predicts(work: Path) -> None:
     assert labels[0] == ["pictures/00-7.png", "7"]
 
 
+@pytest.mark.long
 def test_fashion_mnist_trains_by_its_folder(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Debian's dataset-fashion-mnist has the same form as MNIST; FASHION_MNIST names its folder."""
     folder = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))

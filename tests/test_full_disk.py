@@ -71,7 +71,8 @@ def test_a_full_folder_for_temporary_files(command: tuple[str, ...], work: Path)
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("size", ["4k", pytest.param("40k", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("size", ["4k", "40k"])
 def test_a_full_folder_for_what_the_models_process_writes(size: str, work: Path) -> None:
     before = files(work)
     message, left = on_a_small_disk(size, work, "export", "nano", "--out", "out", temporary=True)

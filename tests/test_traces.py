@@ -49,6 +49,7 @@ def test_predict_writes_nothing_and_calls_nobody(place: Path, tiny: Path, mnist:
     assert not (place / "home" / ".cache").exists()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_bench_writes_its_report_and_calls_nobody(place: Path, tiny: Path) -> None:
     shutil.copy(tiny, place / "work" / "tiny.onnx")

@@ -47,7 +47,7 @@ def test_a_pi_labels_digits_as_this_machine_does(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cpu", INSTRUCTION_SETS)
+@pytest.mark.parametrize("cpu", [pytest.param("cortex-a72", marks=pytest.mark.long), "cortex-a76"])
 def test_predict_runs_on_a_pi_without_tensorflow(
     cpu: str, emulator: ModuleType, mnist: Dataset, tiny: Path, tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_doctor_says_that_there_is_no_vnni(there: Answers) -> None:
     assert "8-bit weights run exactly but slowly" in row["found"]
 
 
+@pytest.mark.long
 def test_the_tests_of_quantizing_hold_there_too(emulator: ModuleType) -> None:
     files = [str(TESTS / name) for name in ("quantizing/test_quantizers.py", "quantizing/test_float32_model.py")]
     chosen = "form_asked_for or old_opset"
