@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import fuzz, hostile_files, kills
 from benchmarks.accuracy import pictures, robustness, sheet, web
 from benchmarks.devices import arm64
-from benchmarks.latency import at_a_glance, harness, peers, quantization
+from benchmarks.latency import at_a_glance, harness, many_pictures, peers, quantization
 from benchmarks.lib import paths
 from benchmarks.lib.results import write_text
 from benchmarks.models import (
@@ -48,6 +48,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "harness": harness.table,
     "hostile-files": hostile_files.table,
     "kills": kills.table,
+    "many-pictures": many_pictures.table,
     "memory": memory.table,
     "pareto": pareto.table,
     "peers": peers.table,

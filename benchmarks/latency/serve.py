@@ -56,7 +56,9 @@ def main(arguments: Sequence[str]) -> None:
     requests = _requests(told.model)
     with ExitStack() as stack:
         bare, _ = stack.enter_context(_started([sys.executable, "-c", BARE]))
-        serve = [sys.executable, "-m", "edgecnn", "serve", told.model, "--port", "0"]
+        # A connection's next request may come before its last one is counted as done: there is room for twice as many.
+        room = str(2 * max(CONNECTIONS))
+        serve = [sys.executable, "-m", "edgecnn", "serve", told.model, "--port", "0", "--queue", room]
         port, process = stack.enter_context(_started(serve))
         ports = {"bare": bare, **dict.fromkeys(requests, port)}
         requests["bare"] = post("/", requests["v2 bytes"].partition(load.HEAD_END)[2], {})
