@@ -16,6 +16,24 @@ from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 START_SECONDS, ANSWER_SECONDS = 30, 30
+# JavaScript that defines `contrast`: how far a node's text is from its ground, by WCAG 2's contrast ratio.
+CONTRAST_OF = """
+  const light = color => color.slice(0, 3)
+    .map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const ground = node => {
+    for (; node; node = node.parentElement) {
+      const color = parse(getComputedStyle(node).backgroundColor);
+      if (color.length === 3 || color[3] > 0) return color;
+    }
+    return [255, 255, 255];
+  };
+  const contrast = node => {
+    const [a, b] = [light(parse(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  };
+"""
 
 
 @contextmanager

@@ -145,6 +145,8 @@ def _write_page(model: str, folder: Path, *, single_file: bool, as_json: bool) -
         streams.print_json({"files": [str(path) for path in page.paths], "bytes": page.size})
     else:
         put(f"{page.paths[-1]}: a page of {page.size:,} bytes in all, for any web host")
+        here = f"open {page.paths[-1]} in a browser" if single_file else f"python3 -m http.server --directory {folder}"
+        say(f"next: {here}")
 
 
 def _refuse_idle(ctx: typer.Context, model: str | None, *, quantize: bool, scheme: Scheme) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import threading
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser, chromium
+from browser import CONTRAST_OF, Browser, chromium
 from page.drawing_page import (
     BARRED_SEVEN,
     DESKTOP,
@@ -45,28 +44,19 @@ from edgecnn.serve.config import Config
 
 pytestmark = pytest.mark.slow
 NETWORK = "nano"
-WITHIN, TRIES = 100, 5  # milliseconds after a stroke; other programs disturb most tries
+# Milliseconds after a stroke: ten times what a free machine may take, because other tests share the processors.
+WITHIN, TRIES = 1000, 5
 PATIENCE = 20  # seconds for a download
 LEAST_CONTRAST, LEAST_TAP = 4.5, 44  # of WCAG 2's level AA, and pixels
 PLACES = ("service", "folder", "one file")
 # What is less readable, smaller or without a name on the page as it is.
-FAULTS = """
+FAULTS = (
+    """
 (() => {
-  const light = color => color.map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
-  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
-  const ground = node => {
-    for (; node; node = node.parentElement) {
-      const color = parse(getComputedStyle(node).backgroundColor);
-      if (color.length === 3 || color[3] > 0) return color.slice(0, 3);
-    }
-    return [255, 255, 255];
-  };
-  const isShown = node => node.getClientRects().length > 0, found = [];
+COLORS  const isShown = node => node.getClientRects().length > 0, found = [];
   for (const node of document.querySelectorAll("h1, h2, p, span, button, label, output, figcaption, select")) {
     if (!isShown(node) || ![...node.childNodes].some(inner => inner.nodeType === 3 && inner.data.trim())) continue;
-    const [a, b] = [light(parse(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
-    if ((a + 0.05) / (b + 0.05) < CONTRAST) found.push(`contrast of ${node.textContent}`);
+    if (contrast(node) < LEAST) found.push(`contrast of ${node.textContent}`);
   }
   for (const node of document.querySelectorAll("button, select, input")) {
     const { width, height } = node.getBoundingClientRect();
@@ -81,7 +71,10 @@ FAULTS = """
   if (!document.querySelector("meta[name=viewport]")) found.push("viewport");
   return found;
 })()
-""".replace("CONTRAST", str(LEAST_CONTRAST)).replace("TAP", str(LEAST_TAP))
+""".replace("COLORS", CONTRAST_OF)
+    .replace("LEAST", str(LEAST_CONTRAST))
+    .replace("TAP", str(LEAST_TAP))
+)
 # The time from the end of a stroke to what is then shown last.
 WATCH = """
 addEventListener("pointerup", () => { window.ended = performance.now(); }, true);
@@ -147,14 +140,9 @@ def times_to_read(browser: Browser) -> Iterator[float]:
             return
 
 
-def allowed() -> float:
-    """WITHIN on a machine that is free; longer on one that has more to run than processors."""
-    return WITHIN * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 def test_a_seven_is_read_as_it_is_drawn(browser: Browser, place: str) -> None:
     show(browser, place)
-    assert min(times_to_read(browser)) <= allowed()
+    assert min(times_to_read(browser)) <= WITHIN
     draw(browser, SEVEN)
     read_as(browser, "7")
     browser.wait_for("document.querySelectorAll('#maps canvas').length > 3")
@@ -366,3 +354,15 @@ def test_pictures_are_treated_as_python_treats_them(browser: Browser, hosted: st
 
 def photographs(mnist: Dataset) -> list[bytes]:
     return [content for _, content in paper.photographs(mnist.test.images[:6], 5, 300)]
+
+
+def test_a_folder_that_is_opened_as_a_file_says_what_it_needs(browser: Browser, tmp_path: Path) -> None:
+    """Browsers run no modules of files. The one file needs none, and so it starts."""
+    standalone.write(NETWORK, tmp_path / "folder")
+    standalone.write(NETWORK, tmp_path / "one", single_file=True)
+    width, height = DESKTOP
+    browser.open(tmp_path / "folder" / "index.html", width=width, height=height, dark=False)
+    assert "needs a web server" in text(browser, "verdict")
+    browser.complaints.clear()
+    show(browser, tmp_path / "one" / "index.html")
+    assert text(browser, "verdict") == ""
