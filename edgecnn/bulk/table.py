@@ -12,6 +12,7 @@ from edgecnn.files import telling_what_cannot_be_written
 from edgecnn.terminal import as_text
 
 COLUMNS = (*(field.name for field in fields(Row)), "model")
+VERDICT = COLUMNS.index("verdict")
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}  # names keep the bytes that they have
 
 
@@ -24,8 +25,8 @@ class Table:
     def __init__(self, path: Path, model: str, *, resume: bool = False) -> None:
         """Raises UsageError for a file that is there, or that is not there or not of this model with `resume`."""
         self.path, self.model = path, model
-        self.done: frozenset[int] = _kept(path, model) if resume else frozenset()
-        self.pictures, self.errors = len(self.done), 0
+        self.done, self.errors = _kept(path, model) if resume else (frozenset(), 0)
+        self.pictures = len(self.done)
         with telling_what_cannot_be_written(path):
             self.file: IO[str] = path.open("a" if resume else "w", **ENCODING)  # type: ignore[call-overload]
         self.writer = csv.writer(self.file)
@@ -63,15 +64,15 @@ def require_new(path: Path) -> None:
         raise UsageError(f"{path} is there already: give --resume {path} to continue it, or another name")
 
 
-def _kept(path: Path, model: str) -> frozenset[int]:
-    """The pictures in a table that are complete, as hashes of their names. What follows them in the file is cut off.
+def _kept(path: Path, model: str) -> tuple[frozenset[int], int]:
+    """The pictures in a table that are complete, as hashes of their names, and how many of them could not be read.
 
-    The last picture may have had more rows, so it is read again.
+    What follows them in the file is cut off. The last picture may have had more rows, so it is read again.
     """
     if not path.is_file():
         raise UsageError(f"{path} is not a file that an interrupted predict left: give --csv {path} to begin one")
     done: set[int] = set()
-    last, start = "", 0
+    last, verdict, errors, start = "", "", 0, 0
     with path.open("rb") as content:
         lines = _Counted(content)
         for row in _records(path, lines):
@@ -82,13 +83,14 @@ def _kept(path: Path, model: str) -> frozenset[int]:
                 _require_model(path, row[-1], model)
                 if last:
                     done.add(hash(last))
-                last, start = row[0], lines.begun
+                    errors += verdict == ERROR
+                last, verdict, start = row[0], row[VERDICT], lines.begun
             lines.begun = lines.ended
     if not start:
         _require_columns(path, [])
     with telling_what_cannot_be_written(path), path.open("rb+") as content:
         content.truncate(start)
-    return frozenset(done)
+    return frozenset(done), errors
 
 
 def _records(path: Path, lines: "_Counted") -> Iterator[list[str]]:

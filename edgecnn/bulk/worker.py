@@ -5,10 +5,14 @@ import sys
 import msgspec
 
 from edgecnn.bulk.rows import as_plain, rows_of
+from edgecnn.files import sha256
+from edgecnn.folder import find_onnx
 from edgecnn.preprocessing import parse
 from edgecnn.processes.entry import serve
 from edgecnn.readings import Wanted
 from edgecnn.runtime.classifier import Classifier
+
+DIGITS = 12  # of a model file's hash: enough to tell files apart
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -17,6 +21,15 @@ class Task(msgspec.Struct, frozen=True):
     model: str
     preprocess: str | None
     wanted: Wanted
+
+    @property
+    def identity(self) -> str:
+        """What a row says of the model, by which another one is told from it: its file and how it reads pictures."""
+        path, wanted = find_onnx(self.model), self.wanted
+        how: dict[str, object] = {"raw": wanted.raw, "segment": wanted.segment}
+        how |= {"confidence": wanted.confidence, "preprocess": self.preprocess}
+        options = [name if given is True else f"{name} {given}" for name, given in how.items() if given]
+        return " ".join([f"{path.parent.name}/{path.name}", sha256(path)[:DIGITS], *options])
 
     def open(self) -> Classifier:
         """The model. A thread is enough for it: there are as many processes as processors."""

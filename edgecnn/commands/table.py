@@ -40,13 +40,11 @@ def fill_table(task: "Task", files: Iterable[str], place: Place, *, count: int, 
     from edgecnn.bulk.filling import fill
     from edgecnn.bulk.pool import processors
     from edgecnn.bulk.table import Table, require_new
-    from edgecnn.folder import find_onnx
 
-    found = find_onnx(task.model)
     task.open()  # so that what is wrong with the model is told before anything is written
     if not place.resume:
         require_new(place.path)
-    with Table(place.path, _identity(found, task), resume=place.resume) as table, progress_bar(quiet) as progress:
+    with Table(place.path, task.identity, resume=place.resume) as table, progress_bar(quiet) as progress:
         _say_what_is_kept(table)
         reasons = fill(
             table,
@@ -58,16 +56,6 @@ def fill_table(task: "Task", files: Iterable[str], place: Place, *, count: int, 
             added=lambda: _say_what_is_kept(table),
         )
     _tell(table, reasons)
-
-
-def _identity(path: Path, task: "Task") -> str:
-    """What a row says of the model, by which another one is told from it: its file and how it reads pictures."""
-    from edgecnn.files import sha256
-
-    wanted = task.wanted
-    how = {"raw": wanted.raw, "segment": wanted.segment, "confidence": wanted.confidence, "preprocess": task.preprocess}
-    options = [name if given is True else f"{name} {given}" for name, given in how.items() if given]
-    return " ".join([f"{path.parent.name}/{path.name}", sha256(path)[:12], *options])
 
 
 def _say_what_is_kept(table: "Table") -> None:

@@ -92,6 +92,7 @@ def test_only_pictures_that_lack_are_read(folder: Path, whole: Path, tmp_path: P
     with Table(part, "edge", resume=True) as table:
         lacking = [file for file in files_of(folder) if not table.has(file)]
     assert lacking == files_of(folder)[-1:]  # it may have had more rows
+    assert (table.pictures, table.errors) == (PICTURES - 1, 1)
 
 
 def test_digits_of_a_page_have_a_row_each_and_a_cut_page_is_read_again(mnist: Dataset, tmp_path: Path) -> None:
