@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make demo    train, export, quantize, bench and predict, under build/demo (2 to 3 minutes)"
-	@echo "make test    run every test (about 6 minutes on 2 cores)"
+	@echo "make test    run the tests (about 10 minutes on 2 cores)"
 	@echo "make test-fast  run the tests that need no TensorFlow, browser or emulator (less than a minute)"
 	@echo "make test-long  run what make test leaves out: hostile files and models, kills, photographed sheets"
 	@echo "make fuzz    give damaged files to all that reads files, for MINUTES=10"

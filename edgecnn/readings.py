@@ -40,8 +40,8 @@ PictureReadings = tuple[Path, list[Reading] | ImageError]
 class Wanted:
     """How to read: `raw` resizes pictures and inverts them, `segment` reads several digits of a picture.
 
-    `top` labels are given of each digit. Below the probability `confidence`, a label is uncertain; without it, the
-    model's own figure counts, or else CONFIDENCE.
+    `top` labels are given of each digit. Below the probability `confidence`, a label is uncertain. Without it, the
+    figure in the model's file counts; a file without one counts as CONFIDENCE.
     """
 
     top: int = 1

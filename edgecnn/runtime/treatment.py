@@ -18,5 +18,5 @@ def treatment_for(dataset: Origin | None, labels: Sequence[str], size: tuple[int
 
 
 def treatment_of(metadata: ModelMetadata, labels: Sequence[str], size: tuple[int, int, bool]) -> str:
-    """What a file's metadata says, or else what its data set and its form tell."""
+    """DIGIT or SCALE as the file's metadata says; if it says nothing, as `treatment_for` judges."""
     return metadata.treatment or treatment_for(metadata.dataset, labels, size)

@@ -49,7 +49,7 @@ class Answers(Struct):
 
 
 class Read(NamedTuple):
-    """What was read in one picture: its readings, and the pixels of each, uint8, or of none if there is no digit."""
+    """The readings of one picture, and the pixels, uint8, of each digit that was read; none without a digit."""
 
     readings: list[Reading]
     pixels: list[NDArray[np.uint8]]

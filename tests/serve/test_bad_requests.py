@@ -176,6 +176,8 @@ def test_a_client_that_leaves_in_the_middle_is_no_fault(service: Running) -> Non
     for _ in range(3):
         with service.raw() as opened:
             opened.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\nabc")
+    assert service.ask("GET", "/v2/health/ready").status == 200
+    assert 'status="500"' not in service.ask("GET", "/metrics").body.decode()
 
 
 @pytest.mark.parametrize(
