@@ -32,6 +32,7 @@ class _Stop:
 
     signal = 0
     raised = False
+    insisted = False  # whether a second signal came
     until = 0.0  # on the monotonic clock: when the watcher ends the process
     line = "stopped; no file was written"
     written: tuple[str, ...] = ()
@@ -71,8 +72,12 @@ def wrote(*paths: Path) -> None:
 
 
 def allow(seconds: float) -> None:
-    """Give the main thread so many seconds from now: there is a partial result to write. A second signal takes them."""
-    _Stop.until = max(_Stop.until, time.monotonic() + seconds)
+    """Give the main thread so many seconds from now: there is a partial result to write.
+
+    A second signal takes them, also one that came before.
+    """
+    if not _Stop.insisted:
+        _Stop.until = max(_Stop.until, time.monotonic() + seconds)
 
 
 @contextmanager
@@ -146,6 +151,7 @@ def _watch(pipe: int) -> None:
     allow(GRACE)
     while (left := _Stop.until - time.monotonic()) > 0:
         if select.select([pipe], [], [], left)[0] and os.read(pipe, 1)[0] in SIGNALS:
+            _Stop.insisted = True
             _Stop.until = min(_Stop.until, time.monotonic() + GRACE)
     _leave()
 

@@ -171,6 +171,7 @@ def command():
         ready()
         time.sleep(100)
     except KeyboardInterrupt:
+        time.sleep({before})
         stopping.allow(60)
         time.sleep({seconds})
         stopping.keep("stopped; half of it is kept")
@@ -178,13 +179,14 @@ def command():
 
 
 def test_a_partial_result_has_the_time_that_it_needs(tmp_path: Path) -> None:
-    code, _, err, seconds = stopped(started(PARTIAL.format(seconds=2.5), tmp_path), signal.SIGINT)
+    code, _, err, seconds = stopped(started(PARTIAL.format(before=0, seconds=2.5), tmp_path), signal.SIGINT)
     assert (code, err) == (130, "stopped; half of it is kept\n")
     assert seconds > 2.5
 
 
-def test_but_not_if_the_user_asks_again(tmp_path: Path) -> None:
-    process = started(PARTIAL.format(seconds=50), tmp_path)
+@pytest.mark.parametrize("before", [0, 1], ids=["while it is written", "before it is begun"])
+def test_but_not_if_the_user_asks_again(before: float, tmp_path: Path) -> None:
+    process = started(PARTIAL.format(before=before, seconds=50), tmp_path)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     code, _, err, seconds = stopped(process, signal.SIGINT)
