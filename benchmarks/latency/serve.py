@@ -11,10 +11,12 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -56,15 +58,15 @@ def main(arguments: Sequence[str]) -> None:
     requests = _requests(told.model)
     with ExitStack() as stack:
         bare, _ = stack.enter_context(_started([sys.executable, "-c", BARE]))
+        serve = [sys.executable, "-m", "edgecnn", "serve", told.model, "--port", "0"]
         # A connection's next request may come before its last one is counted as done: there is room for twice as many.
-        room = str(2 * max(CONNECTIONS))
-        serve = [sys.executable, "-m", "edgecnn", "serve", told.model, "--port", "0", "--queue", room]
-        port, process = stack.enter_context(_started(serve))
+        port, process = stack.enter_context(_started([*serve, "--queue", str(2 * max(CONNECTIONS))]))
         ports = {"bare": bare, **dict.fromkeys(requests, port)}
         requests["bare"] = post("/", requests["v2 bytes"].partition(load.HEAD_END)[2], {})
         loads = _interleaved(ports, requests, told.seconds)
         alone = _alone(told.model, told.seconds)
         memory = _memory(port, process, requests["v2 bytes"], told.requests)
+    with _started(serve) as (port, _):  # with as long a queue as users have
         over = _overload(port, requests["v2 bytes"], told.seconds)
     _store(told, {"loads": loads, "onnxruntime_alone_us": alone, "memory": memory, "overload": over})
 
@@ -98,16 +100,14 @@ def _requests(model: str) -> dict[str, bytes]:
 @contextmanager
 def _started(command: list[str]) -> Iterator[tuple[int, psutil.Process]]:
     """The port and the process of a service, whose log is written as it would be, to a file."""
-    log = paths.BUILD / "serve.log"
-    log.parent.mkdir(exist_ok=True)
-    with log.open("w+") as file, subprocess.Popen(command, stderr=file) as process:
+    with tempfile.NamedTemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as process:
         try:
-            yield _port(log, process), psutil.Process(process.pid)
+            yield _port(Path(log.name), process), psutil.Process(process.pid)
         finally:
             process.kill()
 
 
-def _port(log: Any, process: subprocess.Popen[bytes]) -> int:
+def _port(log: Path, process: subprocess.Popen[bytes]) -> int:
     while process.poll() is None:
         if found := re.search(r"at http://127\.0\.0\.1:(\d+) ", log.read_text()):
             return int(found[1])

@@ -19,10 +19,12 @@ from edgecnn.folder import find_onnx
 from edgecnn.host import machine
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime import arithmetic, signature
+from edgecnn.runtime.bound import Bound, Runs
 from edgecnn.runtime.file_check import check_file
 from edgecnn.runtime.metadata import ModelMetadata, read_metadata
-from edgecnn.runtime.scores import recognize, to_probabilities
+from edgecnn.runtime.scores import all_finite, not_finite, recognize, to_probabilities
 from edgecnn.runtime.settings import Settings, stored
+from edgecnn.runtime.stream import Stream
 from edgecnn.scratch import scratch
 
 # What onnxruntime's messages begin with: a code, the file's path, and the C++ function that found the error.
@@ -81,6 +83,8 @@ class Classifier:
         self.labels = signature.labels(self.path, self.metadata, self.outputs)
         assumed = [signature.assumption(self.path)] if self.known_by == "assumption" else []
         self.notes = (*assumed, *arithmetic.notes(self.path, self.metadata))
+        # What others made may answer in another form than it declares: `predict` tells of it.
+        self._run = Runs(self._session, (self.input_name, self.output_name), binds=not self.is_foreign)
 
     @property
     def is_foreign(self) -> bool:
@@ -93,10 +97,22 @@ class Classifier:
         the attribute `batch` is a number, the model takes batches of that size only.
         """
         try:
-            probabilities: NDArray[np.float32] = self._session.run([self.output_name], {self.input_name: batch})[0]
+            return self._run(batch)
         except Exception as error:  # onnxruntime raises a dozen unrelated types
             raise ModelError(f"{self.path} cannot run a batch of {list(batch.shape)}: {_reason(error)}") from error
-        return probabilities
+
+    def bound(self) -> Bound:
+        """The session on memory of its own for one prepared image, if all images have one size."""
+        image = np.zeros((1, *(size or 1 for size in self.input.shape)), self.input.dtype)
+        scores = np.zeros((1, self.outputs), np.float32)
+        return Bound(self._session, (self.input_name, self.output_name), image, scores)
+
+    def stream(self) -> Stream:
+        """What classifies one picture after another, the fastest way.
+
+        Raises ModelError if the model only takes larger batches.
+        """
+        return Stream(self)
 
     def run_any(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """As `run`, for a prepared batch of any number of images: a model of a fixed batch size runs several times."""
@@ -111,7 +127,7 @@ class Classifier:
         self.input.check(images)
         if not len(images):
             return np.zeros((0, len(self.labels)), np.float32)
-        scores = self.scores(images)
+        scores = self._scores(images)
         # What edgecnn writes returns probabilities.
         probabilities = to_probabilities(scores, recognize(scores)) if self.is_foreign else scores
         self._require_answers(probabilities, len(images))
@@ -120,8 +136,13 @@ class Classifier:
     def scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """What the model itself returns, float32 [n, outputs], for 1 or more images. Raises InputError, ModelError."""
         self.input.check(images)
+        return self._scores(images)
+
+    def _scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        if len(images) == 1 and self.batch in (None, 1):
+            return self.run(self.input.convert(images))
         size = self.batch or at_once(images.shape[1:])
-        rows = [self.run(_filled(self.input.prepare(piece), self.batch)) for piece in chunks(images, size)]
+        rows = [self.run(_filled(self.input.convert(piece), self.batch)) for piece in chunks(images, size)]
         return np.concatenate(rows)[: len(images)]
 
     def _require_answers(self, probabilities: NDArray[np.float32], images: int) -> None:
@@ -131,8 +152,8 @@ class Classifier:
                 f"{self.path} answers {list(probabilities.shape)} for {images} images, not the "
                 f"[{images}, {len(self.labels)}] that it declares: export it again"
             )
-        if not np.isfinite(probabilities).all():
-            raise ModelError(f"{self.path} answers with NaN or infinite numbers: train and export it again")
+        if not all_finite(probabilities):
+            raise not_finite(self.path)
 
     def classify(self, images: NDArray[Any], top: int = 1) -> list[list[Prediction]]:
         """For each image, the `top` most probable labels, the most probable first. Raises as `predict` does."""
@@ -158,13 +179,7 @@ def _stored(path: Path) -> Settings:
 def bare_run(path: Path, threads: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """The run of a model that need not be a classifier, such as an empty one. Raises ModelError."""
     session = _session(path, session_options(Settings(threads=threads)))
-    taken, returned = session.get_inputs()[0].name, session.get_outputs()[0].name
-
-    def run(batch: NDArray[Any]) -> NDArray[Any]:
-        answers: NDArray[Any] = session.run([returned], {taken: batch})[0]
-        return answers
-
-    return run
+    return Runs(session, (session.get_inputs()[0].name, session.get_outputs()[0].name))
 
 
 def save_optimized(path: Path, output: Path) -> None:

@@ -97,6 +97,10 @@ class InputSpec:
         own layout. Dimensions of size 1 may be missing or added. Raises InputError for other images.
         """
         self.check(images)
+        return self.convert(images)
+
+    def convert(self, images: NDArray[Any]) -> NDArray[Any]:
+        """As `prepare`, for images that `check` has accepted."""
         arranged = self._arranged(images)
         if self.dtype == "uint8":
             return arranged

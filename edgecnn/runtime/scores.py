@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgecnn.errors import ModelError
 
 # `independent`: a probability for each class, which do not add up to 1, as from sigmoids. `one` and `one logit`: a
 # single number for the second of two classes, as a probability or as the logit of one.
@@ -13,6 +17,15 @@ Scores = Literal["probabilities", "percent", "logits", "log-probabilities", "ind
 SCORES: tuple[Scores, ...] = get_args(Scores)
 PERCENT = 100
 SUM_TOLERANCE = 2e-3  # how far probabilities may be from adding up to 1; float16 rounds to this
+
+
+def all_finite(values: NDArray[np.float32]) -> bool:
+    """Whether no score is NaN or infinite. The sum of squares tells, and is found sooner than by looking at each."""
+    return isfinite(np.vdot(values, values))
+
+
+def not_finite(path: Path) -> ModelError:
+    return ModelError(f"{path} answers with NaN or infinite numbers: train and export it again")
 
 
 def recognize(values: NDArray[np.floating]) -> Scores:

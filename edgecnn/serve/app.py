@@ -1,47 +1,40 @@
 """The addresses of the service, and what is done at each."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from itertools import chain
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from edgecnn.errors import ImageError, InputError
 from edgecnn.readings import Wanted
 from edgecnn.serve import metrics as prometheus
-from edgecnn.serve import openapi, page, pictures, protocol
+from edgecnn.serve import openapi, page, pictures
 from edgecnn.serve.bodies import Bodies
 from edgecnn.serve.config import version
+from edgecnn.serve.inference import Inference, json_length
 from edgecnn.serve.metrics import Metrics
 from edgecnn.serve.models import Models, Served
-from edgecnn.serve.protocol import EXTENSION, HEADER_LENGTH, ModelMetadata, ServerMetadata, TensorMetadata
-from edgecnn.serve.refusal import Refusal, to_json
+from edgecnn.serve.protocol import EXTENSION, ModelMetadata, ServerMetadata, TensorMetadata
+from edgecnn.serve.refusal import FAULTS, Refusal, fault, to_json
 from edgecnn.serve.workshop import Workshop
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-BINARY = "application/octet-stream"
-INFER_KINDS = (b"", b"application/json", BINARY.encode())
 POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 
 def refusing(endpoint: Any) -> Any:
-    """The endpoint, with what a client did wrong turned into a Refusal. These messages name nothing of this machine."""
+    """The endpoint, with what a client did wrong turned into a Refusal."""
 
     @wraps(endpoint)
     async def refuse(self: "Service", request: Request) -> Response:
         try:
             response: Response = await endpoint(self, request)
             return response
-        except RecursionError:
-            raise Refusal(400, "the JSON is nested too deep") from None
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            raise Refusal(400, f"the JSON cannot be read: {error}") from None
-        except (ImageError, InputError) as error:
-            raise Refusal(400, str(error)) from None
+        except FAULTS as error:
+            raise fault(error) from None
 
     return refuse
 
@@ -51,6 +44,7 @@ class Service:
 
     def __init__(self, models: Models, workshop: Workshop, bodies: Bodies, metrics: Metrics) -> None:
         self.models, self.workshop, self.bodies, self.metrics = models, workshop, bodies, metrics
+        self.inference = Inference(models, workshop, metrics)
 
     def router(self) -> Router:
         return Router(self._routes(), redirect_slashes=False)
@@ -76,17 +70,9 @@ class Service:
     @refusing
     async def infer(self, request: Request) -> Response:
         model = self._asked_for(request)
-        length = _infer_length(request.scope["by_name"])
-        body = await self.bodies.read(request.receive)
-        known = model.classifier
-        asked = protocol.parse(body, length, known.input_name, known.output_name, known.input.check)
-        found = await self.workshop.predict(model, asked.images)
-        for label in found.argmax(axis=1).tolist():
-            self.metrics.labeled(model.name, known.labels[label])
-        content, head = protocol.response(asked, found, model.name, model.version, known.output_name)
-        if head is None:
-            return Response(content, media_type="application/json")
-        return Response(content, headers={HEADER_LENGTH: str(head)}, media_type=BINARY)
+        length = json_length(request.scope["by_name"])
+        answer = await self.inference.later(model, length, await self.bodies.read(request.receive))
+        return Response(answer.content, headers={name.decode(): value.decode() for name, value in answer.headers})
 
     @refusing
     async def classify(self, request: Request) -> Response:
@@ -139,17 +125,6 @@ def metadata(model: Served) -> ModelMetadata:
     taken = TensorMetadata(known.input_name, model.input_datatype, shape)
     given = TensorMetadata(known.output_name, "FP32", [-1, len(known.labels)])
     return ModelMetadata(model.name, [model.version], "onnx_onnxv1", [taken], [given])
-
-
-def _infer_length(headers: Mapping[bytes, bytes]) -> str | None:
-    """The length of the JSON, if bytes may follow it. Raises Refusal."""
-    if headers.get(b"content-encoding", b"identity") != b"identity":
-        raise Refusal(415, "send the body as it is, without a Content-Encoding")
-    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if kind not in INFER_KINDS:
-        raise Refusal(415, f"send application/json, or {BINARY} with {HEADER_LENGTH}")
-    length = headers.get(HEADER_LENGTH.encode())
-    return None if length is None else length.decode("latin-1")
 
 
 def _number(text: str, most: int) -> int:

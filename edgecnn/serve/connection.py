@@ -11,6 +11,8 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edgecnn.serve.config import MOST_HEADER_BYTES, MOST_HEADERS
+from edgecnn.serve.models import Served
+from edgecnn.serve.prompt import Request, message
 from edgecnn.serve.refusal import error_body
 
 MALFORMED = "the request is not well-formed HTTP/1.1"
@@ -29,10 +31,13 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.front: Any = self.config.loaded_app
-        self._in_head = True  # of the next request, of which nothing may have come yet
-        self._head_bytes = 0  # received of a head that is not complete
+        self._in_head = False  # whether a part of a head has come
+        self._head_bytes = 0  # received of it, without the piece in which it began
         self._named_bytes = 0  # of its headers
         self._ended = False  # whether nothing more is taken
+        self._prompt: Served | None = None  # the model that answers the request at once if all of it comes together
+        self._by_name: dict[bytes, bytes] = {}  # that request's headers
+        self._pieces: list[bytes] = []  # of its body
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -50,21 +55,28 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
-        super().data_received(data)
-        if self._ended or self.transport.is_closing():
-            return
         if self._in_head:
             self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEADER_BYTES:
-                self._refuse(431, TOO_MANY)
-                return
-        if not self._in_head and not self.cycle.more_body:
+        super().data_received(data)
+        if self._prompt is not None and not self._ended:
+            self._begin_slowly()
+        if self._ended or self.transport.is_closing():
+            return
+        if self._in_head and self._head_bytes > MOST_HEADER_BYTES:
+            self._refuse(431, TOO_MANY)
+        elif not self._waits_for_client():
             self._end_deadline()
         elif self._deadline is None:
             self._start_deadline()
 
+    def _waits_for_client(self) -> bool:
+        """For the rest of a request, or for one without the timer that uvicorn starts after each answer."""
+        if self._in_head or not self._is_busy():
+            return self._in_head or self.timeout_keep_alive_task is None
+        return bool(self.cycle.more_body)
+
     def on_message_begin(self) -> None:
-        self._in_head, self._named_bytes = True, 0
+        self._in_head, self._head_bytes, self._named_bytes = True, 0, 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -74,10 +86,52 @@ class Connection(HttpToolsProtocol):
             raise TooManyHeaders
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._head_bytes = False, 0
+        self._in_head = False
         self._end_deadline()
+        self._prompt = self._prompt_model()
+        if self._prompt is None:
+            self._begin()
+
+    def _prompt_model(self) -> Served | None:
+        """The model that may answer the request before others are looked at: nothing goes before it, or waits."""
+        if self.parser.get_method() != b"POST" or self._is_busy() or self.flow.write_paused or self.front.stopping:
+            return None
+        if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
+            return None
+        self._by_name = dict(self.headers)
+        return self.front.prompt.model(self.url, self._by_name)  # type: ignore[no-any-return]
+
+    def _begin(self) -> None:
+        """Start a task for the request, as uvicorn does."""
         self.app = self.front if self.front.has_room(len(self.tasks)) else self.front.turn_away
         super().on_headers_complete()
+
+    def _begin_slowly(self) -> None:
+        """Start a task for a request of which a part is still to come."""
+        self._prompt = None
+        self._begin()
+        super().on_body(b"".join(self._pieces))
+        self._pieces.clear()
+
+    def on_body(self, body: bytes) -> None:
+        if self._prompt is None:
+            super().on_body(body)
+        else:
+            self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._prompt is None:
+            super().on_message_complete()
+        else:
+            self._answer(self._prompt)
+
+    def _answer(self, model: Served) -> None:
+        request = Request(self.url.decode("ascii"), self._by_name, b"".join(self._pieces))
+        self._pieces.clear()
+        status, headers, content = self.front.prompt.answer(self.front, model, request)
+        self.transport.write(message(status, [*self.server_state.default_headers, *headers], content))
+        self._prompt = None
+        self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own words)
         """What uvicorn calls when its parser gives up."""
@@ -95,7 +149,7 @@ class Connection(HttpToolsProtocol):
             self._deadline = None
 
     def _give_up(self) -> None:
-        if self._head_bytes == 0 and self._in_head:  # an idle connection: nothing was asked
+        if not (self._in_head or self._is_busy()):  # nothing was asked
             self.transport.close()
             return
         if not self._in_head:

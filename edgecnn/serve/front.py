@@ -5,7 +5,7 @@ import os
 import re
 import resource
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -15,10 +15,12 @@ from edgecnn.serve.bodies import Bodies, ClientLeft
 from edgecnn.serve.config import SPARE_FILES, Config
 from edgecnn.serve.connection import LATE
 from edgecnn.serve.metrics import Metrics
-from edgecnn.serve.refusal import Refusal, busy, error_response, stopping
+from edgecnn.serve.prompt import Prompt
+from edgecnn.serve.refusal import FAILED, INTERNAL, Refusal, busy, error_response, stopping
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
+Headers = Mapping[bytes, bytes]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -27,15 +29,15 @@ ID = re.compile(rb"[\w.-]{1,64}", re.ASCII)
 LIVE = "/v2/health/live"
 # For what watches the service, and has no token, and for the page, which asks for the token itself.
 OPEN = {LIVE, "/v2/health/ready", *page.addresses()}
-LEFT, INTERNAL = 499, 500  # as nginx calls a client that leaves
+LEFT = 499  # as nginx calls a client that leaves
 UNROUTED = {404: "there is nothing at this address", 405: "this address takes another method"}
 
 
 class Front:
     """The ASGI application that uvicorn calls. Connections ask it what they share."""
 
-    def __init__(self, app: App, config: Config, bodies: Bodies, metrics: Metrics) -> None:
-        self._app, self._bodies, self._metrics = app, bodies, metrics
+    def __init__(self, app: App, prompt: Prompt, config: Config, bodies: Bodies, metrics: Metrics) -> None:
+        self._app, self.prompt, self._bodies, self._metrics = app, prompt, bodies, metrics
         self._token = f"Bearer {config.token}".encode() if config.token else None
         self._logs, self._queue, self.timeout = config.log, config.queue, config.timeout
         self._prefix, self._number = os.urandom(4).hex(), 0
@@ -56,7 +58,7 @@ class Front:
     async def _answered(self, scope: Scope, receive: Receive, send: Send, app: App) -> None:
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        request_id = self._id(headers.get(b"x-request-id"))
+        request_id = self.id_of(headers)
         scope["by_name"], scope["app"] = headers, self  # with an app, the router raises what it cannot route
         status = LEFT
 
@@ -64,11 +66,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", request_id),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
+                message["headers"] = [*message["headers"], *self.always(request_id)]
             await send(message)
 
         self._metrics.in_flight.inc()
@@ -76,7 +74,9 @@ class Front:
             await self._guarded(scope, receive, send_with_id, app)
         finally:
             self._metrics.in_flight.dec()
-            self._note(scope, 408 if LATE in scope["state"] else status, time.perf_counter() - started, request_id)
+            route = scope["route"].path if "route" in scope else "other"
+            status = 408 if LATE in scope["state"] else status
+            self.note(scope["method"], scope["path"], route, status, time.perf_counter() - started, request_id)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send, app: App) -> None:
         try:
@@ -90,41 +90,50 @@ class Front:
             await error_response(Refusal(error.status_code, message, error.headers))(scope, receive, send)
         except Exception as error:  # a bug
             log.write_bug(f"{scope['method']} failed", error)
-            await error_response(Refusal(INTERNAL, "the service has failed here: see its log"))(scope, receive, send)
+            await error_response(Refusal(INTERNAL, FAILED))(scope, receive, send)
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.stopping and scope["path"] != LIVE:
+        self.admit(scope["path"], scope["by_name"])
+        await self._app(scope, receive, send)
+
+    def admit(self, path: str, headers: Headers) -> None:
+        """Raise Refusal for a request that is not let in, whatever its body is."""
+        if self.stopping and path != LIVE:
             raise stopping()
-        self._require_token(scope)
-        declared = scope["by_name"].get(b"content-length")
+        self._require_token(path, headers.get(b"authorization", b""))
+        declared = headers.get(b"content-length")
         if declared:
             self._bodies.check(int(declared))
-        await self._app(scope, receive, send)
 
     async def _refused(self, *_: Any) -> None:
         raise busy()
 
-    def _require_token(self, scope: Scope) -> None:
-        given = scope["by_name"].get(b"authorization", b"")
-        if self._token is None or scope["path"] in OPEN or hmac.compare_digest(given, self._token):
+    def _require_token(self, path: str, given: bytes) -> None:
+        if self._token is None or path in OPEN or hmac.compare_digest(given, self._token):
             return
         raise Refusal(
             401, "this service wants a token: send 'Authorization: Bearer TOKEN'", {"www-authenticate": "Bearer"}
         )
 
-    def _id(self, given: bytes | None) -> bytes:
+    def id_of(self, headers: Headers) -> bytes:
+        """The request's id, its client's own if that is fit for a log."""
+        given = headers.get(b"x-request-id")
         if given and ID.fullmatch(given):
             return given
         self._number += 1
         return f"{self._prefix}-{self._number:x}".encode()
 
-    def _note(self, scope: Scope, status: int, seconds: float, request_id: bytes) -> None:
-        route = scope["route"].path if "route" in scope else "other"
+    def always(self, request_id: bytes) -> list[tuple[bytes, bytes]]:
+        """The headers that all answers have."""
+        return [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+
+    def note(self, method: str, path: str, route: str, status: int, seconds: float, request_id: bytes) -> None:
+        """Count and log a request that is answered."""
         self._metrics.answered(route, status, seconds)
         if self._logs:
             log.write(
-                method=scope["method"],
-                path=scope["path"][: log.LONGEST],
+                method=method,
+                path=path[: log.LONGEST],
                 status=status,
                 ms=round(seconds * 1000, 3),
                 id=request_id.decode(),

@@ -4,6 +4,8 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,11 @@ class Served:
     def input_datatype(self) -> str:
         return DATATYPES[self.classifier.input.dtype]
 
+    @cached_property
+    def pixels(self) -> int:
+        """The numbers in an image."""
+        return prod(size or 1 for size in self.classifier.input.shape)
+
     @property
     def interface(self) -> tuple[Any, ...]:
         """What clients rely on: it must not change while the service runs."""
@@ -57,6 +64,9 @@ class Models:
 
     def __iter__(self) -> Any:
         return iter(self._served.values())
+
+    def get(self, name: str) -> Served | None:
+        return self._served.get(name)
 
     def find(self, name: str | None = None, version: str | None = None) -> Served:
         """Raises Refusal."""

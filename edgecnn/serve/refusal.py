@@ -5,6 +5,11 @@ from collections.abc import Mapping
 import msgspec
 from starlette.responses import Response
 
+from edgecnn.errors import ImageError, InputError
+
+# What is raised for a request that is at fault itself.
+FAULTS = (RecursionError, msgspec.MsgspecError, UnicodeError, ImageError, InputError)
+INTERNAL, FAILED = 500, "the service has failed here: see its log"
 CLOSE = {"connection": "close"}  # where the rest of the request is not read
 
 
@@ -15,6 +20,15 @@ class Refusal(Exception):  # noqa: N818 (not a fault of this program)
         super().__init__(message)
         self.status = status
         self.headers = dict(headers or {})
+
+
+def fault(error: Exception) -> Refusal:
+    """What a client did wrong, from one of FAULTS. These messages name nothing of this machine."""
+    if isinstance(error, RecursionError):
+        return Refusal(400, "the JSON is nested too deep")
+    if isinstance(error, ImageError | InputError):
+        return Refusal(400, str(error))
+    return Refusal(400, f"the JSON cannot be read: {error}")
 
 
 def busy() -> Refusal:

@@ -22,6 +22,7 @@ from edgecnn.serve.connection import Connection
 from edgecnn.serve.front import Front
 from edgecnn.serve.metrics import Metrics
 from edgecnn.serve.models import Models
+from edgecnn.serve.prompt import Prompt
 from edgecnn.serve.workshop import Workshop
 
 BACKLOG = 2048  # connections that the kernel keeps until they are accepted
@@ -38,7 +39,8 @@ class Server(uvicorn.Server):
         bodies = Bodies(config.max_body)
         self._workshop = Workshop(config.batch_window_us, self._metrics.ran)
         service = Service(models, self._workshop, bodies, self._metrics)
-        self.front = Front(service.router(), config, bodies, self._metrics)
+        prompt = Prompt(service.inference, bodies, config.queue)
+        self.front = Front(service.router(), prompt, config, bodies, self._metrics)
         self._metrics.serves(models)
         super().__init__(_uvicorn_config(config, self.front))
         self._load(config)

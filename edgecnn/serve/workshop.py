@@ -38,10 +38,19 @@ class Workshop:
             return await self._with_others(model, images)
         return await self._run(model, images)
 
-    async def _run(self, model: Served, images: Images) -> Probabilities:
+    def is_quick(self, model: Served, images: int) -> bool:
+        """Whether so many images may be run in the event loop, alone."""
+        return not self._window and images * model.seconds < QUICK
+
+    def predict_here(self, model: Served, images: Images) -> Probabilities:
+        """Run a model in the event loop. Raises as Classifier.predict does."""
         self._joined(len(images))
+        return model.classifier.predict(images)
+
+    async def _run(self, model: Served, images: Images) -> Probabilities:
         if len(images) * model.seconds < QUICK:
-            return model.classifier.predict(images)
+            return self.predict_here(model, images)
+        self._joined(len(images))
         return await self.in_thread(model.classifier.predict, images)
 
     async def _with_others(self, model: Served, images: Images) -> Probabilities:
