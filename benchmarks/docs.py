@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import fuzz, hostile_files, kills
 from benchmarks.accuracy import pictures, robustness, sheet, web
 from benchmarks.devices import arm64
-from benchmarks.latency import at_a_glance, harness, many_pictures, peers, quantization
+from benchmarks.latency import at_a_glance, calls, harness, many_pictures, peers, quantization, serve
 from benchmarks.lib import paths
 from benchmarks.lib.results import write_text
 from benchmarks.models import (
@@ -43,6 +43,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "arm64": arm64.table,
     "at-a-glance": at_a_glance.table,
     **{f"bench-{name}": lambda name=name: peers.bench_table(name) for name in peers.NAMES},  # type: ignore[misc]
+    "calls": calls.table,
     "conversion-speed": conversion_speed.table,
     "fuzz": fuzz.table,
     "harness": harness.table,
@@ -57,6 +58,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "reference-recipes": reference_recipes.table,
     "robustness": robustness.table,
     "seeds": seeds.table,
+    "serve": serve.table,
     "sheet": sheet.table,
     "third-party": third_party.table,
     "third-party-quantized": third_party.quantized_table,

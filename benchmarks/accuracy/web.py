@@ -59,6 +59,37 @@ for (let number = 0; number < COUNT; number++) {
 }
 await fetch("labels", { method: "POST", body: Uint8Array.from(labels) });
 """
+# Milliseconds from the end of a stroke to what is then shown last, at most 255.
+STROKES = """
+const wait = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds));
+const frame = document.createElement("iframe");
+[frame.src, frame.width, frame.height] = ["folder/index.html", 1280, 900];
+document.body.append(frame);
+await new Promise(resolve => { frame.onload = resolve; });
+const inside = frame.contentDocument, paper = inside.getElementById("paper"), number = inside.getElementById("number");
+while (!inside.getElementById("bars").children.length) await wait(20);
+paper.setPointerCapture = () => {};  // there is no such pointer
+const { left, top, width, height } = paper.getBoundingClientRect();
+const move = (kind, [x, y]) => paper.dispatchEvent(new frame.contentWindow.PointerEvent(kind, {
+  pointerId: 1, isPrimary: true, buttons: 1, bubbles: true, cancelable: true,
+  clientX: left + x * width, clientY: top + y * height,
+}));
+let shown = 0;
+new MutationObserver(() => { shown = performance.now(); }).observe(number, { childList: true });
+const seven = [[0.38, 0.22], [0.5, 0.22], [0.62, 0.22], [0.54, 0.5], [0.46, 0.8]], took = [];
+for (let stroke = 0; stroke < COUNT; stroke++) {
+  move("pointerdown", seven[0]);
+  for (const place of seven) { move("pointermove", place); await wait(16); }
+  const ended = performance.now();
+  move("pointerup", seven.at(-1));
+  await wait(500);
+  took.push(number.textContent === "7" ? Math.min(255, Math.max(0, Math.round(shown - ended))) : 255);
+  inside.getElementById("clear").click();
+  await wait(200);
+}
+await fetch("labels", { method: "POST", body: Uint8Array.from(took) });
+"""
+STROKES_DRAWN = 20
 Labels = NDArray[np.uint8]
 
 
@@ -71,7 +102,7 @@ def main(arguments: Sequence[str]) -> None:
     update_result(RESULTS, pictures=pictures(given.pictures))
     for name in given.networks:
         known: Row = read_result(RESULTS).get("networks", {})
-        update_result(RESULTS, networks=known | {name: {**sizes(name), **digits(name)}})
+        update_result(RESULTS, networks=known | {name: {**sizes(name), **strokes(name), **digits(name)}})
     print(table())
 
 
@@ -114,6 +145,15 @@ def sizes(name: str) -> Row:
     return {"model": model(name).stat().st_size, "folder": whole, "one file": one}
 
 
+def strokes(name: str) -> Row:
+    """The median and the longest time from the end of a stroke to its answer, in milliseconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = standalone.write(name, Path(folder)).paths
+        files = {f"folder/{path.name}": path.read_bytes() for path in written}
+        took = in_browser(STROKES.replace("COUNT", str(STROKES_DRAWN)), files)
+    return {"stroke_ms": float(np.median(took)), "longest_stroke_ms": int(took.max())}
+
+
 def model(name: str) -> Path:
     return ModelFolder(SHIPPED_MODELS / name).onnx("float32")
 
@@ -143,7 +183,7 @@ class Handler(SimpleHTTPRequestHandler):
             super().do_GET()
             return
         self.send_response(200)
-        self.send_header("Content-Type", "text/html" if self.path == "/index.html" else "application/octet-stream")
+        self.send_header("Content-Type", self.guess_type(self.path))
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -186,7 +226,12 @@ def table() -> str:
     """The committed results, for the guide to the service."""
     found = read_result(RESULTS)
     rows = [
-        [f"`{name}`", *(f"{row[size] / 1000:,.0f}" for size in ("folder", "one file", "model")), _same(row)]
+        [
+            f"`{name}`",
+            *(f"{row[size] / 1000:,.0f}" for size in ("folder", "one file", "model")),
+            _stroke(row),
+            _same(row),
+        ]
         for name in NETWORKS
         if (row := found.get("networks", {}).get(name))
     ]
@@ -199,7 +244,12 @@ def table() -> str:
         if read
         else []
     )
-    return markdown.table(["network", "folder, kB", "one file, kB", "of which the network, kB", kind], rows, notes)
+    sizes_of = ["folder, kB", "one file, kB", "of which the network, kB"]
+    return markdown.table(["network", *sizes_of, "a stroke is read after, ms", kind], rows, notes)
+
+
+def _stroke(row: Row) -> str:
+    return f"{row['stroke_ms']:.0f}, at most {row['longest_stroke_ms']}" if "stroke_ms" in row else "–"
 
 
 def _same(row: Row) -> str:

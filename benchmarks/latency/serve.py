@@ -2,13 +2,16 @@
 
 By turns: a Starlette route that returns a constant, one image through the Open Inference Protocol as bytes, the same
 as JSON, and a PNG through /v1/classify, each with 1, 8 and 64 connections; and onnxruntime alone in a loop. Then the
-memory after many requests, and what half of the highest rate and twice of it do. Writes
-benchmarks/results/serve.json, unless `--keep` is given. Takes 4 minutes. Close other programs first.
+memory after many requests; what half of the highest rate and twice of it do; the service beside one that joins
+requests to batches; and a request while 10,000 connections are idle. Writes benchmarks/results/serve.json, unless
+`--keep` is given. Takes 5 minutes. Close other programs first.
 """
 
 import argparse
 import json
 import re
+import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,9 +27,9 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from benchmarks.lib import load, paths
+from benchmarks.lib import load, markdown, paths
 from benchmarks.lib.load import Load, post
-from benchmarks.lib.results import update_result
+from benchmarks.lib.results import Row, read_result, update_result
 from edgecnn.data import load as load_data
 from edgecnn.host.machine import this_host
 from edgecnn.runtime.classifier import Classifier
@@ -34,6 +37,8 @@ from edgecnn.runtime.classifier import Classifier
 RESULTS = paths.RESULTS / "serve.json"
 CONNECTIONS = (1, 8, 64)
 ROUNDS = 5
+WINDOW = 500  # microseconds for which requests are waited for, to be one batch
+IDLE = 10_000  # connections that ask nothing
 MANY = 256  # connections of the load at a fixed rate
 WARM_UP = 2000  # requests before memory is read
 BARE = """\
@@ -68,7 +73,10 @@ def main(arguments: Sequence[str]) -> None:
         memory = _memory(port, process, requests["v2 bytes"], told.requests)
     with _started(serve) as (port, _):  # with as long a queue as users have
         over = _overload(port, requests["v2 bytes"], told.seconds)
-    _store(told, {"loads": loads, "onnxruntime_alone_us": alone, "memory": memory, "overload": over})
+        idle = _idle(port, requests["v2 bytes"], told.seconds)
+    batches = _batches(serve, requests["v2 bytes"], told.seconds)
+    measured = {"loads": loads, "onnxruntime_alone_us": alone, "memory": memory, "overload": over}
+    _store(told, {**measured, "idle": idle, "batches": batches})
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -171,6 +179,31 @@ def _memory(port: int, process: psutil.Process, request: bytes, requests: int) -
     return {"mib": first, "requests": requests, "growth_mib": after(requests) - first}
 
 
+def _idle(port: int, request: bytes, seconds: float) -> dict[str, float]:
+    """The median time of a request without and with idle connections, in microseconds, by turns."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    p50 = {"without": 0.0, "with": 0.0}
+    with ExitStack() as stack:
+        for name in p50:
+            p50[name] = 1e6 * median(load.closed(port, request, 1, seconds).accepted)
+            for _ in range(IDLE if name == "without" else 0):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+    return {"connections": IDLE, **{f"{name}_p50_us": value for name, value in p50.items()}}
+
+
+def _batches(serve: list[str], request: bytes, seconds: float) -> list[dict[str, float]]:
+    """How many times as many requests are answered a second where they are joined to batches, by connections."""
+    with _started([*serve, "--queue", "128"]) as (alone, _), ExitStack() as stack:
+        joined, _ = stack.enter_context(_started([*serve, "--queue", "128", "--batch-window-us", str(WINDOW)]))
+        rows = []
+        for connections in CONNECTIONS:
+            rates = [[load.closed(port, request, connections, seconds).rate for port in (alone, joined)] for _ in "123"]
+            gain = median(with_batches / without for without, with_batches in rates)
+            rows.append({"connections": connections, "window_us": WINDOW, "rate_over_alone": gain})
+    return rows
+
+
 def _overload(port: int, request: bytes, seconds: float) -> dict[str, Any]:
     """Half of the highest rate, twice of it, and half again."""
     highest = load.closed(port, request, 8, seconds).rate
@@ -199,3 +232,29 @@ def _store(told: argparse.Namespace, measured: dict[str, Any]) -> None:
         update_result(
             RESULTS, host=str(host), versions=host.versions, model=told.model, seconds=told.seconds, **measured
         )
+
+
+def table() -> str:
+    """The results in `serve.json`, as a Markdown table."""
+    found = read_result(RESULTS)
+    headings = ["request, connections", "a second", "p50 µs", "p99 µs", "p50 ÷ bare", "rate ÷ bare"]
+    return markdown.table(headings, map(_cells, found["loads"]), _notes(found))
+
+
+def _cells(row: Row) -> list[str]:
+    whole = [f"{row[key]:,.0f}" for key in ("rate", "p50_us", "p99_us")]
+    ratios = [f"{row[key]:.2f}" for key in ("p50_over_bare", "rate_over_bare")]
+    return [f"{row['name']}, {row['connections']}", *whole, *ratios]
+
+
+def _notes(found: Row) -> Iterator[str]:
+    twice, memory, idle = found["overload"]["twice"], found["memory"], found["idle"]
+    answered, alone = sum(twice["answers"].values()), found["onnxruntime_alone_us"]
+    yield f"{found['host']}, which runs the load as well; `{found['model']}` alone takes {alone:.0f} µs"
+    yield f"at twice the highest rate, {answered:,} requests are answered or refused, {twice['unanswered']} are not"
+    yield f"the last of these is answered after {twice['longest_s']:.2f} s"
+    yield f"memory grows by {memory['growth_mib']:.1f} MiB over {memory['requests']:,} requests"
+    with_idle, without = f"{idle['with_p50_us']:.0f}", f"{idle['without_p50_us']:.0f}"
+    yield f"p50 is {with_idle} µs beside {idle['connections']:,} idle connections, and {without} µs without them"
+    gains = ", ".join(f"{row['rate_over_alone']:.2f} with {row['connections']}" for row in found["batches"])
+    yield f"rate with `--batch-window-us {WINDOW}` ÷ rate without it: {gains} connections"
