@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Models = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="MODEL",
+        metavar="[MODEL]...",
         help=f"Model folders, .onnx or .keras files, or names of shipped models. {DEFAULT_MODEL}",
         show_default=False,
     ),

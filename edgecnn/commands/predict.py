@@ -21,7 +21,7 @@ LONGEST_PATH = 4096  # bytes: what Linux takes, and more than macOS does
 
 Pictures = Annotated[
     list[str],
-    typer.Argument(metavar="PICTURE", help="Pictures, folders of pictures, or - to read their names from stdin."),
+    typer.Argument(metavar="PICTURE...", help="Pictures, folders of pictures, or - to read their names from stdin."),
 ]
 PredictModel = Annotated[
     str | None,

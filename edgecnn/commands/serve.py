@@ -13,7 +13,7 @@ from edgecnn.serve.defaults import HOST, MAX_BODY, PORT, QUEUE, TIMEOUT
 Models = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="MODEL",
+        metavar="[MODEL]...",
         help="Model folders, .onnx files or names of shipped models. NAME=MODEL serves one under another name. "
         + DEFAULT_MODEL,
         show_default=False,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SheetFiles = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE", help="Where to write a sheet: a .pdf or .png file. With --read, filled sheets."),
+    typer.Argument(metavar="FILE...", help="Where to write a sheet: a .pdf or .png file. With --read, filled sheets."),
 ]
 ReadSheets = Annotated[
     bool, typer.Option("--read", help="Read photographs or scans of filled sheets, and write their digits.")
