@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# With --no-compile the environment is ready sooner, and a module's bytecode is written when it is first imported.
+PIP_OPTIONS ?=
+# Images of containers often set this. Then each process that a test starts compiles all that it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-fast test-long fuzz lint docs clean help
 
@@ -18,7 +22,7 @@ help:
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -c constraints.txt -e '.[train,dev]'
 	@touch $@
 
 demo: $(READY)
