@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import sys
 import zipfile
 from dataclasses import replace
@@ -53,6 +54,26 @@ def few() -> Dataset:
     """360 training images: 330 and 30 for validation, and MNIST's first 500 test images."""
     mnist = load(limit=360)
     return replace(mnist, test=replace(mnist.test, images=mnist.test.images[:500], labels=mnist.test.labels[:500]))
+
+
+@pytest.fixture(scope="module")
+def first_epoch(few: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an interrupted training has left: the first epoch of two of `edge`, with the seed 1. Do not change it."""
+
+    def stop(at: Progress) -> None:
+        if at.doing == "epoch 2 of 2":
+            raise KeyboardInterrupt
+
+    folder = tmp_path_factory.mktemp("first epoch")
+    with pytest.raises(TrainingInterrupted):
+        train(find_recipe("edge"), few, ModelFolder(folder), epochs=2, seed=1, progress=stop)
+    return folder
+
+
+@pytest.fixture
+def interrupted(first_epoch: Path, tmp_path: Path) -> ModelFolder:
+    """A copy of the interrupted training."""
+    return ModelFolder(Path(shutil.copytree(first_epoch, tmp_path / "interrupted")))
 
 
 @pytest.fixture(autouse=True)
@@ -138,30 +159,27 @@ def test_resume_without_a_checkpoint_is_refused(few: Dataset, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_resume_of_another_run_is_refused(few: Dataset, tmp_path: Path) -> None:
-    interrupt_after_one_epoch(few, tmp_path, seed=1)
+def test_resume_of_another_run_is_refused(few: Dataset, interrupted: ModelFolder) -> None:
     with pytest.raises(TrainingError, match="seed was 1, now 2"):
-        train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, seed=2, resume=True)
+        train(find_recipe("edge"), few, interrupted, epochs=2, seed=2, resume=True)
 
 
-def test_resume_names_the_recipe_and_the_data_of_both(few: Dataset, tmp_path: Path) -> None:
+def test_resume_names_the_recipe_and_the_data_of_both(few: Dataset, interrupted: ModelFolder) -> None:
     """`notebook-3x3` has other arrays than `edge`: the checkpoint must not be taken for a damaged one."""
-    interrupt_after_one_epoch(few, tmp_path, seed=1)
     other = replace(few, name="other", sha256="ab")
     for recipe, data, told in (
         ("notebook-3x3", few, "recipe was edge, now notebook-3x3"),
         ("edge", other, "dataset was mnist, now other, data_sha256 was .*, now ab"),
     ):
         with pytest.raises(TrainingError, match=rf"belongs to another training: {told}; give the same options, or"):
-            train(find_recipe(recipe), data, ModelFolder(tmp_path), epochs=2, seed=1, resume=True)
+            train(find_recipe(recipe), data, interrupted, epochs=2, seed=1, resume=True)
     with pytest.raises(TrainingError, match="augment was True, now False"):
-        train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, seed=1, augment=False, resume=True)
+        train(find_recipe("edge"), few, interrupted, epochs=2, seed=1, augment=False, resume=True)
 
 
-def test_a_changed_recipe_of_the_same_name_does_not_resume(few: Dataset, tmp_path: Path) -> None:
-    folder = interrupt_after_one_epoch(few, tmp_path, seed=1)
+def test_a_changed_recipe_of_the_same_name_does_not_resume(few: Dataset, interrupted: ModelFolder) -> None:
     with pytest.raises(TrainingError, match="the recipe 'edge' has changed since; train without --resume"):
-        train(replace(find_recipe("edge"), learning_rate=0.02), few, folder, epochs=2, seed=1, resume=True)
+        train(replace(find_recipe("edge"), learning_rate=0.02), few, interrupted, epochs=2, seed=1, resume=True)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
@@ -276,21 +294,10 @@ def test_labels_that_skip_numbers_train_and_are_named_in_the_model(few: Dataset,
     assert trained.confusion.counts.shape == (3, 3)
 
 
-def test_a_damaged_checkpoint_is_refused(few: Dataset, tmp_path: Path) -> None:
-    folder = interrupt_after_one_epoch(few, tmp_path, seed=1)
-    folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:5000])
+def test_a_damaged_checkpoint_is_refused(few: Dataset, interrupted: ModelFolder) -> None:
+    interrupted.checkpoint.write_bytes(interrupted.checkpoint.read_bytes()[:5000])
     with pytest.raises(TrainingError, match=r"checkpoint\.npz is damaged"):
-        train(find_recipe("edge"), few, folder, epochs=2, seed=1, resume=True)
-
-
-def interrupt_after_one_epoch(data: Dataset, path: Path, seed: int) -> ModelFolder:
-    def stop(at: Progress) -> None:
-        if at.doing == "epoch 2 of 2":
-            raise KeyboardInterrupt
-
-    with pytest.raises(TrainingInterrupted):
-        train(find_recipe("edge"), data, ModelFolder(path), epochs=2, seed=seed, progress=stop)
-    return ModelFolder(path)
+        train(find_recipe("edge"), few, interrupted, epochs=2, seed=1, resume=True)
 
 
 def test_training_again_removes_the_exports_of_the_earlier_model(few: Dataset, tmp_path: Path) -> None:
