@@ -1,9 +1,29 @@
 """The fixtures that all tests share, the marks that follow from them, and the order in which files are handed out."""
 
 import pytest
-from shared_fixtures import edgecnn, exported, few_digits, mnist, pi, pi_python, small_mnist, tiny
+from shared_fixtures import (
+    edgecnn,
+    edgecnn_in_one_process,
+    exported,
+    few_digits,
+    mnist,
+    pi,
+    pi_python,
+    small_mnist,
+    tiny,
+)
 
-__all__ = ["edgecnn", "exported", "few_digits", "mnist", "pi", "pi_python", "small_mnist", "tiny"]
+__all__ = [
+    "edgecnn",
+    "edgecnn_in_one_process",
+    "exported",
+    "few_digits",
+    "mnist",
+    "pi",
+    "pi_python",
+    "small_mnist",
+    "tiny",
+]
 
 MARK_OF_FIXTURE = {
     "exported": pytest.mark.tensorflow,

@@ -24,6 +24,15 @@ ABSENT_ON_A_PI = (
     *("jsonschema", "scipy", "websockets"),
 )
 
+# The command line, but its bench has one process for all rounds of a contender instead of one for each: that saves most
+# of a short run's time, and tests/bench/test_bench_contender_run.py is about it.
+ONE_PROCESS = """
+from edgecnn.__main__ import main
+from edgecnn.bench import contender_run
+contender_run.STARTS_QUICKLY = 0
+main()
+"""
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -63,6 +72,20 @@ def tiny() -> Path:
 def edgecnn() -> Run:
     """Run the command line in a process of its own: edgecnn("predict", "a.png", cwd=folder)."""
     return partial(run, [sys.executable, "-m", "edgecnn"])
+
+
+@pytest.fixture(scope="session")
+def edgecnn_in_one_process() -> Run:
+    """As `edgecnn`, but for ONE_PROCESS."""
+    return partial(run, [sys.executable, "-c", ONE_PROCESS])
+
+
+def path_with(folder: Path, program: str) -> str:
+    """A PATH whose `edgecnn` is a program of Python's, which is written to `folder`, before the environment's own."""
+    command = folder / "edgecnn"
+    command.write_text(f"#!{sys.executable}\n{program}")
+    command.chmod(0o755)
+    return os.pathsep.join(map(str, (folder, Path(sys.executable).parent, os.environ["PATH"])))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from shared_fixtures import Run, run
+from shared_fixtures import Run
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -263,19 +263,12 @@ def test_a_terminal_of_ascii_gets_ascii(edgecnn: Run, tmp_path: Path, arguments:
         assert "conv1 (5x5, 1 -> 16 channels)" in done.stdout
 
 
-# The command line, whose bench has one process for all rounds of a contender.
-ONE_PROCESS = """
-from edgecnn.__main__ import main
-from edgecnn.bench import contender_run
-contender_run.STARTS_QUICKLY = 0
-main()
-"""
-
-
 @pytest.mark.slow
-def test_a_bench_on_a_narrow_terminal_of_ascii_can_be_read(tiny: Path, tmp_path: Path) -> None:
+def test_a_bench_on_a_narrow_terminal_of_ascii_can_be_read(
+    edgecnn_in_one_process: Run, tiny: Path, tmp_path: Path
+) -> None:
     command = ("bench", tiny, "--runtime", "onnxruntime", "--duration", "0.1")
-    done = run([sys.executable, "-c", ONE_PROCESS], *command, cwd=tmp_path, TERM="dumb", COLUMNS="60", **ASCII)
+    done = edgecnn_in_one_process(*command, cwd=tmp_path, TERM="dumb", COLUMNS="60", **ASCII)
     assert done.stdout.isascii()
     assert "p50 us" in done.stdout
     rows = [line.rstrip() for line in done.stdout.splitlines() if line.startswith(("contender ", "onnx-tiny "))]

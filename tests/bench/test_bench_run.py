@@ -252,13 +252,15 @@ def test_values_that_cannot_be_are_wrong_usage(options: list[str], word: str, ti
 
 @pytest.fixture(scope="module")
 def written(
-    edgecnn: Run, tiny: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory
+    edgecnn_in_one_process: Run, tiny: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     """A run with every report and two rules that do not hold. Do not change it."""
     folder = tmp_path_factory.mktemp("reports")
     files = [word for form, name in FILES.items() for word in (f"--{form}", name)]
     rules = ["--fail-if", "onnx-tiny.p50_us > 1e9", "--fail-if", "onnx-tiny.accuracy < 1 %"]
-    done = edgecnn("bench", tiny, *RUNTIME, "--data", digits, "--duration", "0.1", *files, *rules, cwd=folder)
+    done = edgecnn_in_one_process(
+        "bench", tiny, *RUNTIME, "--data", digits, "--duration", "0.1", *files, *rules, cwd=folder
+    )
     return done, folder
 
 
@@ -284,13 +286,13 @@ def test_every_report_is_written_and_the_table_printed(
 
 
 def test_a_rule_that_holds_exits_with_3_and_is_told_beside_the_json(
-    written: tuple[subprocess.CompletedProcess[str], Path], edgecnn: Run, tiny: Path, digits: Path
+    written: tuple[subprocess.CompletedProcess[str], Path], edgecnn_in_one_process: Run, tiny: Path, digits: Path
 ) -> None:
     """The same command as before, compared with it."""
     rules = ["onnx-tiny.p50_us > 0", "onnx-tiny.p50_us > 1e9", "onnx-tiny.images == 20"]
     options = ["--compare", str(written[1] / "b.json"), "--json", "-", "--duration", "0.1"]
     given = [word for rule in rules for word in ("--fail-if", rule)]
-    done = edgecnn("bench", tiny, *RUNTIME, "--data", digits, *options, *given)
+    done = edgecnn_in_one_process("bench", tiny, *RUNTIME, "--data", digits, *options, *given)
     assert done.returncode == 3, done.stderr
     document = json.loads(done.stdout)
     (row,) = document["contenders"]
@@ -317,15 +319,19 @@ def written_notes(folder: Path) -> list[str]:
 
 
 def test_a_run_with_other_threads_is_refused_and_with_force_shown_as_forced(
-    written: tuple[subprocess.CompletedProcess[str], Path], edgecnn: Run, tiny: Path, digits: Path, tmp_path: Path
+    written: tuple[subprocess.CompletedProcess[str], Path],
+    edgecnn_in_one_process: Run,
+    tiny: Path,
+    digits: Path,
+    tmp_path: Path,
 ) -> None:
     """The report may overwrite the very file that is compared with."""
     shutil.copy(written[1] / "b.json", tmp_path / "b.json")
     options = ["--compare", "b.json", "--json", "b.json", "--threads", "2", "--duration", "0.1"]
     command = ["bench", tiny, *RUNTIME, "--data", digits, *options]
-    one_line(edgecnn(*command, cwd=tmp_path), 1, "not comparable: threads was 1, now 2;", "--force")
+    one_line(edgecnn_in_one_process(*command, cwd=tmp_path), 1, "not comparable: threads was 1, now 2;", "--force")
     assert (tmp_path / "b.json").read_bytes() == (written[1] / "b.json").read_bytes()
-    done = edgecnn(*command, "--force", cwd=tmp_path)
+    done = edgecnn_in_one_process(*command, "--force", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert "FORCED: the two runs are not comparable: threads was 1, now 2" in lines
@@ -336,10 +342,12 @@ def test_a_run_with_other_threads_is_refused_and_with_force_shown_as_forced(
 
 
 def test_a_contender_that_fails_has_its_reason_and_the_others_are_measured(
-    edgecnn: Run, folder: ModelFolder, digits: Path
+    edgecnn_in_one_process: Run, folder: ModelFolder, digits: Path
 ) -> None:
     rule = ["--fail-if", "onnx-int8.p50_us > 1"]
-    done = edgecnn("bench", folder.path, *RUNTIME, "--data", digits, "--duration", "0.1", "--csv", "-", *rule)
+    done = edgecnn_in_one_process(
+        "bench", folder.path, *RUNTIME, "--data", digits, "--duration", "0.1", "--csv", "-", *rule
+    )
     assert done.returncode == 1
     good, broken = csv.DictReader(done.stdout.splitlines())
     assert (good["name"], good["failure"], broken["name"], broken["p50_us"]) == ("onnx-float32", "", "onnx-int8", "")

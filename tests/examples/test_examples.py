@@ -1,7 +1,6 @@
 """Every program under examples/ does what it says, run as a user runs it; test_end_to_end.py runs demo.sh."""
 
 import csv
-import os
 import shutil
 import sys
 from functools import partial
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared_fixtures import Run, run
+from shared_fixtures import ONE_PROCESS, Run, path_with, run
 
 from edgecnn.data import Dataset
 from edgecnn.folder import SHIPPED_MODELS, ModelFolder
@@ -89,8 +88,8 @@ def test_a_model_is_quantized_where_there_is_no_tensorflow(pi_python: Run, tmp_p
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Run:
-    """gate_ci.sh with the environment's commands on the PATH."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    """gate_ci.sh with the environment's commands on the PATH, but for ONE_PROCESS."""
+    path = path_with(tmp_path, ONE_PROCESS)
     return partial(run, ["sh", str(EXAMPLES / "gate_ci.sh")], cwd=tmp_path, PATH=path)
 
 
