@@ -95,6 +95,12 @@ def pi(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
+def pi_in_one_process(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """As `pi`, but for ONE_PROCESS."""
+    return _python_without(ABSENT_ON_A_PI, tmp_path_factory.mktemp("pi in one process"), "-c", ONE_PROCESS)
+
+
+@pytest.fixture(scope="session")
 def pi_python(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Python as on a Raspberry Pi that has the `quantize` extra: pi_python("program.py", "argument")."""
     absent = tuple(name for name in ABSENT_ON_A_PI if name != "onnx")

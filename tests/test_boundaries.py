@@ -83,14 +83,16 @@ def test_no_module_of_the_bench_imports_a_runtime_that_a_pi_lacks() -> None:
     assert not set(NOT_ON_A_PI) & loaded
 
 
-def test_a_pi_predicts_describes_and_benches(pi: Run, picture: Path, exported: ModelFolder) -> None:
+def test_a_pi_predicts_describes_and_benches(
+    pi: Run, pi_in_one_process: Run, picture: Path, exported: ModelFolder
+) -> None:
     assert pi("--help").returncode == 0
     assert pi("recipes").returncode == 0
     predicted = pi("predict", picture, "--model", exported.path)
     assert (predicted.returncode, predicted.stdout.split("\t")[1]) == (0, "7"), predicted.stderr
     described = pi("info", exported.path, "--json")
     assert [item["precision"] for item in json.loads(described.stdout)] == ["float32", "static int8 U8S8"]
-    benched = pi("bench", exported.path, "--duration", "0.1", "--json", "-")
+    benched = pi_in_one_process("bench", exported.path, "--duration", "0.1", "--json", "-")
     assert (benched.returncode, benched.stderr) == (0, "")
     document = json.loads(benched.stdout)
     assert [(row["name"], row["reference"], row["images"]) for row in document["contenders"]] == [
