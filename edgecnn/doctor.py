@@ -18,6 +18,7 @@ from edgecnn.folder import SHIPPED_MODELS
 from edgecnn.host import throttling
 from edgecnn.host.machine import Host, cpu_flags, installed, this_host
 from edgecnn.host.watch import HOT, SET_GOVERNOR, Reading, Watch, is_slow
+from edgecnn.host.wheels import Place, dies_here, lacking, read_table, remedy, this_place
 
 if TYPE_CHECKING:
     from edgecnn.data import Dataset
@@ -55,6 +56,7 @@ def examine() -> tuple[Check, ...]:
     data, dataset = check_data()
     return (
         *check_installation(),
+        check_processor(host, installed("onnxruntime")),
         check_instruction_sets(host, cpu_flags()),
         check_threads(host, os.environ),
         check_governor(reading),
@@ -64,7 +66,7 @@ def examine() -> tuple[Check, ...]:
         check_disk(shutil.disk_usage(Path.cwd()).free),
         check_memory(psutil.virtual_memory().available, host.memory_limit),
         data,
-        check_running(SHIPPED_MODELS / "edge", dataset),
+        check_running(SHIPPED_MODELS / "edge", dataset, host),
     )
 
 
@@ -90,14 +92,15 @@ def check_python(version: str, required: str) -> Check:
     return Check("python", "problem", f"{version}, where {required} is needed", "install a newer Python")
 
 
-def check_packages(requirements: Sequence[str], version: Version) -> list[Check]:
-    """The base installation, then each extra that the package has for this machine."""
+def check_packages(requirements: Sequence[str], version: Version, place: Place | None = None) -> list[Check]:
+    """The base installation, then each extra that the package has for `place`, by default this machine."""
+    place = place or this_place()
     parsed = [Requirement(text) for text in requirements]
     base = [item for item in parsed if _applies(item, "")]
     extras = {name: [item for item in parsed if _applies(item, name) and item not in base] for name in EXTRAS}
     return [
-        _check_base(base, version),
-        *(_check_extra(name, needs, version) for name, needs in extras.items() if needs),
+        _check_base(base, version, place),
+        *(_check_extra(name, needs, version, place) for name, needs in extras.items() if needs),
     ]
 
 
@@ -105,19 +108,30 @@ def _applies(requirement: Requirement, extra: str) -> bool:
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
-def _check_base(needs: Sequence[Requirement], version: Version) -> Check:
+def _check_base(needs: Sequence[Requirement], version: Version, place: Place) -> Check:
     unmet = [need for need in needs if not _is_met(need, version)]
     if not unmet:
         return Check("packages", "ok", _versions(needs, version))
     command = " ".join(f"'{need.name}{need.specifier}'" for need in unmet)
-    return Check("packages", "problem", _shortage(unmet, version), f"pip install --upgrade {command}")
+    return _short("packages", "problem", unmet, version, place, f"pip install --upgrade {command}")
 
 
-def _check_extra(name: str, needs: Sequence[Requirement], version: Version) -> Check:
+def _check_extra(name: str, needs: Sequence[Requirement], version: Version, place: Place) -> Check:
     topic, unmet = f"packages for {EXTRAS[name]}", [need for need in needs if not _is_met(need, version)]
     if not unmet:
         return Check(topic, "ok", _versions(needs, version))
-    return Check(topic, "warning", _shortage(unmet, version), f"pip install --upgrade '{PACKAGE}[{name}]'")
+    return _short(topic, "warning", unmet, version, place, f"pip install --upgrade '{PACKAGE}[{name}]'")
+
+
+def _short(
+    topic: str, status: Status, unmet: Sequence[Requirement], version: Version, place: Place, command: str
+) -> Check:
+    """What is missing; the command installs it, unless pip would find no wheel for it here."""
+    found, none = _shortage(unmet, version), lacking([need.name for need in unmet], place)
+    if not none:
+        return Check(topic, status, found, command)
+    known = f"there is no wheel of {', '.join(none)} for {place}, as of {read_table()['date']}"
+    return Check(topic, status, f"{found}; {known}", remedy(none, place))
 
 
 def _is_met(need: Requirement, version: Version) -> bool:
@@ -136,6 +150,14 @@ def _shortage(unmet: Iterable[Requirement], version: Version) -> str:
         else f"{need.name} is missing"
         for need in unmet
     )
+
+
+def check_processor(host: Host, onnxruntime: str | None) -> Check:
+    """Whether this release of onnxruntime is known to stop on such a processor before it has said anything."""
+    if onnxruntime and dies_here(onnxruntime, host.machine, host.instruction_sets):
+        found = f"onnxruntime {onnxruntime} stops with 'Illegal instruction' on {host.cpu or host.machine}"
+        return Check("processor", "problem", found, "pip install --upgrade onnxruntime")
+    return Check("processor", "ok", host.cpu or host.machine)
 
 
 def check_instruction_sets(host: Host, flags: frozenset[str]) -> Check:
@@ -229,11 +251,13 @@ def check_data() -> tuple[Check, "Dataset | None"]:
     return Check("data", "ok", found + f"{len(dataset.test.images):,} to test"), dataset
 
 
-def check_running(model: Path, dataset: "Dataset | None") -> Check:
-    """Opens `model` and has it classify the first test image."""
+def check_running(model: Path, dataset: "Dataset | None", host: Host | None = None) -> Check:
+    """Opens `model` and has it classify the first test image, unless that would end this process on `host`."""
     topic, reinstall = "running", "pip install --force-reinstall edgecnn onnxruntime"
     if dataset is None:
         return Check(topic, "problem", "not tried: there is no image", "repair the data first")
+    if host and check_processor(host, installed("onnxruntime")).status == "problem":
+        return Check(topic, "problem", "not tried: onnxruntime would stop here", "pip install --upgrade onnxruntime")
     try:
         from edgecnn.runtime.classifier import Classifier
 
