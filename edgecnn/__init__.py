@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from edgecnn.bench.figures import summarize
     from edgecnn.bench.measure import measure
     from edgecnn.bench.results import Plan
+    from edgecnn.bundling import bundle
     from edgecnn.card import Card
     from edgecnn.data import Dataset, load
     from edgecnn.errors import EdgecnnError
     from edgecnn.exporting.export import export
     from edgecnn.folder import ModelFolder
     from edgecnn.info import inspect
+    from edgecnn.installing import install
     from edgecnn.quantizing.quantize import quantize
     from edgecnn.quantizing.result import QuantizationResult
     from edgecnn.recipes import RECIPES, Recipe, find_recipe
     from edgecnn.runtime.classifier import Classifier, Prediction
     from edgecnn.runtime.settings import Settings
     from edgecnn.training.train import train
+    from edgecnn.tuning import tune
 
 # Set before anything imports onnxruntime. Without it, onnxruntime 1.32 and later store a device id and a database of
 # events in the user's home folder, and contact their vendor's host. Child processes inherit the setting.
@@ -44,14 +47,17 @@ _HOME = {
     "QuantizationResult": "edgecnn.quantizing.result",
     "Recipe": "edgecnn.recipes",
     "Settings": "edgecnn.runtime.settings",
+    "bundle": "edgecnn.bundling",
     "export": "edgecnn.exporting.export",
     "find_recipe": "edgecnn.recipes",
     "inspect": "edgecnn.info",
+    "install": "edgecnn.installing",
     "load": "edgecnn.data",
     "measure": "edgecnn.bench.measure",
     "quantize": "edgecnn.quantizing.quantize",
     "summarize": "edgecnn.bench.figures",
     "train": "edgecnn.training.train",
+    "tune": "edgecnn.tuning",
 }
 
 __all__ = [
@@ -66,14 +72,17 @@ __all__ = [
     "QuantizationResult",
     "Recipe",
     "Settings",
+    "bundle",
     "export",
     "find_recipe",
     "inspect",
+    "install",
     "load",
     "measure",
     "quantize",
     "summarize",
     "train",
+    "tune",
 ]
 
 

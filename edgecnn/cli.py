@@ -12,7 +12,20 @@ from edgecnn.commands.options import refuse_empty
 from edgecnn.errors import EdgecnnError, TrainingInterrupted, UsageError
 from edgecnn.processes import stopping
 
-COMMANDS = ("train", "export", "bench", "predict", "sheet", "info", "recipes", "serve", "doctor")
+COMMANDS = (
+    "train",
+    "export",
+    "bench",
+    "predict",
+    "sheet",
+    "info",
+    "tune",
+    "bundle",
+    "install",
+    "recipes",
+    "serve",
+    "doctor",
+)
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 

@@ -161,6 +161,12 @@ def telling_what_cannot_be_written(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {meant}: {reason}; free some space or choose another path") from error
 
 
+def cache_folder() -> Path:
+    """Where this user keeps what edgecnn measured on this machine: XDG_CACHE_HOME or ~/.cache, and `edgecnn` in it."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 (as in __main__)
+    return Path(home) / "edgecnn"
+
+
 def size(path: Path) -> int:
     """The size in bytes of a file, or of all files in a folder."""
     return sum(part.stat().st_size for part in (path, *path.rglob("*")) if part.is_file())

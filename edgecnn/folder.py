@@ -26,6 +26,9 @@ ONNX_NAMES = {
     "dynamic": "model.dynamic.onnx",
     "float16": "model.fp16.onnx",
 }
+# What a model brings along in a bundle: test and calibration images, and what TensorFlow made of them and how fast.
+IMAGES, RECORD, SCORES = "images.npz", "original.json", "original.npy"
+BUNDLE_SUFFIX = ".edgecnn.zip"  # as `bundle` writes it; whatever ends with .zip is taken for a bundle
 ORIGINAL_NAMES = ("model.keras", "model.h5", "saved_model")
 
 # In a wheel the shipped models and measured results lie inside the package, in a checkout beside it.
@@ -79,12 +82,35 @@ class ModelFolder:
         """What `--resume` needs; it goes when training is complete."""
         return self.path / "checkpoint.npz"
 
+    @property
+    def images(self) -> Path:
+        """The test and calibration images that came with a bundle."""
+        return self.path / IMAGES
+
+    @property
+    def record(self) -> Path:
+        """What was measured of the original where the bundle was made."""
+        return self.path / RECORD
+
+    @property
+    def scores(self) -> Path:
+        """What the original returned for the test images of the bundle."""
+        return self.path / SCORES
+
+    def brought(self) -> list[Path]:
+        """What came with a bundle beside the model."""
+        return [path for path in (self.images, self.record, self.scores) if path.exists()]
+
     def original(self) -> Path | None:
         """The TensorFlow model the ONNX files were made from, if it is here."""
         return next((self.path / name for name in ORIGINAL_NAMES if (self.path / name).exists()), None)
 
     def onnx(self, precision: str) -> Path:
         return self.path / ONNX_NAMES[precision]
+
+    def of_precisions(self, *wanted: str) -> list[Path]:
+        """The ONNX files here that have one of these precisions, float32 first."""
+        return [path for path in map(self.onnx, (name for name in ONNX_NAMES if name in wanted)) if path.exists()]
 
     def onnx_files(self) -> list[Path]:
         """Every ONNX file here, float32 first."""
@@ -217,6 +243,8 @@ def find_onnx(model: str | Path) -> Path:
         path = ModelFolder(path).onnx("float32")
         if not path.exists():
             raise ModelError(f"{path.parent} holds no {path.name}: run 'edgecnn export {path.parent}' first")
+    if path.suffix == Path(BUNDLE_SUFFIX).suffix:
+        raise ModelError(f"{path} is a bundle: run 'edgecnn install {path}' first")
     if path.suffix != ".onnx":
         raise ModelError(f"{path} is not an .onnx file: run 'edgecnn export {path}' first")
     return path

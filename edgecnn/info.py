@@ -10,6 +10,7 @@ from edgecnn.folder import ModelFolder, find
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.runtime.variants import choose
 
 if TYPE_CHECKING:
     from edgecnn.graph.coverage import Coverage
@@ -50,7 +51,8 @@ class ModelInfo:
 
     `coverage` tells what of a quantized file runs in int8 here; None for a float32 file, and without the onnx package.
     `fast_paths`, if asked for, are the convolutions as each processor runs them in int8, or would run a float32
-    file's. `notes` say why a file does not suit this processor, or its folder's card not the file.
+    file's. `notes` say why a file does not suit this processor, or its folder's card not the file. `chosen` says why
+    this file of its folder is the one that runs here; it is None for the others, and for a file that the user named.
     """
 
     path: Path
@@ -65,6 +67,7 @@ class ModelInfo:
     coverage: "Coverage | None"
     notes: tuple[str, ...]
     fast_paths: "tuple[Judged, ...] | None" = None
+    chosen: str | None = None
 
 
 def inspect(model: str | Path, *, fast_paths: bool = False) -> list[ModelInfo]:
@@ -77,7 +80,11 @@ def inspect(model: str | Path, *, fast_paths: bool = False) -> list[ModelInfo]:
     files = ModelFolder(path).onnx_files() if path.is_dir() else [path]
     if not files or (path.is_file() and path.suffix != ".onnx"):
         raise ModelError(f"{path} holds no ONNX model: run 'edgecnn export {path}' first")
-    return [_inspect(file, fast_paths) for file in files]
+    described = [_inspect(file, fast_paths) for file in files]
+    if not path.is_dir():
+        return described
+    choice = choose(path)
+    return [replace(item, chosen=choice.why) if item.path == choice.path else item for item in described]
 
 
 def precision_of(quantization: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edgecnn.bundling import bundle
 from edgecnn.folder import SHIPPED_MODELS, ModelFolder
 
 
@@ -66,6 +67,16 @@ def test_a_full_folder_for_temporary_files(command: tuple[str, ...], work: Path)
     message, left = on_a_small_disk("4k", work, *command, temporary=True)
     assert f"error: cannot write to the temporary folder {work / 'disk'}: No space left on device" in message
     assert "or set TMPDIR to another folder" in message
+    assert left == before
+
+
+def test_a_full_folder_for_what_a_bundle_becomes(work: Path) -> None:
+    (work / "nano" / "model.keras").unlink()  # so that TensorFlow is not measured
+    bundle(work / "nano", work / "nano.edgecnn.zip")
+    before = files(work)
+    message, left = on_a_small_disk("30k", work, "install", "nano.edgecnn.zip", "--out", "disk/model", temporary=False)
+    assert "error: nano.edgecnn.zip takes" in message
+    assert "free some space" in message
     assert left == before
 
 

@@ -25,10 +25,11 @@ from benchmarks.models import color_digits, reference_recipes
 from edgecnn import files
 from edgecnn.bench import Runtime
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.figures import Row, discordant, summarize
+from edgecnn.bench.figures import Row, summarize
 from edgecnn.bench.measure import measure
 from edgecnn.bench.pace import paces
 from edgecnn.bench.results import Bench, Measurement, Plan
+from edgecnn.bench.stats import discordant
 from edgecnn.card import versions
 from edgecnn.data import MNIST, load
 from edgecnn.folder import ModelFolder

@@ -149,6 +149,7 @@ def test_every_committed_result_with_a_reader_has_figures(path: Path) -> None:
         "pictures.json",
         "serve.json",
         "third_party.json",
+        "tune.json",
         "web.json",
     }
     found = figures.figures_of(path.name, json.loads(results.read_bytes(path)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from edgecnn.bench import stats
-from edgecnn.bench.figures import discordant, highest_rate
+from edgecnn.bench.figures import highest_rate
 from edgecnn.bench.pace import paces, reference_of
 from edgecnn.bench.results import Bench, Measurement, Plan
 from edgecnn.bench.stats import Estimate
@@ -122,7 +122,7 @@ def _accuracy(earlier: Bench, then: Measurement, now: Bench, item: Measurement) 
     seen = now.data[item.contender.model]
     same = seen == earlier.data.get(then.contender.model)
     if same and then.answers and item.answers and len(then.answers) == len(item.answers):
-        right = discordant(then.answers, item.answers, now.datasets[seen].truth)
+        right = stats.discordant(then.answers, item.answers, now.datasets[seen].truth)
         verdict = {"more accurate": "better", "less accurate": "worse"}.get(stats.accuracy_verdict(*right), SAME)
     elif difference.low is not None and difference.high is not None and not difference.low <= 0 <= difference.high:
         verdict = "better" if difference.value > 0 else "worse"

@@ -1,15 +1,17 @@
 """Lists what a bench measures: one contender for each runtime, model file and setting, as plain data."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 from edgecnn.bench import RUNTIMES, Runtime
+from edgecnn.bundles.unpacking import Unpacked
 from edgecnn.card import Card
 from edgecnn.errors import BenchError, MissingDependencyError, UsageError
-from edgecnn.folder import ONNX_NAMES, ORIGINAL_NAMES, ModelFolder, find
+from edgecnn.folder import BUNDLE_SUFFIX, ONNX_NAMES, ORIGINAL_NAMES, ModelFolder, find
 from edgecnn.host.machine import architecture
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.input_spec import ASSUMED
@@ -59,26 +61,40 @@ class Contender:
 
 @dataclass(frozen=True)
 class Entry:
-    """One model of a bench: its contenders, its card if it has one, and messages about what cannot be measured."""
+    """One model of a bench: its contenders, its card if it has one, and messages about what cannot be measured.
+
+    `place` is the folder or file that is read: of a bundle, the folder that it was unpacked to.
+    """
 
     model: str
+    place: Path
     contenders: tuple[Contender, ...]
     card: Card | None
     missing: tuple[str, ...]
 
+    def told(self, text: str) -> str:
+        """A message in which the model is called as the user called it."""
+        return text.replace(str(self.place), self.model)
+
 
 def start_list(
-    models: Sequence[str | Path], *, threads: int, batch: int, runtimes: Iterable[str] = ()
+    models: Sequence[str | Path],
+    *,
+    threads: int,
+    batch: int,
+    runtimes: Iterable[str] = (),
+    bundles: Mapping[Path, Unpacked] = MappingProxyType({}),
 ) -> tuple[Entry, ...]:
     """List the contenders of every model; a model that is given twice is listed once.
 
     `threads` is the number of threads a contender may use, `batch` the number of images in a query. `runtimes` are
-    names from RUNTIMES; without any, every installed runtime is used. Every contender gets a unique name.
+    names from RUNTIMES; without any, every installed runtime is used. `bundles` are those of the models that were
+    unpacked. Every contender gets a unique name.
     Raises ModelError for a model that does not exist, BenchError if there is nothing to measure, UsageError for an
     unknown runtime, MissingDependencyError for a runtime that is not installed.
     """
     wanted = _wanted(tuple(runtimes))
-    entries = [_enter(path, threads, batch, wanted) for path in dict.fromkeys(map(find, models))]
+    entries = [_enter(path, bundles.get(path), threads, batch, wanted) for path in dict.fromkeys(map(find, models))]
     if not any(entry.contenders for entry in entries):
         raise BenchError(
             f"{', '.join(entry.model for entry in entries)}: nothing to measure with {', '.join(wanted)}: "
@@ -99,7 +115,8 @@ def _wanted(asked: tuple[str, ...]) -> tuple[Runtime, ...]:
     return wanted or tuple(runtime for runtime in RUNTIMES if find_spec(MODULES[runtime][0]))
 
 
-def _enter(path: Path, threads: int, batch: int, runtimes: tuple[Runtime, ...]) -> Entry:
+def _enter(model: Path, bundle: Unpacked | None, threads: int, batch: int, runtimes: tuple[Runtime, ...]) -> Entry:
+    path = bundle.folder if bundle else model
     folder = ModelFolder(path if path.is_dir() else path.parent)
     card = folder.card()
     if card and path.is_file() and path.name not in (*card.exports, *ORIGINAL_NAMES):
@@ -110,7 +127,7 @@ def _enter(path: Path, threads: int, batch: int, runtimes: tuple[Runtime, ...]) 
 
     def contender(runtime: Runtime, variant: str, file: Path) -> Contender:
         name = f"{PREFIXES[runtime]}-{variant}"
-        return Contender(name, str(path), runtime, variant, file, threads, batch, how, selection)
+        return Contender(name, str(model), runtime, variant, file, threads, batch, how, selection)
 
     found: list[Contender] = []
     if original and "tensorflow" in runtimes:
@@ -124,7 +141,8 @@ def _enter(path: Path, threads: int, batch: int, runtimes: tuple[Runtime, ...]) 
     missing = _missing(path, original, files)
     if not found and not missing:
         missing = (f"{path} has no file that {', '.join(runtimes)} can run",)
-    return Entry(str(path), tuple(found), card, missing)
+    lacks = tuple(f"{model} lacks {text}" for text in bundle.manifest.lacks) if bundle else ()
+    return Entry(str(model), path, tuple(found), card, (*missing, *lacks))
 
 
 def _contents(path: Path) -> tuple[Path | None, list[Path]]:
@@ -173,6 +191,8 @@ def _named_apart(entries: list[Entry]) -> tuple[Entry, ...]:
 
 def _model_name(entry: Entry) -> str:
     path = Path(entry.model)
+    if path.name.endswith(BUNDLE_SUFFIX):
+        return path.name.removesuffix(BUNDLE_SUFFIX)
     if path.name in ONNX_NAMES.values():
         return path.parent.name
     return path.name if path.is_dir() else path.stem

@@ -1,6 +1,5 @@
 """Computes every figure of a run from its raw samples. Pure: it does not measure, format or print."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
@@ -9,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from edgecnn.bench import stats
-from edgecnn.bench.pace import paces, reference_of, speedup, throughput
-from edgecnn.bench.results import Bench, Measurement, Round
+from edgecnn.bench.pace import latency, paces, reference_of, scored, speedup, throughput
+from edgecnn.bench.recorded_figures import against_recorded, recorded_pairs, recorded_rows
+from edgecnn.bench.results import Bench, Measurement
 from edgecnn.bench.stats import Estimate
 from edgecnn.metrics import agreement
 
@@ -50,9 +50,10 @@ class Row:
     Percentiles (`p50_us` and so on) are of a query's latency in microseconds; `throughput_ips` is in images per second.
     `speedup` is how many times faster the contender is than `reference`, which is the fastest TensorFlow way of the
     same model or, if there is none, the run's first contender; `verdict` follows from its 95 % interval. `agreement`
-    (0 to 1), `p_accuracy` (McNemar's exact test) and `accuracy_verdict` also compare with the reference. `import_ms`,
-    `init_ms`, `first_ms`, `cold_ms` and the memory figures are medians over processes; memory is what exceeds an empty
-    Python process.
+    (0 to 1), `p_accuracy` (McNemar's exact test) and `accuracy_verdict` compare with `agrees_with`: the reference or,
+    where a record of TensorFlow came with the model, that record. `machine` tells where a row was measured if there are
+    such records, whose times are compared with nothing. `import_ms`, `init_ms`, `first_ms`, `cold_ms` and the memory
+    figures are medians over processes; memory is what exceeds an empty Python process.
     """
 
     name: str
@@ -79,6 +80,8 @@ class Row:
     speedup_low: float | None = None
     speedup_high: float | None = None
     verdict: str | None = None
+    agrees_with: str | None = None
+    machine: str | None = None
     queries: int | None = None
     spread: float | None = None
     drift: float | None = None
@@ -115,7 +118,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run with its figures, which reports are made from. `pairs` has one item for every two measured contenders."""
+    """A run with its figures, which reports are made from.
+
+    `pairs` has one item for every two measured contenders, and for each of them and a recorded original.
+    """
 
     bench: Bench
     rows: tuple[Row, ...]
@@ -126,7 +132,10 @@ def summarize(bench: Bench) -> Summary:
     """Compute every figure of a run from its raw samples."""
     rows = tuple(_row(bench, item) for item in bench.measurements)
     measured = [item for item in bench.measurements if item.rounds and not item.failure]
-    return Summary(bench, rows, tuple(_pair(bench, first, second) for first, second in combinations(measured, 2)))
+    pairs = tuple(_pair(bench, first, second) for first, second in combinations(measured, 2))
+    records = tuple(Row(**figures) for figures in recorded_rows(bench))
+    with_records = tuple(Pair(**figures) for figures in recorded_pairs(bench, measured))
+    return Summary(bench, rows + records, pairs + with_records)
 
 
 def _row(bench: Bench, item: Measurement) -> Row:
@@ -141,10 +150,11 @@ def _row(bench: Bench, item: Measurement) -> Row:
     )
     if item.failure or not item.rounds:
         return row
-    row = replace(row, **_start_and_memory(bench, item), **_scored(item))
+    row = replace(row, **_start_and_memory(bench, item), **scored(item))
     row = replace(row, **(_arrivals(bench, item) if item.rounds[0].rate is not None else _pace(item)))
     reference = reference_of(bench, item)
-    return row if reference is None else replace(row, **_against(bench, item, reference))
+    row = row if reference is None else replace(row, **_against(bench, item, reference))
+    return replace(row, **against_recorded(bench, item))
 
 
 def _start_and_memory(bench: Bench, item: Measurement) -> Figures:
@@ -170,18 +180,6 @@ def _start_and_memory(bench: Bench, item: Measurement) -> Figures:
     }
 
 
-def _scored(item: Measurement) -> Figures:
-    if item.accuracy is None:
-        return {}
-    low, high = item.accuracy.interval
-    return {
-        "accuracy": item.accuracy.value,
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "images": item.accuracy.images,
-    }
-
-
 def _pace(item: Measurement) -> Figures:
     """Figures of queries that follow one another; throughput for each batch size if there are several."""
     pace = list(paces(item).values())
@@ -191,17 +189,9 @@ def _pace(item: Measurement) -> Figures:
     best = max(by_batch, key=lambda found: found.throughput_ips)
     figures["throughput_ips"] = best.throughput_ips
     if len(batches) == 1:
-        return figures | _latency(item.rounds)
+        return figures | latency(item.rounds)
     enough = (found.batch for found in by_batch if found.throughput_ips >= SATURATED * best.throughput_ips)
     return figures | {"batches": by_batch, "best_batch": best.batch, "saturates_at": next(enough)}
-
-
-def _latency(rounds: Sequence[Round]) -> dict[str, float | None]:
-    """Percentiles in microseconds; None for those that need more samples."""
-    values = sorted(value for part in rounds for value in part.ns)
-    shares = {"p50_us": 0.5, "p90_us": 0.9, "p99_us": 0.99, "p999_us": 0.999}
-    found = {name: stats.quoted(values, share) for name, share in shares.items()}
-    return {name: None if value is None else value / 1000 for name, value in found.items()}
 
 
 def _arrivals(bench: Bench, item: Measurement) -> Figures:
@@ -210,8 +200,8 @@ def _arrivals(bench: Bench, item: Measurement) -> Figures:
     figures: Figures = {"rates": _by_rate(bench, item)}
     if rate is None:
         return figures
-    latency = _latency([part for part in item.rounds if part.rate == rate])
-    return figures | {"rate_qps": rate, "throughput_ips": rate * item.rounds[0].batch, **latency}
+    at_rate = latency([part for part in item.rounds if part.rate == rate])
+    return figures | {"rate_qps": rate, "throughput_ips": rate * item.rounds[0].batch, **at_rate}
 
 
 def highest_rate(bench: Bench, item: Measurement) -> float | None:
@@ -226,17 +216,18 @@ def _by_rate(bench: Bench, item: Measurement) -> tuple[RateFigures, ...]:
 
 def _at_rate(bench: Bench, item: Measurement, rate: float) -> RateFigures:
     parts = [part for part in item.rounds if part.rate == rate]
-    latency = _latency(parts)
-    p50, p99 = latency["p50_us"], latency["p99_us"]
+    at_rate = latency(parts)
+    p50, p99 = at_rate["p50_us"], at_rate["p99_us"]
     assert p50 is not None
     holds = len(parts) >= CONFIRMED and p99 is not None and p99 <= bench.plan.latency_bound_us
-    return RateFigures(rate, len(parts), p50, latency["p90_us"], p99, holds)
+    return RateFigures(rate, len(parts), p50, at_rate["p90_us"], p99, holds)
 
 
 def _against(bench: Bench, item: Measurement, reference: Measurement) -> Figures:
     figures: Figures = {"reference": reference.contender.name}
     if reference is item:
-        return figures | {"speedup": 1.0 if paces(item) else None, "agreement": 1.0 if item.answers else None}
+        itself = {"agreement": 1.0, "agrees_with": item.contender.name} if item.answers else {}
+        return figures | {"speedup": 1.0 if paces(item) else None} | itself
     ratio = speedup(reference, item)
     if ratio:
         figures |= {"speedup": ratio.value, "speedup_low": ratio.low, "speedup_high": ratio.high}
@@ -244,15 +235,10 @@ def _against(bench: Bench, item: Measurement, reference: Measurement) -> Figures
     right = _discordant(bench, reference, item)
     if right is not None:
         figures["agreement"] = agreement(np.array(item.answers), np.array(reference.answers))
+        figures["agrees_with"] = reference.contender.name
         figures["p_accuracy"] = stats.mcnemar(*right)
         figures["accuracy_verdict"] = stats.accuracy_verdict(*right)
     return figures
-
-
-def discordant(first: Sequence[int], second: Sequence[int], truth: Sequence[int]) -> tuple[int, int]:
-    """The numbers of images that only the first, and only the second, labels correctly. All take class indices [n]."""
-    one, other = np.array(first) == np.array(truth), np.array(second) == np.array(truth)
-    return int(np.sum(one & ~other)), int(np.sum(other & ~one))
 
 
 def _discordant(bench: Bench, first: Measurement, second: Measurement) -> tuple[int, int] | None:
@@ -263,7 +249,7 @@ def _discordant(bench: Bench, first: Measurement, second: Measurement) -> tuple[
     truth = bench.datasets[seen].truth if seen in bench.datasets else ()
     if not len(first.answers) == len(second.answers) == len(truth):  # a report may say so that edgecnn did not write
         return None
-    return discordant(first.answers, second.answers, truth)
+    return stats.discordant(first.answers, second.answers, truth)
 
 
 def _pair(bench: Bench, first: Measurement, second: Measurement) -> Pair:

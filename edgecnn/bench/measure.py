@@ -3,54 +3,38 @@
 import base64
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache, partial, reduce
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecnn.bench import litert_files
 from edgecnn.bench.contender_run import ContenderRun
 from edgecnn.bench.contenders import Contender, Entry, start_list
+from edgecnn.bench.images import Images, images_of
 from edgecnn.bench.pace import drifts
-from edgecnn.bench.results import Bench, Data, Picture, Plan
+from edgecnn.bench.recorded import read_recorded
+from edgecnn.bench.results import Bench, Data, Measurement, Picture, Plan, Recorded
 from edgecnn.bench.worker_process import empty_python
+from edgecnn.bundles.unpacking import unpacked
 from edgecnn.data import Dataset, load
-from edgecnn.data.provenance import Read, find_dataset, origin_of
-from edgecnn.errors import BenchError, DataNotHere, EdgecnnError, ModelError
+from edgecnn.data.provenance import Read
+from edgecnn.errors import BenchError, EdgecnnError, ModelError
 from edgecnn.folder import ModelFolder
 from edgecnn.host.machine import this_clock, this_host
 from edgecnn.host.watch import Watch, judge
 from edgecnn.imaging.reading import to_png
-from edgecnn.origin import Origin
-from edgecnn.preprocessing import Preprocessing
 from edgecnn.processes import stopping
 from edgecnn.progress import OnProgress, Progress, ignore
 from edgecnn.runtime import arithmetic
-from edgecnn.runtime.classifier import Classifier
-from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import read_metadata
 from edgecnn.scratch import scratch
 
 TELLING_SECONDS = 10.0  # in which a run that a signal ends is summarized and shown
-NOISE_IMAGES, NOISE_SIZE = 64, 64  # a model without data is timed with noise
 MOST_PICTURES = 60  # at most this many images that contenders label differently are kept
-
-
-@dataclass(frozen=True, eq=False)
-class _Images:
-    """What a model takes, its data set, and the uint8 images to measure with.
-
-    Without a data set they are noise; `note` says why, if the model names data that is not here.
-    """
-
-    spec: InputSpec
-    dataset: Dataset | None
-    pixels: NDArray[np.uint8]
-    note: str | None = None
 
 
 def measure(
@@ -63,21 +47,28 @@ def measure(
 ) -> Bench:
     """Measure every contender of `models` by `plan`.
 
-    `models` are folders, files or names of shipped models. The test images are those of `data` (a data set's path) or,
-    without it, of the data that the model was trained with. `runtimes` are those to use; by default all installed ones.
+    `models` are folders, files, bundles or names of shipped models. The test images are those of `data` (a data set's
+    path) or, without it, those that came with the model in a bundle, or else of the data that it was trained with.
+    `runtimes` are those to use; by default all installed ones.
     If a contender fails, its `failure` says why, and the others are still measured. Ctrl-C ends the run early and sets
     its `partial`.
     Before anything is measured, raises ModelError, DataError, BenchError, UsageError or MissingDependencyError.
     """
-    entries = start_list(models, threads=plan.threads, batch=plan.batch, runtimes=runtimes)
-    return measure_entries(entries, plan, data=data, progress=progress)
+    with unpacked(models) as bundles:
+        entries = start_list(models, threads=plan.threads, batch=plan.batch, runtimes=runtimes, bundles=bundles)
+        return measure_entries(entries, plan, data=data, progress=progress)
 
 
 def measure_entries(
-    entries: Sequence[Entry], plan: Plan, *, data: str | Path | None = None, progress: OnProgress = ignore
+    entries: Sequence[Entry],
+    plan: Plan,
+    *,
+    data: str | Path | None = None,
+    read: Read = load,
+    progress: OnProgress = ignore,
 ) -> Bench:
-    """Measure the contenders of `entries`, as `measure` does. Raises DataError, BenchError."""
-    read = cache(load)  # models of one data set share it
+    """Measure the contenders of `entries`, as `measure` does. `read` loads a data set. Raises DataError, BenchError."""
+    read = cache(read)  # models of one data set share it
     if data is not None:
         read(data)  # fail now instead of once for every contender
     with ExitStack() as stack:
@@ -85,7 +76,7 @@ def measure_entries(
         contender_runs = [
             contender_run
             for number, entry in enumerate(entries)
-            for contender_run in _contender_runs(entry, partial(_images, entry, data, read), plan, unfinished, number)
+            for contender_run in _contender_runs(entry, partial(images_of, entry, data, read), plan, unfinished, number)
         ]
         for contender_run in contender_runs:
             stack.callback(contender_run.close)
@@ -100,7 +91,7 @@ def measure_entries(
     if stopped:
         stopping.allow(TELLING_SECONDS)
     missing = tuple(dict.fromkeys(note for entry in entries for note in entry.missing))
-    return _bench(run, plan, missing, stopped)
+    return _bench(run, plan, missing, entries, stopped)
 
 
 class _Run:
@@ -149,8 +140,9 @@ class _Run:
         self._done += 1
 
 
-def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], stopped: bool) -> Bench:
-    host, measurements = this_host(), tuple(contender_run.measurement for contender_run in run.contender_runs)
+def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], entries: Sequence[Entry], stopped: bool) -> Bench:
+    host, measurements = this_host(), _as_called([item.measurement for item in run.contender_runs], entries)
+    recorded, unread = _recorded(entries)
     datasets = {
         contender_run.contender.model: contender_run.dataset
         for contender_run in run.contender_runs
@@ -162,7 +154,7 @@ def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], stopped: bool) -> Be
         host=host,
         clock=this_clock(),
         data={model: dataset.sha256 for model, dataset in datasets.items()},
-        datasets={dataset.sha256: _data(dataset, run.contender_runs) for dataset in datasets.values()},
+        datasets={dataset.sha256: _data(dataset, run.contender_runs, recorded) for dataset in datasets.values()},
         measurements=measurements,
         readings=tuple(run.watch.readings),
         stability_issues=judge(host, run.watch.readings, drifts(measurements)),
@@ -173,21 +165,53 @@ def _bench(run: _Run, plan: Plan, missing: tuple[str, ...], stopped: bool) -> Be
         partial=stopped,
         notes=(
             *dict.fromkeys(contender_run.note for contender_run in run.contender_runs if contender_run.note),
-            *_notes(contender_run.contender for contender_run in run.contender_runs),
+            *unread,
+            *_notes([contender_run.contender for contender_run in run.contender_runs], entries),
         ),
+        recorded=recorded,
     )
 
 
-def _notes(contenders: Iterable[Contender]) -> tuple[str, ...]:
+def _recorded(entries: Sequence[Entry]) -> tuple[tuple[Recorded, ...], tuple[str, ...]]:
+    """What came with the models of their originals, where those are not measured here; and why some cannot be read."""
+    found, reasons = [], []
+    for entry in entries:
+        if entry.card is None or any(item.is_original for item in entry.contenders) or not entry.place.is_dir():
+            continue
+        try:
+            recorded = read_recorded(ModelFolder(entry.place), entry.model, len(entry.card.labels))
+        except ModelError as error:
+            reasons.append(entry.told(str(error)))
+        else:
+            found += [recorded] if recorded else []
+    return tuple(found), tuple(reasons)
+
+
+def _as_called(measurements: Sequence[Measurement], entries: Sequence[Entry]) -> tuple[Measurement, ...]:
+    """The measurements, with a bundle's files called as the user called the bundle, not as they were unpacked."""
+    told = {item.name: entry.told for entry in entries for item in entry.contenders}
+    return tuple(
+        replace(
+            item,
+            contender=replace(item.contender, file=Path(told[item.contender.name](str(item.contender.file)))),
+            failure=item.failure and told[item.contender.name](item.failure),
+            unscored=item.unscored and told[item.contender.name](item.unscored),
+        )
+        for item in measurements
+    )
+
+
+def _notes(contenders: Sequence[Contender], entries: Sequence[Entry]) -> tuple[str, ...]:
     """Notes on files that do not suit this processor, so that elsewhere their latency differs, or the card."""
     files = dict.fromkeys(item.file for item in contenders if item.runtime in ("onnxruntime", "tensorflow"))
     unsuited = [
         note for file in files if file.suffix == ".onnx" for note in arithmetic.notes(file, read_metadata(file))
     ]
-    return (*unsuited, *(note for file in files if (note := ModelFolder(file.parent).card_note(file))))
+    notes = (*unsuited, *(note for file in files if (note := ModelFolder(file.parent).card_note(file))))
+    return tuple(reduce(lambda note, entry: entry.told(note), entries, note) for note in notes)
 
 
-def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
+def _data(dataset: Dataset, contender_runs: list[ContenderRun], recorded: Sequence[Recorded]) -> Data:
     """What a report needs of a test split: the true labels, and images that not all contenders label the same."""
     test = dataset.test
     given = [
@@ -195,23 +219,24 @@ def _data(dataset: Dataset, contender_runs: list[ContenderRun]) -> Data:
         for contender_run in contender_runs
         if contender_run.dataset and contender_run.dataset.sha256 == dataset.sha256
     ]
-    answers = np.array([labels for labels in given if labels is not None])
+    given += [found.fastest.answers for found in recorded if found.images_sha256 == dataset.sha256]
+    answers = np.array([labels for labels in given if labels is not None and len(labels) == len(test)])
     changed = np.flatnonzero((answers != answers[0]).any(axis=0))[:MOST_PICTURES] if len(answers) else ()
     pictures = tuple(Picture(int(at), base64.b64encode(to_png(test.images[at])).decode()) for at in changed)
     return Data(dataset.name, dataset.labels, tuple(test.labels.tolist()), pictures)
 
 
 def _contender_runs(
-    entry: Entry, images_of: Callable[[], _Images], plan: Plan, unfinished: Path, number: int
+    entry: Entry, images_here: Callable[[], Images], plan: Plan, unfinished: Path, number: int
 ) -> list[ContenderRun]:
     """The entry's contenders with their images; if these are missing or do not fit, the contenders have failed."""
     images, folder = unfinished / f"{number}.npy", unfinished / str(number)
     try:
-        found = images_of()
+        found = images_here()
     except EdgecnnError as error:
         contender_runs = [ContenderRun(contender, images, None, plan) for contender in entry.contenders]
         for contender_run in contender_runs:
-            contender_run.fail(str(error))
+            contender_run.fail(entry.told(str(error)))
         return contender_runs
     np.save(images, found.pixels)
     entry = replace(
@@ -224,38 +249,3 @@ def _contender_runs(
         if contender_run.contender.runtime == "litert" and not contender_run.contender.file.exists():
             contender_run.fail(reason)
     return contender_runs
-
-
-def _images(entry: Entry, data: str | Path | None, read: Read) -> _Images:
-    spec, labels, recorded = _interface(entry)
-    note = None
-    try:
-        dataset = find_dataset(origin_of(entry.card, recorded), data, spec, len(labels), read, labels)
-    except DataNotHere as error:
-        dataset, note = None, f"{entry.model} was timed with noise and not scored: {error}"
-    if dataset:
-        return _Images(spec, dataset, dataset.test.images)
-    shape = (NOISE_IMAGES, *(size or NOISE_SIZE for size in spec.shape))
-    return _Images(spec, None, np.random.default_rng(0).integers(0, 256, shape, np.uint8), note)
-
-
-def _interface(entry: Entry) -> tuple[InputSpec, tuple[str, ...], Origin | None]:
-    if entry.card:
-        spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, entry.card.preprocessing or Preprocessing())
-        return spec, entry.card.labels, None
-    path = Path(entry.model)
-    files = ModelFolder(path).onnx_files() if path.is_dir() else [path]  # all of them, even if they are not measured
-    files = [file for file in files if file.suffix == ".onnx"]
-    if not files:
-        raise BenchError(f"{entry.model} has neither a card nor an ONNX file: run 'edgecnn export {entry.model}' first")
-    classifier = _first_that_opens(files)
-    return classifier.input, classifier.labels, classifier.metadata.dataset
-
-
-def _first_that_opens(files: Sequence[Path]) -> Classifier:
-    """Skip broken files, which then fail only their own contenders. Raises ModelError if no file opens."""
-    *others, last = files
-    for file in others:
-        with suppress(ModelError):
-            return Classifier(file)
-    return Classifier(last)

@@ -1,10 +1,11 @@
-"""Computes a contender's pace, which is its time per image in each round, and what it is compared with. Pure."""
+"""Computes a contender's pace, which is its time per image in each round, its latency and its reference. Pure."""
 
 from collections.abc import Sequence
 from statistics import fmean, median
+from typing import Any
 
 from edgecnn.bench import stats
-from edgecnn.bench.results import Bench, Measurement
+from edgecnn.bench.results import Bench, Measurement, Round
 from edgecnn.bench.stats import Estimate
 
 
@@ -48,3 +49,24 @@ def throughput(item: Measurement, batch: int) -> float:
     """Images per second over all rounds of that batch size."""
     parts = [part for part in item.rounds if part.batch == batch]
     return batch * sum(part.queries for part in parts) / (sum(part.elapsed_ns for part in parts) / 1e9)
+
+
+def latency(rounds: Sequence[Round]) -> dict[str, float | None]:
+    """Percentiles in microseconds; None for those that need more samples."""
+    values = sorted(value for part in rounds for value in part.ns)
+    shares = {"p50_us": 0.5, "p90_us": 0.9, "p99_us": 0.99, "p999_us": 0.999}
+    found = {name: stats.quoted(values, share) for name, share in shares.items()}
+    return {name: None if value is None else value / 1000 for name, value in found.items()}
+
+
+def scored(item: Measurement) -> dict[str, Any]:
+    """The accuracy with its interval; empty if the contender was not scored."""
+    if item.accuracy is None:
+        return {}
+    low, high = item.accuracy.interval
+    return {
+        "accuracy": item.accuracy.value,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "images": item.accuracy.images,
+    }

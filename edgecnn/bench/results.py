@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import isfinite
+from statistics import median
 
 from edgecnn.bench import SCENARIOS, Scenario
 from edgecnn.bench.contenders import Contender
@@ -142,6 +143,29 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """What was measured of an original TensorFlow model where its bundle was made: on `host`, at the time `started`.
+
+    `model` is the path of the model that it belongs to in this run. `original_sha256` is the hash of the original, and
+    `images_sha256` that of the images that were answered. These times are never compared with those of another machine.
+    """
+
+    model: str
+    original_sha256: str
+    images_sha256: str
+    started: str
+    plan: Plan
+    host: Host
+    measurements: tuple[Measurement, ...]
+    stability_issues: tuple[StabilityIssue, ...] = ()
+
+    @property
+    def fastest(self) -> Measurement:
+        """The fastest way of calling TensorFlow, by the median of its queries."""
+        return min(self.measurements, key=lambda item: median(ns for part in item.rounds for ns in part.ns))
+
+
+@dataclass(frozen=True)
 class Bench:
     """Everything measured in one run, and its conditions.
 
@@ -149,7 +173,7 @@ class Bench:
     maps that to the data; a model that is missing there was timed with noise. `missing` says what could not be
     measured, `stability_issues` why the figures may be wrong, and `notes` which files do not suit this processor.
     `empty_python` is the resident bytes of a Python process that has imported nothing. `partial` says that the run was
-    stopped early.
+    stopped early. `recorded` is what was measured of the originals on the machines that bundled the models.
     """
 
     started: str
@@ -167,6 +191,7 @@ class Bench:
     coordinator_cpu_s: float
     partial: bool
     notes: tuple[str, ...] = ()
+    recorded: tuple[Recorded, ...] = ()
 
     @property
     def is_stable(self) -> bool:

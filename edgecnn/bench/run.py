@@ -15,6 +15,7 @@ from edgecnn.bench.reports.html import to_html
 from edgecnn.bench.reports.markdown import to_markdown
 from edgecnn.bench.results import Plan
 from edgecnn.bench.rules import RuleHit
+from edgecnn.bundles.unpacking import unpacked
 from edgecnn.errors import OutputError
 from edgecnn.files import atomic, require_writable
 from edgecnn.host.machine import this_host
@@ -69,15 +70,16 @@ def bench(
     written, and UsageError for a rule about an unknown contender or an unknown runtime.
     """
     rules = [gate.parse(text) for text in fail_if]
-    entries = start_list(models, threads=plan.threads, batch=plan.batch, runtimes=runtimes)
-    gate.require_known(rules, [item.name for entry in entries for item in entry.contenders])
-    before = read(earlier) if earlier else None
-    forced = require_comparable(before, this_host(), plan, force=force) if before else ()
-    if before:
-        compare(before, before)  # if its figures cannot be compared, it is better known now
-    for path in reports:
-        require_writable(path)
-    summary = summarize(measure_entries(entries, plan, data=data, progress=progress))
+    with unpacked(models) as bundles:
+        entries = start_list(models, threads=plan.threads, batch=plan.batch, runtimes=runtimes, bundles=bundles)
+        gate.require_known(rules, [item.name for entry in entries for item in entry.contenders])
+        before = read(earlier) if earlier else None
+        forced = require_comparable(before, this_host(), plan, force=force) if before else ()
+        if before:
+            compare(before, before)  # if its figures cannot be compared, it is better known now
+        for path in reports:
+            require_writable(path)
+        summary = summarize(measure_entries(entries, plan, data=data, progress=progress))
     comparison = compare(before, summary.bench, forced) if before else None
     unjudged = (*summary.bench.unscored, *gate.unjudged(rules, summary.rows))
     return Outcome(summary, comparison, gate.held(rules, summary.rows), unjudged)

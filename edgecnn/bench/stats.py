@@ -115,6 +115,12 @@ def speed_verdict(speedup: Estimate) -> Literal["faster", "slower", "no differen
     return "no difference shown"
 
 
+def discordant(first: Sequence[int], second: Sequence[int], truth: Sequence[int]) -> tuple[int, int]:
+    """The numbers of images that only the first, and only the second, labels correctly. All take class indices [n]."""
+    one, other = np.array(first) == np.array(truth), np.array(second) == np.array(truth)
+    return int(np.sum(one & ~other)), int(np.sum(other & ~one))
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """The exact two-sided p-value of McNemar's test (Psychometrika 12, 1947) that two models are equally accurate.
 

@@ -6,11 +6,11 @@ import msgspec
 
 from edgecnn.bulk.rows import as_plain, rows_of
 from edgecnn.files import sha256
-from edgecnn.folder import find_onnx
 from edgecnn.preprocessing import parse
 from edgecnn.processes.entry import serve
 from edgecnn.readings import Wanted
 from edgecnn.runtime.classifier import Classifier
+from edgecnn.runtime.variants import choose
 
 DIGITS = 12  # of a model file's hash: enough to tell files apart
 
@@ -25,7 +25,7 @@ class Task(msgspec.Struct, frozen=True):
     @property
     def identity(self) -> str:
         """What a row says of the model, by which another one is told from it: its file and how it reads pictures."""
-        path, wanted = find_onnx(self.model), self.wanted
+        path, wanted = choose(self.model).path, self.wanted
         how: dict[str, object] = {"raw": wanted.raw, "segment": wanted.segment}
         how |= {"confidence": wanted.confidence, "preprocess": self.preprocess}
         options = [name if given is True else f"{name} {given}" for name, given in how.items() if given]

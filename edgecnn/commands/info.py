@@ -41,6 +41,8 @@ def _print(item: "ModelInfo") -> None:
     graph = item.graph
     macs = f"{graph['macs']:,} multiply-accumulates an image" if graph["macs"] is not None else "open shapes"
     put(f"{item.path}: {item.precision}, {item.bytes:,} bytes")
+    if item.chosen:
+        put(f"  runs here       {item.chosen}")
     put(f"  input           {item.input}")
     put(f"  pixels          {item.pixels}")
     put(f"  output          {item.output}")

@@ -78,6 +78,7 @@ def predict(
     from edgecnn.predict import AT_ONCE
     from edgecnn.readings import Wanted, read_files
     from edgecnn.runtime.classifier import Classifier
+    from edgecnn.runtime.variants import choose
 
     _refuse_odd(images, raw=raw, segment=segment, show_steps=show_steps)
     wanted = Wanted(top, raw=raw, segment=segment, confidence=min_confidence)
@@ -89,18 +90,24 @@ def predict(
         count = 0 if STDOUT in images else sum(1 for _ in files_in(images, iter(())))
         place = Place.of(csv_file, resume, workers)
         files = files_in(images, _stdin_lines())
-        task = Task(model or opt.default_model(), preprocess, wanted)
+        choice = choose(model or opt.default_model())
+        console.say_notes([choice.note] if choice.note else [])
+        task = Task(str(choice.path), preprocess, wanted)  # one file for all processes
         fill_table(task, files, place, count=count, quiet=quiet)
         return
     refuse_idle(ctx, ("workers", "quiet"), "without --csv or --resume")
     paths = (path for image in images for path in (_stdin_lines() if image == STDOUT else [image]))
     how = opt.preprocessing_of(preprocess)
     classifier = Classifier(model or opt.default_model(), preprocessing=how)
-    console.say_notes(classifier.notes)
+    chosen = classifier.choice.note
+    console.say_notes([note for note in classifier.notes if note != chosen])
     if show_steps:
         _write_steps(classifier, Path(images[0]), show_steps, segment=segment)
-    results = read_files(classifier, paths, wanted, at_once=1 if STDOUT in images else AT_ONCE)
-    (_print_as_json if as_json else _print)(results, segments=segment)
+    results = _noting(chosen, read_files(classifier, paths, wanted, at_once=1 if STDOUT in images else AT_ONCE))
+    if as_json:
+        _print_as_json(results, str(classifier.path), segments=segment)
+    else:
+        _print(results, segments=segment)
 
 
 def _refuse_odd(images: Sequence[str], *, raw: bool, segment: bool, show_steps: Path | None) -> None:
@@ -144,12 +151,15 @@ def _print(results: "Iterable[PictureReadings]", *, segments: bool) -> None:
             put(str(path), *box, *([] if reading.verdict == "label" else [reading.verdict]), *guesses)
 
 
-def _print_as_json(results: "Iterable[PictureReadings]", *, segments: bool) -> None:
-    """An array with an object for each picture: its `file`, and its reading, its `digits` or the `error`."""
+def _print_as_json(results: "Iterable[PictureReadings]", model: str, *, segments: bool) -> None:
+    """An array with an object for each picture: its `file`, and its reading, its `digits` or the `error`.
+
+    `model` is the ONNX file that read it.
+    """
     print_json_list(
-        {"file": str(path), "error": str(found)}
+        {"file": str(path), "model": model, "error": str(found)}
         if isinstance(found, ImageError)
-        else {"file": str(path)} | ({"digits": [*map(_plain, found)]} if segments else _plain(found[0]))
+        else {"file": str(path), "model": model} | ({"digits": [*map(_plain, found)]} if segments else _plain(found[0]))
         for path, found in _telling_unread(results)
     )
 
@@ -163,6 +173,15 @@ def _plain(reading: "Reading") -> dict[str, Any]:
         "box": reading.box,
         "predictions": [asdict(guess) for guess in reading.predictions],
     }
+
+
+def _noting(note: str | None, results: "Iterable[PictureReadings]") -> "Iterator[PictureReadings]":
+    """The same results. Before the first reading, says which file reads: an error alone stays one line."""
+    for path, found in results:
+        if note and not isinstance(found, ImageError):
+            console.say_notes([note])
+            note = None
+        yield path, found
 
 
 def _telling_unread(results: "Iterable[PictureReadings]") -> "Iterator[PictureReadings]":

@@ -35,6 +35,8 @@ ARM_PARTS = {
 # The systems' names of the processors that int8 files are made for, and the names that users see.
 ARCHITECTURES = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "arm64", "arm64": "arm64"}
 VNNI = ("avx512_vnni", "avx_vnni")  # x86-64 instructions that add products of 8-bit values in 32 bits
+# Which instruction sets multiply 8-bit values fast, by the kind of processor.
+FAST_INT8 = {"x86-64": ("AVX-512 VNNI", "AVX-VNNI", "AMX"), "arm64": ("dotprod", "i8mm")}
 ROOT = Path("/")
 GIBIBYTE = 2**30
 
@@ -185,6 +187,18 @@ def multiplies_int8_exactly(root: Path = ROOT) -> bool:
     documentation, "Quantize ONNX models"). False for an x86-64 whose system does not report the CPU's features.
     """
     return architecture() != "x86-64" or not cpu_flags(root).isdisjoint(VNNI)
+
+
+def int8_instructions(root: Path = ROOT) -> str:
+    """The instructions for products of 8-bit values that this CPU has, in people's words; empty if it has none.
+
+    macOS does not report a CPU's features, but each 64-bit ARM CPU of Apple's that it runs on has dotprod.
+    """
+    kind = architecture()
+    names = [name for name in instruction_sets(root) if name in FAST_INT8.get(kind, ())]
+    if kind == "arm64" and platform.system() == "Darwin":
+        return "dotprod"
+    return ", ".join(names)
 
 
 def instruction_sets(root: Path = ROOT) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn import files
+from edgecnn.folder import find_onnx
 from edgecnn.page import assets
 from edgecnn.page.support import require_runnable
 from edgecnn.readings import CONFIDENCE
@@ -37,7 +38,7 @@ def write(model: str | Path, folder: Path, *, single_file: bool = False) -> WebP
     With `single_file`, it is one HTML file. Raises ModelError for a model that the page cannot run, and UsageError,
     OutputError.
     """
-    classifier = Classifier(model)
+    classifier = Classifier(find_onnx(model))  # a folder's float32 file: what is fast here says nothing of browsers
     require_runnable(classifier)
     content = _in_one(classifier) if single_file else _in_folder(classifier)
     with transaction(folder) as change:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from edgecnn.batches import at_once, chunks
 from edgecnn.errors import ModelError
-from edgecnn.folder import find_onnx
 from edgecnn.host import machine
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime import arithmetic, signature
@@ -25,6 +24,8 @@ from edgecnn.runtime.metadata import ModelMetadata, read_metadata
 from edgecnn.runtime.scores import all_finite, not_finite, recognize, to_probabilities
 from edgecnn.runtime.settings import Settings, stored
 from edgecnn.runtime.stream import Stream
+from edgecnn.runtime.too_new import what_it_needs
+from edgecnn.runtime.variants import choose
 from edgecnn.scratch import scratch
 
 # What onnxruntime's messages begin with: a code, the file's path, and the C++ function that found the error.
@@ -46,16 +47,17 @@ class Prediction:
 class Classifier:
     """An ONNX model that is ready to run: `Classifier("edge")`, `Classifier("models/edge/model.int8.onnx")`.
 
-    `model` is a file, a model folder (its `model.onnx` is opened) or the name of a shipped model. Without `settings`,
-    the session uses those that the file holds for this host and this version of onnxruntime, or else the safe defaults.
+    `model` is a file, a model folder or the name of a shipped model. Of a folder or a name, the float32 or the int8
+    file is opened, whichever is faster on this processor; `choice` says which and why. Without `settings`, the session
+    uses those that the file holds for this host and this version of onnxruntime, or else the safe defaults.
     `threads=n` is short for `settings=Settings(threads=n)`. An idle classifier uses no CPU time. Raises ModelError if
     the file is missing, damaged, unsafe or not an image classifier, and TypeError if both threads and settings are
     given.
 
     `preprocessing` says how a float model of other tools wants its pixels; without it, its first operators do, or else
-    0 to 1 is assumed. `notes` say so, and why another file would suit this processor better, one line each. `known_by`
-    tells by what it is known. `output` is the name of one of several outputs. `is_foreign` is True for a file that
-    edgecnn did not write.
+    0 to 1 is assumed. `notes` say so, which file was chosen, and why another would suit this processor better, a line
+    each. `known_by` tells by what it is known. `output` is the name of one of several outputs. `is_foreign` is True for
+    a file that edgecnn did not write.
     """
 
     def __init__(
@@ -69,7 +71,8 @@ class Classifier:
     ) -> None:
         if threads is not None and settings is not None:
             raise TypeError("Classifier takes threads or settings, not both")
-        self.path = find_onnx(model)
+        self.choice = choose(model)
+        self.path = self.choice.path
         given = settings if threads is None else Settings(threads=threads)
         self.settings = given or _stored(self.path)
         self._session = _session(self.path, session_options(self.settings))
@@ -82,7 +85,8 @@ class Classifier:
         self.batch: int | None = image.shape[0] if isinstance(image.shape[0], int) else None
         self.labels = signature.labels(self.path, self.metadata, self.outputs)
         assumed = [signature.assumption(self.path)] if self.known_by == "assumption" else []
-        self.notes = (*assumed, *arithmetic.notes(self.path, self.metadata))
+        chosen = [self.choice.note] if self.choice.note else []
+        self.notes = (*chosen, *assumed, *arithmetic.notes(self.path, self.metadata))
         # What others made may answer in another form than it declares: `predict` tells of it.
         self._run = Runs(self._session, (self.input_name, self.output_name), binds=not self.is_foreign)
 
@@ -225,9 +229,7 @@ def _reason(error: Exception) -> str:
         return "it takes more memory than there is; use a smaller model"
     if "Protobuf parsing failed" in message or "No graph was found" in message:
         return "it is truncated or not an ONNX file; copy or export it again"
-    if "opset" in message or "IR version" in message:
-        return f"{message}; install a newer onnxruntime or export with a lower --opset"
-    return f"{message}; export it again"
+    return what_it_needs(message, ort.__version__) or f"{message}; export it again"
 
 
 def profile(path: Path, batch: NDArray[Any], runs: int) -> dict[str, tuple[str, float]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgecnn import files
 from edgecnn.errors import ModelError, UsageError
-from edgecnn.folder import ONNX_NAMES, find_onnx
+from edgecnn.folder import ONNX_NAMES, find
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.serve.refusal import Refusal
 from edgecnn.serve.tensors import DATATYPES
@@ -104,9 +104,9 @@ def _own_name(path: Path) -> str:
 
 def opened(name: str, source: str) -> Served:
     """Open a model and try it. Raises ModelError, UsageError."""
-    path = find_onnx(source).resolve()
-    classifier = Classifier(path)
-    return Served(name, source, classifier, files.sha256(path)[:VERSION_DIGITS], _tried(classifier))
+    classifier = Classifier(find(source).resolve())
+    version = files.sha256(classifier.path)[:VERSION_DIGITS]
+    return Served(name, source, classifier, version, _tried(classifier))
 
 
 def _tried(classifier: Classifier) -> float:

@@ -480,6 +480,7 @@ def test_csv_columns_carry_their_units() -> None:
     names = next(csv.reader(io.StringIO(to_csv(summary_of(full())))))
     plain = {
         *("name", "model", "runtime", "variant", "file", "failure", "reference", "verdict", "accuracy_verdict"),
+        *("agrees_with", "machine"),
         *("accuracy", "accuracy_low", "accuracy_high", "agreement", "p_accuracy"),  # shares
         *("speedup", "speedup_low", "speedup_high", "spread", "drift"),  # ratios
         *("images", "queries", "processes", "best_batch", "saturates_at"),  # counts

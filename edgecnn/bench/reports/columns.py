@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from edgecnn.bench.compare import Change, Comparison
 from edgecnn.bench.figures import Row, Summary
+from edgecnn.bench.recorded_figures import HERE
 from edgecnn.bench.reports.numbers import NOTHING, change, number, percent, share, speedup, whole
 from edgecnn.bench.stats import Estimate
 
@@ -28,10 +29,13 @@ def speedup_of(row: Row) -> str | None:
 def verdict(row: Row) -> str | None:
     if row.failure:
         return "failed"
+    if row.machine not in (None, HERE):
+        return "not compared"
     return "reference" if row.reference == row.name else row.verdict
 
 
 COLUMNS = (
+    Column("speed", "measured on", lambda row: row.machine),
     Column("speed", "p50 µs", lambda row: number(row.p50_us)),
     Column("speed", "p90 µs", lambda row: number(row.p90_us)),
     Column("speed", "p99 µs", lambda row: number(row.p99_us)),

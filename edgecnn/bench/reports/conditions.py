@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from edgecnn.bench.compare import Comparison
 from edgecnn.bench.figures import Summary
+from edgecnn.bench.results import Recorded
 
 UNSTABLE = "UNSTABLE: these figures may not hold, see below"
 
@@ -18,8 +19,21 @@ def conditions(summary: Summary) -> list[str]:
     lines += [f"failed: {item.contender.name}: {item.failure}" for item in bench.failures]
     lines += bench.unscored
     lines += [f"UNSTABLE: {issue.reason}; {issue.remedy}" for issue in bench.stability_issues]
+    lines += map(recorded_line, bench.recorded)
     lines += [f"note: {note}" for note in bench.notes]
     return lines + [f"missing: {note}" for note in bench.missing]
+
+
+def recorded_line(found: Recorded) -> str:
+    """That a record is of another machine or day, and what it holds for."""
+    versions = ", ".join(f"{name} {version}" for name, version in found.host.versions.items())
+    ways = ", ".join(item.contender.name for item in found.measurements)
+    doubt = "; UNSTABLE there" if found.stability_issues else ""
+    return (
+        f"recorded: {ways} of {found.model} on {found.host}, at {found.started}, "
+        f"{found.plan.threads} thread{'s' if found.plan.threads > 1 else ''}, batch {found.plan.batch}{doubt}; "
+        f"{versions}; its labels are compared with those of this run, its times are not"
+    )
 
 
 def _how(summary: Summary) -> str:
@@ -44,9 +58,12 @@ def _span(counts: Sequence[int]) -> str:
 def _what(summary: Summary) -> str:
     bench = summary.bench
     references = sorted({row.reference for row in summary.rows if row.reference is not None})
+    judges = {row.agrees_with for row in summary.rows if row.agrees_with is not None}
+    others = sorted(judges - set(references))
+    labels = f", labels with {', '.join(others)}" if others else ""
     sources = ", ".join(sorted({data.source for data in bench.datasets.values()}))
     accuracy = f"accuracy on the test images of {sources}" if sources else "noise for images, no accuracy"
-    return f"compared with {', '.join(references) or 'nothing'}; {accuracy}; memory is over an empty Python's"
+    return f"compared with {', '.join(references) or 'nothing'}{labels}; {accuracy}; memory is over an empty Python's"
 
 
 def comparison_notes(comparison: Comparison) -> list[str]:

@@ -11,12 +11,12 @@ from edgecnn.bench.compare import Comparison
 from edgecnn.bench.figures import Row, Summary
 from edgecnn.bench.reports.charts import Strip, axis, bar, chart, density, mark, whisker
 from edgecnn.bench.reports.columns import CHANGE_HEADINGS, GROUPS, Column, change_rows, columns, speedup_of
-from edgecnn.bench.reports.conditions import comparison_notes
+from edgecnn.bench.reports.conditions import comparison_notes, recorded_line
 from edgecnn.bench.reports.html_details import about, changed_images, plane, scenario
 from edgecnn.bench.reports.numbers import NOTHING, number
 
 ASSETS = Path(__file__).with_name("html_assets")
-WORDS = ("verdict", "accuracy is", "figure")  # columns of words, not figures
+WORDS = ("measured on", "verdict", "accuracy is", "figure")  # columns of words, not figures
 UNBROKEN = re.compile(r"\([^()]{,40}\)|\b\w{1,16}-\w{1,16}\b|\d+ \w+ \d{4}, [\d:]+ UTC")
 
 Section = tuple[str, str, str]  # heading, what to know to read it, body
@@ -110,6 +110,7 @@ def _alerts(summary: Summary) -> str:
         reason = f"<b>{escape(item.contender.name)} failed</b>: {escape(item.failure or '')}"
         boxes.append(f'<div class="alert failed">{reason}</div>')
     boxes += [f'<div class="alert failed">{escape(line)}</div>' for line in bench.unscored]
+    boxes += [f'<p class="note">{escape(recorded_line(found))}</p>' for found in bench.recorded]
     boxes += [f'<p class="note">missing: {escape(note)}</p>' for note in bench.missing]
     return "".join(boxes)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from edgecnn.bench.figures import Row, Summary
+from edgecnn.bench.recorded_figures import name_of
 from edgecnn.bench.reports.charts import Axis, Point, Strip, axis, chart, mark, scatter
 from edgecnn.bench.reports.columns import scenario_parts
 from edgecnn.bench.results import Data
@@ -69,6 +70,11 @@ def changed_images(summary: Summary) -> str:
             item.contender.name: item.answers
             for item in summary.bench.measurements
             if item.answers and summary.bench.data.get(item.contender.model) == key
+        }
+        answers |= {
+            name_of(summary.bench, found, found.fastest): found.fastest.answers
+            for found in summary.bench.recorded
+            if found.images_sha256 == key and found.fastest.answers
         }
         if len(answers) < 2:
             continue

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDEST = 10_000  # characters: more than any table takes
-OF_WORDS = ("verdict", "accuracy is")  # columns that are set left
+OF_WORDS = ("measured on", "verdict", "accuracy is")  # columns that are set left
 
 
 def tables(summary: Summary, width: int) -> list["Table"]:
