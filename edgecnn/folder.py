@@ -26,6 +26,7 @@ ONNX_NAMES = {
     "dynamic": "model.dynamic.onnx",
     "float16": "model.fp16.onnx",
 }
+VERDICTS = "verdicts"  # the folder of the user's cache that says which files are the fastest here
 # What a model brings along in a bundle: test and calibration images, and what TensorFlow made of them and how fast.
 IMAGES, RECORD, SCORES = "images.npz", "original.json", "original.npy"
 BUNDLE_SUFFIX = ".edgecnn.zip"  # as `bundle` writes it; whatever ends with .zip is taken for a bundle

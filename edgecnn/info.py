@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import MissingDependencyError, ModelError
-from edgecnn.folder import ModelFolder, find
+from edgecnn.folder import BUNDLE_SUFFIX, ModelFolder, find, find_onnx
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
@@ -78,6 +78,8 @@ def inspect(model: str | Path, *, fast_paths: bool = False) -> list[ModelInfo]:
     """
     path = find(model)
     files = ModelFolder(path).onnx_files() if path.is_dir() else [path]
+    if path.is_file() and path.suffix == Path(BUNDLE_SUFFIX).suffix:
+        find_onnx(path)  # which says what to do with a bundle
     if not files or (path.is_file() and path.suffix != ".onnx"):
         raise ModelError(f"{path} holds no ONNX model: run 'edgecnn export {path}' first")
     described = [_inspect(file, fast_paths) for file in files]

@@ -24,7 +24,6 @@ from edgecnn.runtime.metadata import ModelMetadata, read_metadata
 from edgecnn.runtime.scores import all_finite, not_finite, recognize, to_probabilities
 from edgecnn.runtime.settings import Settings, stored
 from edgecnn.runtime.stream import Stream
-from edgecnn.runtime.too_new import what_it_needs
 from edgecnn.runtime.variants import choose
 from edgecnn.scratch import scratch
 
@@ -229,6 +228,8 @@ def _reason(error: Exception) -> str:
         return "it takes more memory than there is; use a smaller model"
     if "Protobuf parsing failed" in message or "No graph was found" in message:
         return "it is truncated or not an ONNX file; copy or export it again"
+    from edgecnn.runtime.too_new import what_it_needs  # only those who need it pay for the import
+
     return what_it_needs(message, ort.__version__) or f"{message}; export it again"
 
 

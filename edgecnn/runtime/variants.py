@@ -7,12 +7,16 @@ rules. A path that names a file is never changed for another one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecnn.errors import ModelError
-from edgecnn.folder import ModelFolder, find, find_onnx
+from edgecnn.files import cache_folder
+from edgecnn.folder import VERDICTS, ModelFolder, find, find_onnx
 from edgecnn.host import machine
 from edgecnn.runtime.metadata import ModelMetadata, read_metadata
-from edgecnn.runtime.verdicts import Verdict, recall
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.verdicts import Verdict
 
 TUNE = "'edgecnn tune' measures it"
 # Multiply-accumulates of a network below which int8 saves less than its additional nodes cost. On an x86-64 with VNNI,
@@ -57,13 +61,22 @@ def variants(folder: Path) -> list[Path]:
 def _chosen(files: Sequence[Path]) -> tuple[Path, str]:
     if len(files) == 1:
         return files[0], ONLY
-    verdict = recall(files)
+    verdict = _recalled(files)
     if verdict:
         return files[0].with_name(verdict.chosen), reason(verdict)
     return _by_quantization(files) or _by_rule(files)
 
 
-def reason(verdict: Verdict) -> str:
+def _recalled(files: Sequence[Path]) -> "Verdict | None":
+    """The verdict on these files. Where nothing was ever measured, no time is spent on hashes and imports."""
+    if not (cache_folder() / VERDICTS).is_dir():
+        return None
+    from edgecnn.runtime.verdicts import recall
+
+    return recall(files)
+
+
+def reason(verdict: "Verdict") -> str:
     """Why the chosen file was chosen, such as "measured here, 1.42 (1.40 to 1.44) times as fast as model.onnx"."""
     if verdict.runner_up is None:
         return ONLY

@@ -15,9 +15,9 @@ from typing import Any
 import onnxruntime as ort
 
 from edgecnn.files import atomic, cache_folder, read_json, sha256
+from edgecnn.folder import VERDICTS
 from edgecnn.host.machine import fingerprint
 
-FOLDER = "verdicts"
 MOST_BYTES = 2**20
 NAME_DIGITS = 32  # of a hash: enough to tell verdicts apart
 
@@ -60,9 +60,6 @@ class Verdict:
 
 def recall(files: Sequence[Path]) -> Verdict | None:
     """The verdict on these files here; None if they were not measured, or what is kept of it is damaged."""
-    folder = cache_folder() / FOLDER
-    if not folder.is_dir():  # then no time is spent on hashes
-        return None
     try:
         return _parsed(read_json(_place(files), MOST_BYTES), [path.name for path in files])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -80,7 +77,7 @@ def keep(files: Sequence[Path], verdict: Verdict) -> Path:
 def _place(files: Sequence[Path]) -> Path:
     contents = sorted((path.name, sha256(path)) for path in files)
     key = repr((fingerprint(), ort.__version__, contents))
-    return cache_folder() / FOLDER / f"{hashlib.sha256(key.encode()).hexdigest()[:NAME_DIGITS]}.json"
+    return cache_folder() / VERDICTS / f"{hashlib.sha256(key.encode()).hexdigest()[:NAME_DIGITS]}.json"
 
 
 def _parsed(tree: Mapping[str, Any], names: Sequence[str]) -> Verdict:

@@ -206,7 +206,8 @@ def test_the_commands_say_one_line(good: Path, tmp_path: Path, edgecnn: Run) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = rebuilt(tmp_path / "odd.edgecnn.zip", CHANGES["twice"][0](members(good)))
-    for command in (("install", path), ("bench", path), ("predict", "a.png", "--model", good)):
+    commands = (("install", path), ("bench", path), ("predict", "a.png", "--model", good), ("info", good))
+    for command in commands:
         done = edgecnn(*command, cwd=tmp_path)
         assert done.returncode == 1
         assert done.stdout == ""
