@@ -79,4 +79,4 @@ def _require_usable(bundle: Bundle, staged: ModelFolder) -> None:
 def _read_all(folder: ModelFolder, card: Card) -> None:
     if folder.images.exists():
         read_images(folder.images, card)
-    read_recorded(folder, "", len(card.labels))
+    read_recorded(folder, "", card)

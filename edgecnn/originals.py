@@ -57,7 +57,7 @@ def recorded_original(
     assert path
     known = sha256(path)
     kept = _place(known, images_sha256)
-    found = None if again else _read(kept, images, images_sha256)
+    found = None if again else _read(kept, card, images, images_sha256)
     if found is None:
         found = _measured(folder, card, replace(images, sha256=images_sha256), known, progress)
         with transaction(kept.path) as change:
@@ -71,10 +71,10 @@ def _place(original: str, images: str) -> ModelFolder:
     return ModelFolder(cache_folder() / FOLDER / key)
 
 
-def _read(kept: ModelFolder, images: Dataset, images_sha256: str) -> Original | None:
+def _read(kept: ModelFolder, card: Card, images: Dataset, images_sha256: str) -> Original | None:
     """What was kept; None if that is nothing, or is damaged."""
     try:
-        recorded = read_recorded(kept, "", len(images.labels), images_sha256)
+        recorded = read_recorded(kept, "", card, images_sha256)
         if recorded is None or kept.scores.stat().st_size > MOST_BYTES:
             return None
         probabilities = np.load(kept.scores, allow_pickle=False)

@@ -47,7 +47,9 @@ def pretend_record(folder: ModelFolder, changed: Sequence[int]) -> None:
     contender = replace(item.contender, name="tf-function", runtime="tensorflow", variant="function")
     host = replace(run.host, cpu=ELSEWHERE)
     item = replace(item, answers=answers, contender=contender)
-    record = record_of(replace(run, measurements=(item,), host=host), "nano", "0" * 64, sha256(folder.images))
+    record = record_of(
+        replace(run, measurements=(item,), host=host), "nano", card.original_sha256, sha256(folder.images)
+    )
     folder.record.write_bytes(to_json(record))
 
 

@@ -10,10 +10,13 @@ from PIL import Image
 from shared_fixtures import Run
 
 import edgecnn as package
+from edgecnn.bulk.worker import Task
 from edgecnn.data import Dataset
 from edgecnn.errors import ModelError, OutputError
 from edgecnn.folder import SHIPPED_MODELS
+from edgecnn.readings import Wanted
 from edgecnn.runtime.classifier import Classifier
+from edgecnn.serve.models import opened
 from edgecnn.tuning import tune
 
 
@@ -43,6 +46,10 @@ def test_the_fastest_file_runs_from_then_on(uneven: Path, cache: Path) -> None:
     assert done.kept
     assert done.kept.is_relative_to(cache / "edgecnn")
     assert Classifier(uneven).path == uneven / "model.onnx"
+    assert opened("a", str(uneven)).classifier.path == uneven / "model.onnx"  # as it is served
+    with_csv = Task(str(uneven), None, Wanted())
+    assert with_csv.open().path == uneven / "model.onnx"
+    assert with_csv.identity.startswith("uneven/model.onnx ")
     swapped = uneven.with_name("swapped")
     swapped.mkdir()
     shutil.copy(uneven / "model.onnx", swapped / "model.int8.onnx")

@@ -179,7 +179,7 @@ def _recorded(entries: Sequence[Entry]) -> tuple[tuple[Recorded, ...], tuple[str
         if entry.card is None or any(item.is_original for item in entry.contenders) or not entry.place.is_dir():
             continue
         try:
-            recorded = read_recorded(ModelFolder(entry.place), entry.model, len(entry.card.labels))
+            recorded = read_recorded(ModelFolder(entry.place), entry.model, entry.card)
         except ModelError as error:
             reasons.append(entry.told(str(error)))
         else:

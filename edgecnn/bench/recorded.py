@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from edgecnn.bench.results import Bench, Recorded
+from edgecnn.card import Card
 from edgecnn.errors import BenchError, ModelError
 from edgecnn.files import read_bytes, require_few_values, sha256
 from edgecnn.folder import ModelFolder
@@ -35,10 +36,10 @@ def to_json(recorded: Recorded) -> bytes:
     return msgspec.json.encode(recorded, enc_hook=str) + b"\n"
 
 
-def read_recorded(folder: ModelFolder, model: str, classes: int, images_sha256: str = "") -> Recorded | None:
+def read_recorded(folder: ModelFolder, model: str, card: Card, images_sha256: str = "") -> Recorded | None:
     """The record in a folder, called `model`, of the images of that hash; by default, of those in the folder.
 
-    None if there is none. Raises ModelError if it is damaged, or is about other images or classes.
+    None if there is none. Raises ModelError if it is damaged, or is about other images, or not about the card's model.
     """
     if not (folder.record.exists() and (images_sha256 or folder.images.exists())):
         return None
@@ -46,11 +47,13 @@ def read_recorded(folder: ModelFolder, model: str, classes: int, images_sha256: 
         content = read_bytes(folder.record, MOST_BYTES)
         require_few_values(content, MOST_MEMORY)
         found = msgspec.json.decode(content, type=Recorded, dec_hook=_from_text)
-        _require_sound(found, classes)
+        _require_sound(found, len(card.labels))
     except (OSError, ValueError, RecursionError, BenchError) as error:
         raise ModelError(f"{folder.record} is not a record of an original ({error}): {AGAIN}") from None
     if found.images_sha256 != (images_sha256 or sha256(folder.images)):
         raise ModelError(f"{folder.record} is about other images than {folder.images.name}: {AGAIN}")
+    if card.original_sha256 not in ("", found.original_sha256):
+        raise ModelError(f"{folder.record} is about another original than {folder.card_path.name}: {AGAIN}")
     return replace(found, model=model)
 
 
