@@ -1,10 +1,10 @@
 """Prepare the emulated processors under build/emulated
 
-One is a Raspberry Pi: Debian bookworm for arm64 with Python 3.11, the aarch64 wheels that edgecnn needs to run and to
-quantize, and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, without dot product) or a Pi 5's
-(Cortex-A76). The other, prepared on an x86-64 machine only, is an x86-64 without VNNI or AVX-512 (Haswell); it runs
-this machine's own Python and packages. Both show what a program prints there, not how fast it is. /proc/cpuinfo is the
-emulated CPU's; memory, disk and the number of cores are this machine's.
+One is a Raspberry Pi: Debian bookworm for arm64 with Python 3.11, the aarch64 wheels that edgecnn needs to run, to
+quantize and to serve, and qemu, which runs them with the instructions of a Pi 4's CPU (Cortex-A72, without dot product)
+or a Pi 5's (Cortex-A76). The other, prepared on an x86-64 machine only, is an x86-64 without VNNI or AVX-512 (Haswell);
+it runs this machine's own Python and packages. Both show what a program prints there, not how fast it is. /proc/cpuinfo
+is the emulated CPU's; memory, disk and the number of cores are this machine's.
 
 Packages come from the Debian archive that this machine's apt uses. debootstrap needs root, and is installed if it is
 missing. Takes about a minute and 500 MB. The result is kept until constraints.txt or the dependencies change.
@@ -23,6 +23,8 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from benchmarks.devices import debian, installing
+from benchmarks.devices.debian import EmulatorError, output
 from benchmarks.lib.paths import BUILD, ROOT
 from edgecnn.files import atomic
 from edgecnn.host.machine import architecture
@@ -32,25 +34,20 @@ SYSTEM, WHEELS, QEMU, MARKER = WORK / "system", WORK / "wheels", WORK / "qemu", 
 CPUS = ("cortex-a72", "cortex-a76")
 X86_CPU = "haswell"
 DEBIAN, PYTHON, GLIBC_MINOR = "bookworm", "3.11", 36
-QEMU_DEBIAN = "trixie"  # bookworm's qemu 7.2 crashes when onnxruntime is imported
-QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# apt's own download user cannot write to the scratch folder, so root downloads; and a failed download is an error.
-APT = ("-oAPT::Sandbox::User=root", "-oAPT::Update::Error-Mode=any", "-oAcquire::Languages=none")
+QEMU_DEBIAN = "trixie"  # bookworm's qemu 7.2 shows this machine's /proc/cpuinfo, which onnxruntime cannot read there
+EXTRAS = ("quantize", "serve")  # what devices may install
 # Whoever starts this file gets the emulated Python, also edgecnn itself for its own processes. qemu passes the
-# environment on. A folder of its own for compiled modules keeps those of the small Debian out of this machine's /usr.
+# environment on. In EDGECNN_PACKAGES, an installed edgecnn can be given to run in the place of this source. A folder of
+# its own for compiled modules keeps those of the small Debian out of this machine's /usr.
 LAUNCHER = """\
 #!/bin/sh
 work=$(cd "$(dirname "$0")/.." && pwd)
 unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONDONTWRITEBYTECODE
-export PYTHONPATH="${work%/build/emulated}:PACKAGES" PYTHONPYCACHEPREFIX="COMPILED" PYTHONNOUSERSITE=1
+export PYTHONPATH="${EDGECNN_PACKAGES:-${work%/build/emulated}}:PACKAGES"
+export PYTHONPYCACHEPREFIX="COMPILED" PYTHONNOUSERSITE=1
 exec "$work/qemu/QEMU" -cpu MODEL -0 "$work/CPU/python3" -L "ROOT" "PYTHON" "$@"
 """
 WITHOUT = ("avx512", "avx_vnni", "amx")  # prefixes of the names of features that a Haswell lacks
-
-
-class EmulatorError(Exception):
-    """An emulated processor cannot be prepared. The message says which step failed and why."""
 
 
 def main(_: Sequence[str]) -> None:
@@ -66,7 +63,7 @@ def prepare() -> Path:
         MARKER.unlink(missing_ok=True)
         shutil.rmtree(WHEELS, ignore_errors=True)
         for path, make in ((QEMU, _unpack_qemu), (SYSTEM, _unpack_debian), (WHEELS, _install_wheels)):
-            _make_whole(path, make)
+            make_whole(path, make)
         for cpu in CPUS:
             system = ("$work/system", "$work/system/usr/bin/python3")
             _write_launcher(cpu, "qemu-aarch64", cpu, *system, packages="$work/wheels", compiled="$work/pycache")
@@ -88,17 +85,34 @@ def python(cpu: str) -> Path:
 
 
 def run(
-    arguments: Sequence[str | Path], cpu: str, environment: Mapping[str, str] | None = None
+    arguments: Sequence[str | Path],
+    cpu: str,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `edgecnn ARGUMENTS` as on a machine with that CPU. Any exit code is returned, not raised."""
     command = [python(cpu), "-m", "edgecnn", *arguments]
     variables = {**os.environ, **(environment or {})}
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=variables, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=variables, cwd=cwd, check=False
+    )
+
+
+def install_project(folder: Path) -> dict[str, str]:
+    """Build this project's wheel and install it into a folder. Returns the environment with which it runs.
+
+    Its dependencies are those that are prepared. Raises InstallError.
+    """
+    wheel = installing.build_wheel(folder / "build")
+    installing.install_for(
+        Path(sys.executable), "aarch64", folder / "packages", "--no-deps", "--no-compile", str(wheel)
+    )
+    return {"EDGECNN_PACKAGES": str(folder / "packages")}
 
 
 def versions() -> dict[str, str]:
     """The versions of the emulation: qemu's number and Debian's name."""
-    return {"qemu": _output(str(QEMU / "qemu-aarch64"), "--version").split()[2], "debian": DEBIAN}
+    return {"qemu": output(str(QEMU / "qemu-aarch64"), "--version").split()[2], "debian": DEBIAN}
 
 
 def _wanted() -> str:
@@ -115,10 +129,11 @@ def _concerning(wanted: str) -> list[str]:
 
 def _requirements() -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [*project["dependencies"], *project["optional-dependencies"]["quantize"]]
+    optional = project["optional-dependencies"]
+    return [*project["dependencies"], *(need for extra in EXTRAS for need in optional[extra])]
 
 
-def _make_whole(path: Path, make: Callable[[Path, Path], None]) -> None:
+def make_whole(path: Path, make: Callable[[Path, Path], None]) -> None:
     """Make `path` in a scratch folder and move it, so that an interrupted run leaves nothing that looks complete."""
     if path.exists():
         return
@@ -131,29 +146,21 @@ def _make_whole(path: Path, make: Callable[[Path, Path], None]) -> None:
 
 
 def _unpack_qemu(path: Path, scratch: Path) -> None:
-    """Unpack two static programs from Debian's package, whose signature apt checks."""
-    sources = scratch / "sources.list"
-    sources.write_text(f"deb [signed-by={KEYRING}] {archive()} {QEMU_DEBIAN} main\n", encoding="utf-8")
-    lists = scratch / "lists"  # apt removes unknown files there
-    (lists / "partial").mkdir(parents=True)
-    places = {"Etc::SourceList": sources, "Etc::SourceParts": "/dev/null", "State::Lists": lists, "Cache": scratch}
-    apt = ["apt-get", *APT, *(f"-oDir::{name}={place}" for name, place in places.items())]
-    _output(*apt, "update")
-    _output(*apt, "download", "qemu-user", cwd=scratch)
-    _output("dpkg", "-x", str(next(scratch.glob("qemu-user_*.deb"))), str(scratch / "package"))
+    """Unpack two static programs from Debian's package."""
+    unpacked = debian.unpack_packages(QEMU_DEBIAN, ("qemu-user",), scratch)
     path.mkdir()
     for program in ("qemu-aarch64", "qemu-x86_64"):
-        (scratch / "package/usr/bin" / program).rename(path / program)
+        (unpacked / "usr/bin" / program).rename(path / program)
 
 
 def _unpack_debian(path: Path, _: Path) -> None:
     """Unpack a small Debian. Its packages are not configured, which Python does not need."""
     _require_debootstrap()
     chosen = ["--arch=arm64", "--variant=minbase", "--include=python3"]
-    _output("debootstrap", "--foreign", *chosen, DEBIAN, str(path), archive())
+    output("debootstrap", "--foreign", *chosen, DEBIAN, str(path), debian.archive())
     archives = path / "var/cache/apt/archives"
     for package in sorted(archives.glob("*.deb")):
-        _output("dpkg", "-x", str(package), str(path))
+        output("dpkg", "-x", str(package), str(path))
     shutil.rmtree(archives)
 
 
@@ -161,28 +168,22 @@ def _require_debootstrap() -> None:
     if os.geteuid() != 0:
         raise EmulatorError("debootstrap needs root: run this program with sudo, or in a container")
     if shutil.which("debootstrap") is None:
-        _output("apt-get", "update")
-        _output("apt-get", "install", "-y", "--no-install-recommends", "debootstrap")
-
-
-def archive() -> str:
-    """The address of the Debian archive that this machine's apt uses. Raises EmulatorError if there is none."""
-    lines = _output("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Identifier: Packages").split("\n")
-    found = [
-        line.split()[1] for line in lines if line and "-" not in line.split()[0]
-    ]  # leaves out suites such as bookworm-security
-    if not found:
-        raise EmulatorError("apt has no Debian archive on this machine: add one under /etc/apt/sources.list.d")
-    return found[0]
+        output("apt-get", "update")
+        output("apt-get", "install", "-y", "--no-install-recommends", "debootstrap")
 
 
 def _install_wheels(path: Path, _: Path) -> None:
-    tags = ["manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, GLIBC_MINOR + 1))]
+    install_wheels(path, *_requirements())
+
+
+def install_wheels(path: Path, *requirements: str) -> None:
+    """Install what the emulated Debian's Python runs, in the versions of constraints.txt, into a folder."""
+    tags = installing.platforms("aarch64", range(17, GLIBC_MINOR + 1))
     platforms = [f"--platform={tag}" for tag in tags]
     python = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp"]
-    pinned = ["-c", str(ROOT / "constraints.txt"), *_requirements()]
+    pinned = ["-c", str(ROOT / "constraints.txt"), *requirements]
     quick = ["--quiet", "--no-compile"]  # what this machine's Python compiles is not looked for there
-    _output(sys.executable, "-m", "pip", "install", *quick, f"--target={path}", *platforms, *python, *pinned)
+    output(sys.executable, "-m", "pip", "install", *quick, f"--target={path}", *platforms, *python, *pinned)
 
 
 def _write_x86() -> None:
@@ -209,15 +210,3 @@ def _write_launcher(
     with atomic(python(cpu)) as path:
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
-
-
-def _output(*command: str, cwd: Path | None = None) -> str:
-    """Run a command and return its output. Raises EmulatorError if it is missing or fails, with its last line."""
-    try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True, env={**os.environ, **QUIET})
-    except FileNotFoundError:
-        raise EmulatorError(f"{command[0]} is not installed: run this program on Debian") from None
-    except subprocess.CalledProcessError as error:
-        words = (error.stderr or error.stdout).strip().splitlines()[-1:]
-        raise EmulatorError(f"{Path(command[0]).name} failed: {''.join(words) or error.returncode}") from None
-    return done.stdout

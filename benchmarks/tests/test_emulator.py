@@ -11,8 +11,9 @@ PROJECT = """\
 dependencies = ["numpy>=1.26"]
 [project.optional-dependencies]
 quantize = ["onnx>=1.17"]
+serve = ["uvicorn>=0.38"]
 """
-PINS = "numpy==2.4.6\nonnx==1.23.2\nml_dtypes==0.6.0\npytest==9.0.0\n"
+PINS = "numpy==2.4.6\nonnx==1.23.2\nuvicorn==0.50.1\nml_dtypes==0.6.0\npytest==9.0.0\n"
 
 
 @pytest.fixture
@@ -20,10 +21,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose emulated processors are ready."""
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     (tmp_path / "constraints.txt").write_text(PINS, encoding="utf-8")
-    for name in ("numpy-2.4.6", "onnx-1.23.2", "ml_dtypes-0.6.0"):
+    for name in ("numpy-2.4.6", "onnx-1.23.2", "uvicorn-0.50.1", "ml_dtypes-0.6.0"):
         (tmp_path / "wheels" / f"{name}.dist-info").mkdir(parents=True)
     marker = tmp_path / "ready.txt"
-    marker.write_text(f"numpy>=1.26\nonnx>=1.17\n{PINS}", encoding="utf-8")
+    marker.write_text(f"numpy>=1.26\nonnx>=1.17\nuvicorn>=0.38\n{PINS}", encoding="utf-8")
     for name, path in {"ROOT": tmp_path, "WHEELS": tmp_path / "wheels", "MARKER": marker}.items():
         monkeypatch.setattr(emulator, name, path)
     return tmp_path
