@@ -14,11 +14,23 @@ import pytest
 from PIL import Image
 
 from benchmarks.devices import installing
+from benchmarks.lib import paths
 from edgecnn.data import Dataset
 
 MEGABYTE = 10**6
 MOST_BYTES, MOST_MEMORY = 200 * MEGABYTE, 80 * 2**20
 MOST_WITH_SERVICE = 230 * MEGABYTE
+# What is tested on a device: what needs neither TensorFlow nor the packages that only tests and linters need.
+DEVICE_TESTS = (
+    "host",
+    "runtime",
+    "test_predict.py",
+    "test_info.py",
+    "test_doctor.py",
+    "test_card.py",
+    "test_terminal.py",
+)
+QUICK = "not (slow or tensorflow or browser or emulator or long)"
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 Edgecnn = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -61,7 +73,7 @@ def edgecnn_of(python: Path, folder: Path) -> Edgecnn:
 
 def check_device_commands(edgecnn: Edgecnn, seven: Path) -> None:
     predicted = edgecnn("predict", seven, "--model", "edge")
-    assert (predicted.returncode, predicted.stdout.split("\t")[1], predicted.stderr) == (0, "7", "")
+    assert (predicted.returncode, predicted.stdout.split("\t")[1]) == (0, "7"), predicted.stderr
     described = edgecnn("info", "edge", "--json")
     assert {"float32"} <= {item["precision"] for item in json.loads(described.stdout)}
     checks = {check["topic"]: check["status"] for check in json.loads(edgecnn("doctor", "--json").stdout)}
@@ -137,3 +149,20 @@ def test_a_raspberry_pi_stores_no_more(version: str, wheel: Path, tmp_path: Path
     assert installing.sizes(tmp_path / "slim")[0] <= MOST_BYTES
     installing.install_for(base, "aarch64", tmp_path / "service", f"{wheel}[quantize,serve]")
     assert list((tmp_path / "service").glob("uvloop/*aarch64*.so"))
+
+
+@pytest.mark.long
+def test_the_lowest_versions_that_are_allowed_do_it_all(wheel: Path, seven: Path, tmp_path: Path) -> None:
+    base = installing.interpreter(installing.PYTHONS[0])
+    if base is None:
+        pytest.skip(f"Python {installing.PYTHONS[0]} is not on this machine")
+    limits = tmp_path / "lowest.txt"
+    limits.write_text(installing.lowest(("quantize", "serve")))
+    python = installing.make_environment(base, tmp_path / "lowest")
+    testing = ("pytest", "pytest-xdist", "hypothesis")
+    installing.install(python, "--no-compile", f"{wheel}[quantize,serve]", *testing, constraints=limits)
+    check_device_commands(edgecnn_of(python, tmp_path), seven)
+    command = [str(python), "-m", "pytest", "-n0", "-p", "no:cacheprovider", "-m", QUICK]
+    tests = [str(paths.ROOT / "tests" / name) for name in DEVICE_TESTS]
+    done = subprocess.run([*command, *tests], cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]
