@@ -6,6 +6,7 @@ read; then the seal shows that no byte has changed; then each file has to have t
 
 import hashlib
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edgecnn.bundles.manifest import MANIFEST, MOST_BYTES, NAMES, Manifest, NewerFormatError
+from edgecnn.bundles.manifest import MANIFEST, MOST_BYTES, Manifest, NewerFormatError
 from edgecnn.bundles.seal import SEAL_BYTES, seal
 from edgecnn.errors import ModelError
 from edgecnn.files import READ_AT_ONCE, open_regular
@@ -27,6 +28,8 @@ LONGEST_COMMENT = 2**16
 MOST_ENTRIES = 64
 MOST_DIRECTORY = 2**16  # bytes, which 64 entries do not reach
 MOST_UNPACKED = 2**31  # bytes of all files: 1,000 images of 1,000 pixels square in color are more than an archive has
+# Of a file in no folder. Which of these names a bundle may have, its manifest tells, by its format.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 1  # a bit of an entry's flags
 AGAIN = "copy it again, or make it again with 'edgecnn bundle'"
@@ -147,7 +150,7 @@ def _fault(member: zipfile.ZipInfo) -> str | None:
         return f"{shown} is an absolute path"
     if ".." in name.replace("\\", "/").split("/"):
         return f"{shown} leads out of the folder"
-    if name not in (MANIFEST, *NAMES) or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
+    if not PLAIN_NAME.fullmatch(name) or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
         return f"{shown} is not a file of a bundle"
     if member.flag_bits & ENCRYPTED or member.compress_type not in METHODS:
         return f"{shown} is encrypted or packed in a rare way"
