@@ -45,9 +45,11 @@ def _runs(python: Path) -> bool:
 
 
 def build_wheel(folder: Path) -> Path:
-    """The wheel that `make wheel` builds of a copy of the tracked files, in `folder`. Raises InstallError."""
+    """The wheel that `make wheel` builds of a copy of the project, in `folder`. Raises InstallError."""
     source, out = folder / "source", folder / "dist"
-    for name in _run("git", "-C", ROOT, "ls-files", "-z").split("\0")[:-1]:
+    for name in _run("git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")[
+        :-1
+    ]:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, source / name)
