@@ -24,6 +24,8 @@ help:
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -c constraints.txt -e '.[train,dev]'
+	# The converter for ncnn is a program; what its package asks for, PyTorch, it does not need.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -c constraints.txt --no-deps pnnx
 	@touch $@
 
 demo: $(READY)

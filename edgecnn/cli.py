@@ -5,10 +5,10 @@ from importlib import import_module
 from typing import Annotated, Any, cast
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from edgecnn import console, streams
-from edgecnn.commands.options import refuse_empty
+from edgecnn.commands.options import refuse_empty, refuse_not_finite
 from edgecnn.errors import EdgecnnError, TrainingInterrupted, UsageError
 from edgecnn.processes import stopping
 
@@ -37,7 +37,7 @@ class LazyCommands(Mapping[str, Any]):
             raise KeyError(name)
         module = import_module(f"edgecnn.commands.{name}")
         alone = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=SETTINGS)
-        alone.command(name)(getattr(module, name))
+        alone.command(name, cls=Command)(getattr(module, name))
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:
@@ -45,6 +45,14 @@ class LazyCommands(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(COMMANDS)
+
+
+class Command(TyperCommand):
+    """A command whose numbers are numbers: typer takes "nan" for one, which no bound holds back."""
+
+    def invoke(self, ctx: Any) -> Any:
+        refuse_not_finite(ctx.params)
+        return super().invoke(ctx)
 
 
 class Commands(TyperGroup):

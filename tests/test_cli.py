@@ -463,3 +463,20 @@ def test_a_disk_that_fills_up_while_training_leaves_the_last_whole_epoch(
     assert re.search(r"error: cannot write .*checkpoint.npz: No space left on device; free some space", done.stderr)
     assert len(done.stderr.splitlines()) == 1
     assert [Path(line).name for line in done.stdout.splitlines()] == left
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bench", "edge", "--duration", "nan"],
+        ["bench", "edge", "--scenario", "server", "--rate", "100", "--rate", "inf"],
+        ["export", "edge", "--quantize", "--max-drop", "nan"],
+        ["export", "edge", "--tolerance", "inf"],
+        ["predict", "x.png", "--min-confidence", "nan"],
+        ["serve", "edge", "--timeout", "nan"],
+    ],
+)
+def test_a_number_that_is_not_one_is_wrong_usage(arguments: list[str]) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert arguments[-2] in done.stderr

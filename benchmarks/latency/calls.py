@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import OrtDevice, OrtValueVector
+from onnxruntime.capi.onnxruntime_pybind11_state import OrtDevice, OrtValue, OrtValueVector
 
 from benchmarks.lib import paths
 from benchmarks.lib.markdown import table as to_table
@@ -92,16 +92,22 @@ def _bare(session: ort.InferenceSession, batch: NDArray[Any]) -> Ways:
 
 
 def _by_vector(session: ort.InferenceSession, names: Names, batch: NDArray[Any], scores: NDArray[Any]) -> Way:
-    taken, given = ort.OrtValue.ortvalue_from_numpy(batch), ort.OrtValue.ortvalue_from_numpy(scores.copy())
-    feeds, fetches = _vector(taken), _vector(given)
     device = OrtDevice(OrtDevice.cpu(), OrtDevice.default_memory(), 0)
+    place = scores.copy()
+    feeds, fetches = _vector(batch, device), _vector(place, device)
     options = ort.RunOptions()
-    return lambda: session.run_with_ortvaluevector(options, [names[0]], feeds, [names[1]], fetches, [device])
+
+    def run() -> None:
+        assert place is not None and batch is not None  # they are the vectors' memory
+        session.run_with_ortvaluevector(options, [names[0]], feeds, [names[1]], fetches, [device])
+
+    return run
 
 
-def _vector(value: ort.OrtValue) -> OrtValueVector:
+def _vector(array: NDArray[Any], device: OrtDevice) -> OrtValueVector:
+    """The array's memory, which its caller keeps."""
     vector = OrtValueVector()
-    vector.push_back(value._ortvalue)
+    vector.push_back(OrtValue.ortvalue_from_numpy(array, device))
     return vector
 
 

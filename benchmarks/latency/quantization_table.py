@@ -10,8 +10,8 @@ import msgspec
 
 from benchmarks.lib import markdown
 from edgecnn.bench import stats
-from edgecnn.bench.reports.numbers import NOTHING, inverse, number, times
-from edgecnn.bench.stats import Estimate
+from edgecnn.bench.reports.numbers import NOTHING, number, times
+from edgecnn.bench.stats import Estimate, inverse
 
 FLOAT32, DYNAMIC, STATIC, OURS = "float32", "naive dynamic", "naive static", "ours"
 LITERT, FUNCTION = "LiteRT int8", "tf.function"

@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-Runtime = Literal["tensorflow", "onnxruntime", "litert", "openvino"]
+Runtime = Literal["tensorflow", "onnxruntime", "litert", "openvino", "ncnn", "mnn"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 # The scenarios of MLPerf Inference: one query after another, throughput over large batches, Poisson arrivals.

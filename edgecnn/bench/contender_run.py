@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.bench.contenders import Contender
+from edgecnn.bench.contenders import CONVERTED, Contender
 from edgecnn.bench.results import OFFLINE_BATCHES, Load, Measurement, Memory, Plan, Round
 from edgecnn.bench.runtimes.runner import ANSWERED
 from edgecnn.bench.scenarios import rounds_of
@@ -36,7 +36,7 @@ class ContenderRun:
     def __init__(self, contender: Contender, images: Path, dataset: Dataset | None, plan: Plan) -> None:
         self.contender, self.images, self.dataset, self.plan = contender, images, dataset, plan
         # A file that was converted for this run is deleted after it, so only its name is reported.
-        converted = contender.runtime == "litert"
+        converted = contender.runtime in CONVERTED
         self._entered = replace(contender, file=Path(contender.file.name)) if converted else contender
         self._scenario = rounds_of(plan, len(dataset.test) if dataset else max(OFFLINE_BATCHES))
         self.failure: str | None = None

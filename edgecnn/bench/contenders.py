@@ -17,18 +17,27 @@ from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.input_spec import ASSUMED
 from edgecnn.selection import USUAL, Selection
 
-PREFIXES: dict[Runtime, str] = {"tensorflow": "tf", "onnxruntime": "onnx", "litert": "litert", "openvino": "openvino"}
+PREFIXES: dict[Runtime, str] = {
+    **{runtime: runtime for runtime in RUNTIMES},
+    "tensorflow": "tf",
+    "onnxruntime": "onnx",
+}
 # The module that each runtime is imported from, and the extra of this package that installs it.
 MODULES: dict[Runtime, tuple[str, str]] = {
     "tensorflow": ("tensorflow", "train"),
     "onnxruntime": ("onnxruntime", "train"),
     "litert": ("ai_edge_litert", "peers"),
     "openvino": ("openvino", "peers"),
+    "ncnn": ("ncnn", "peers"),
+    "mnn": ("MNN", "peers"),
 }
 # predict is model.predict(x), call is model(x), function is tf.function, xla is tf.function(jit_compile=True).
 TENSORFLOW_WAYS = ("predict", "call", "function", "xla")
 SAVED_MODEL_WAYS = ("function", "xla")  # a SavedModel is a function, not a Keras model
-LITERT_PRECISIONS = ("float32", "int8")
+COMPILED = "-compiled"  # the end of a variant that LiteRT runs by its newer CompiledModel, not by its Interpreter
+LITERT_VARIANTS = ("float32", "int8", f"float32{COMPILED}", f"int8{COMPILED}")
+CONVERTED: tuple[Runtime, ...] = ("litert", "ncnn", "mnn")  # they run files that are made for the run
+FROM_ONNX: tuple[Runtime, ...] = ("ncnn", "mnn")  # made from the float32 ONNX file: quantized ones they cannot read
 MISSING_TENSORFLOW = "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'"
 
 
@@ -39,8 +48,8 @@ class Contender:
     `name` is unique in a run: "tf-function" or "onnx-int8", and "edge/onnx-int8" where two models would share a name.
     `model` is the path that the user gave. `variant` is the way of calling TensorFlow (one of TENSORFLOW_WAYS) or the
     precision of the file. `batch` is the number of images in a query. `preprocessing` turns pixels into a float model's
-    input, and `selection` is what of an original is run. For LiteRT, `file` is the original model until it has been
-    converted.
+    input, and `selection` is what of an original is run. A runtime that is in CONVERTED runs a file of its own; until
+    it has been made, `file` is what it is made from.
     """
 
     name: str
@@ -137,7 +146,10 @@ def _enter(model: Path, bundle: Unpacked | None, threads: int, batch: int, runti
         if runtime in runtimes:
             found += [contender(runtime, _precision(file), file) for file in files]
     if original and "litert" in runtimes and find_spec("tensorflow"):  # TensorFlow does the conversion
-        found += [contender("litert", precision, original) for precision in LITERT_PRECISIONS]
+        found += [contender("litert", variant, original) for variant in LITERT_VARIANTS]
+    for runtime in FROM_ONNX:
+        if runtime in runtimes:
+            found += [contender(runtime, _precision(file), file) for file in files if _is_plain(file)]
     missing = _missing(path, original, files)
     if not found and not missing:
         missing = (f"{path} has no file that {', '.join(runtimes)} can run",)
@@ -159,6 +171,12 @@ def _suits(precision: str) -> bool:
     """Whether a folder's file is made for this kind of processor. Other files are measured only if named themselves."""
     kind = precision.removeprefix("int8-")
     return kind == precision or kind == architecture()
+
+
+def _is_plain(file: Path) -> bool:
+    """Whether a file is neither quantized nor of another precision, by its name."""
+    precision = _precision(file)
+    return precision != "float16" and precision.partition("-")[0] != "int8"
 
 
 def _missing(path: Path, original: Path | None, files: list[Path]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn.bench import litert_files
+from edgecnn.bench import converted_files
 from edgecnn.bench.contender_run import ContenderRun
 from edgecnn.bench.contenders import Contender, Entry, start_list
 from edgecnn.bench.images import Images, images_of
@@ -242,10 +242,10 @@ def _contender_runs(
     entry = replace(
         entry, contenders=tuple(replace(item, preprocessing=found.spec.preprocessing) for item in entry.contenders)
     )
-    converted, reason = litert_files.converted(entry, found.dataset, folder, plan.timeout)
+    converted, reasons = converted_files.converted(entry, found.dataset, folder, plan.timeout)
     contender_runs = [ContenderRun(contender, images, found.dataset, plan) for contender in converted]
     for contender_run in contender_runs:
         contender_run.note = found.note
-        if contender_run.contender.runtime == "litert" and not contender_run.contender.file.exists():
-            contender_run.fail(reason)
+        if contender_run.contender.runtime in reasons and not contender_run.contender.file.exists():
+            contender_run.fail(reasons[contender_run.contender.runtime])
     return contender_runs

@@ -106,6 +106,12 @@ def _cosine_integral(power: int, angle: float) -> float:
     return integral
 
 
+def inverse(estimate: Estimate) -> Estimate:
+    """What the estimate is the other way round."""
+    low, high = (None if end is None else 1 / end for end in (estimate.high, estimate.low))
+    return Estimate(1 / estimate.value, low, high)
+
+
 def speed_verdict(speedup: Estimate) -> Literal["faster", "slower", "no difference shown"]:
     """The verdict on a contender, from the interval of the reference's time divided by the contender's."""
     if speedup.low is not None and speedup.low > 1:

@@ -1,6 +1,7 @@
 """Options of several commands, and what refuses an option that would do nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,6 +40,14 @@ Preprocess = Annotated[
         "such as 0.5,0.5,0.5/0.2,0.2,0.2. Default: what it was trained with, as far as that can be found out.",
     ),
 ]
+
+
+def refuse_not_finite(given: Mapping[str, Any]) -> None:
+    """Raises UsageError for an option whose number is NaN or infinite. `given` are the values by parameter."""
+    for name, value in given.items():
+        for number in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(number, float) and not isfinite(number):
+                raise UsageError(f"--{name.replace('_', '-')} is {number}: give a finite number")
 
 
 def refuse_empty(arguments: Iterable[str]) -> None:

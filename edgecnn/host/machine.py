@@ -10,7 +10,10 @@ from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 
-PACKAGES = ("edgecnn", "onnxruntime", "numpy", "tensorflow", "keras", "ai-edge-litert", "openvino", "psutil")
+PACKAGES = (
+    *("edgecnn", "onnxruntime", "numpy", "tensorflow", "keras", "ai-edge-litert", "openvino", "ncnn", "mnn"),
+    "psutil",
+)
 # The kernel's names in /proc/cpuinfo (entry "flags" on x86, "Features" on ARM), and the names that we show.
 INSTRUCTION_SETS = {
     "avx2": "AVX2",

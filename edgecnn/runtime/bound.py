@@ -26,7 +26,7 @@ class Bound:
         self._run = session.run_with_iobinding
 
     def takes(self, batch: NDArray[Any]) -> bool:
-        return batch.shape == self.input.shape and batch.dtype == self.input.dtype
+        return bool(batch.shape == self.input.shape and batch.dtype == self.input.dtype)
 
     def run(self) -> None:
         """Compute `output` from `input`."""

@@ -70,9 +70,13 @@ def test_a_folder_enters_every_runtime_way_and_file_in_this_order(folder: ModelF
         ("openvino-float16", "openvino", "float16", "model.fp16.onnx"),
         ("litert-float32", "litert", "float32", "model.keras"),
         ("litert-int8", "litert", "int8", "model.keras"),
+        ("litert-float32-compiled", "litert", "float32-compiled", "model.keras"),
+        ("litert-int8-compiled", "litert", "int8-compiled", "model.keras"),
+        ("ncnn-float32", "ncnn", "float32", "model.onnx"),
+        ("mnn-float32", "mnn", "float32", "model.onnx"),
     ]
     assert {(item.threads, item.batch, item.model) for item in entry.contenders} == {(2, 8, str(folder.path))}
-    assert [item.is_original for item in entry.contenders] == [True] * 4 + [False] * 8
+    assert [item.is_original for item in entry.contenders] == [True] * 4 + [False] * 12
     assert (entry.model, entry.missing) == (str(folder.path), ())
 
 
@@ -91,6 +95,8 @@ def test_only_the_runtimes_asked_for_are_entered_in_the_lists_own_order(folder: 
         "onnx-float16",
         "litert-float32",
         "litert-int8",
+        "litert-float32-compiled",
+        "litert-int8-compiled",
     ]
     assert names(folder.path, runtimes=("tensorflow", "tensorflow")) == [
         "tf-predict",
@@ -101,7 +107,7 @@ def test_only_the_runtimes_asked_for_are_entered_in_the_lists_own_order(folder: 
 
 
 def test_an_unknown_runtime_is_wrong_usage_and_names_those_there_are(folder: ModelFolder) -> None:
-    choice = "choose one of tensorflow, onnxruntime, litert, openvino"
+    choice = "choose one of tensorflow, onnxruntime, litert, openvino, ncnn, mnn"
     with pytest.raises(UsageError, match=f"there is no runtime 'tflite': {choice}"):
         names(folder.path, runtimes=("onnxruntime", "tflite"))
 
@@ -112,6 +118,8 @@ def test_an_unknown_runtime_is_wrong_usage_and_names_those_there_are(folder: Mod
         ("tensorflow", "tensorflow", "train"),
         ("litert", "ai_edge_litert", "peers"),
         ("openvino", "openvino", "peers"),
+        ("ncnn", "ncnn", "peers"),
+        ("mnn", "MNN", "peers"),
     ],
 )
 def test_a_runtime_that_is_not_installed_is_said_with_the_command_that_adds_it(
@@ -125,7 +133,7 @@ def test_a_runtime_that_is_not_installed_is_said_with_the_command_that_adds_it(
 def test_runtimes_that_are_not_installed_are_left_out_where_none_is_asked_for(
     folder: ModelFolder, absent: Remove
 ) -> None:
-    absent("openvino", "ai_edge_litert")
+    absent("openvino", "ai_edge_litert", "ncnn", "MNN")
     assert {item.runtime for item in listed(folder.path)} == {"tensorflow", "onnxruntime"}
 
 
@@ -134,7 +142,7 @@ def test_without_tensorflow_neither_the_original_nor_litert_is_entered_and_that_
 ) -> None:
     absent("tensorflow")
     (entry,) = entered(folder.path)
-    assert {item.runtime for item in entry.contenders} == {"onnxruntime", "openvino"}
+    assert {item.runtime for item in entry.contenders} == {"onnxruntime", "openvino", "ncnn", "mnn"}
     assert entry.missing == (
         "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'",
     )
@@ -207,7 +215,7 @@ def test_a_card_speaks_for_the_files_it_lists_and_for_no_neighbor(folder: ModelF
 
 
 def test_one_file_enters_under_its_own_name_without_the_original_beside_it(folder: ModelFolder, tiny: Path) -> None:
-    assert names(tiny) == ["onnx-tiny", "openvino-tiny"]
+    assert names(tiny) == ["onnx-tiny", "openvino-tiny", "ncnn-tiny", "mnn-tiny"]
     assert names(folder.onnx("int8")) == ["onnx-int8", "openvino-int8"]
 
 

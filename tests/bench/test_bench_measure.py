@@ -24,6 +24,7 @@ from PIL import Image
 from test_bench_contender_run import IMAGES, PLAN, POSIX, save_digits
 
 from edgecnn.bench import contender_run
+from edgecnn.bench.contenders import CONVERTED, LITERT_VARIANTS
 from edgecnn.bench.measure import MOST_PICTURES, measure
 from edgecnn.bench.results import Bench, Measurement
 from edgecnn.bench.worker import FLOOR_QUERIES, KEPT
@@ -67,7 +68,7 @@ def pair(tiny: Path, odd_one: Path, digits: Path, stages: list[Progress]) -> Ben
 @pytest.fixture(scope="module")
 def peers(exported: ModelFolder, digits: Path) -> Bench:
     """A trained model in every runtime but TensorFlow, which tests/test_end_to_end.py measures in all its ways."""
-    runtimes = ("onnxruntime", "openvino", "litert")
+    runtimes = ("onnxruntime", "openvino", "litert", "mnn")
     return measure([exported.path], replace(PLAN, threads=2), data=digits, runtimes=runtimes)
 
 
@@ -215,6 +216,9 @@ def test_a_trained_model_is_measured_in_every_runtime(peers: Bench) -> None:
         "openvino-int8",
         "litert-float32",
         "litert-int8",
+        "litert-float32-compiled",
+        "litert-int8-compiled",
+        "mnn-float32",
     ]
     for item in peers.measurements:
         assert item.failure is None
@@ -241,8 +245,9 @@ def test_every_runtime_labels_as_the_classifier_does(peers: Bench, exported: Mod
 
 
 def test_what_was_converted_for_the_run_goes_with_it_but_for_its_name(peers: Bench, exported: ModelFolder) -> None:
-    converted = [item for item in peers.measurements if item.contender.runtime == "litert"]
-    assert [str(item.contender.file) for item in converted] == ["float32.tflite", "int8.tflite"]
+    converted = [item for item in peers.measurements if item.contender.runtime in CONVERTED]
+    names = ["float32.tflite", "int8.tflite"]
+    assert [str(item.contender.file) for item in converted] == [*names, *names, "model.mnn"]
     assert min(item.file_bytes for item in converted) > 10_000
     assert not list(exported.path.glob("*.tflite"))
 
@@ -333,7 +338,7 @@ def test_an_original_that_cannot_be_converted_fails_alone(tiny: Path, digits: Pa
     onnx, *failed = bench.measurements
     assert onnx.failure is None
     assert onnx.answers is not None
-    assert [item.contender.name for item in failed] == ["litert-float32", "litert-int8"]
+    assert [item.contender.name for item in failed] == [f"litert-{variant}" for variant in LITERT_VARIANTS]
     for item in failed:
         assert item.failure is not None
         assert item.failure.startswith(
@@ -345,7 +350,7 @@ def test_an_original_that_cannot_be_converted_fails_alone(tiny: Path, digits: Pa
 def test_a_conversion_has_a_time_limit(exported: ModelFolder, digits: Path) -> None:
     bench = measure([exported.path], replace(PLAN, timeout=0.05), data=digits, runtimes=("litert",))
     reason = "the conversion for LiteRT took longer than the time limit: raise --timeout"
-    assert [item.failure for item in bench.failures] == [reason, reason]
+    assert [item.failure for item in bench.failures] == [reason] * 4
 
 
 @pytest.mark.tensorflow
@@ -361,8 +366,11 @@ def test_a_model_without_data_is_timed_with_noise(tmp_path: Path) -> None:
     assert (bench.data, bench.datasets) == ({}, {})
     assert {name: (len(item.rounds), item.failure) for name, item in by_name(bench).items()} == {
         "onnx-float32": (3, None),
-        "litert-float32": (3, None),
-        "litert-int8": (0, "quantizing for LiteRT needs calibration images: give --data"),
+        **dict.fromkeys(("litert-float32", "litert-float32-compiled"), (3, None)),
+        **dict.fromkeys(
+            ("litert-int8", "litert-int8-compiled"),
+            (0, "quantizing for LiteRT needs calibration images: give --data"),
+        ),
     }
     assert {(item.answers, item.accuracy) for item in bench.measurements} == {(None, None)}
 
@@ -402,7 +410,7 @@ def test_an_original_beside_an_onnx_file_needs_no_card_and_not_that_runtime(tiny
 
 def test_an_original_alone_says_that_it_has_to_be_exported(tmp_path: Path) -> None:
     (tmp_path / "model.keras").write_bytes(b"no model")
-    (first, _) = measure([tmp_path], PLAN, runtimes=("litert",)).failures
+    first, *_ = measure([tmp_path], PLAN, runtimes=("litert",)).failures
     assert first.failure == f"{tmp_path} has neither a card nor an ONNX file: run 'edgecnn export {tmp_path}' first"
 
 

@@ -219,7 +219,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
         (["--fail-if", "onnx-tiny.p95_us > 1"], ["a figure that the bench does not have", "p50_us, p90_us, p99_us"]),
         (["--fail-if", "onnx-int8.p50_us > 1"], ["a contender that this run does not have", "choose one of onnx-tiny"]),
         (["--fail-if", "__import__('os').system('touch owned') > 1"], ["is not a rule"]),
-        (["--runtime", "tvm"], ["there is no runtime 'tvm'", "tensorflow, onnxruntime, litert, openvino"]),
+        (["--runtime", "tvm"], ["there is no runtime 'tvm'", "tensorflow, onnxruntime, litert, openvino, ncnn, mnn"]),
     ],
 )
 def test_what_there_is_not_is_wrong_usage_and_lists_what_there_is(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from edgecnn.bench import Runtime
-from edgecnn.bench.contenders import TENSORFLOW_WAYS, Contender
+from edgecnn.bench.contenders import COMPILED, FROM_ONNX, TENSORFLOW_WAYS, Contender
+from edgecnn.bench.runtimes import onnx_conversion
+from edgecnn.bench.runtimes.converted import MNN_FILE, NCNN_FOLDER
 from edgecnn.bench.runtimes.litert_conversion import Conversion
 from edgecnn.bench.runtimes.openvino import quiet_openvino
 from edgecnn.bench.runtimes.runner import EMPTY, Runner, open_runner
@@ -41,6 +44,10 @@ ENTERED: list[tuple[Runtime, str]] = [
     ("openvino", "int8"),
     ("litert", "float32"),
     ("litert", "int8"),
+    ("litert", "float32-compiled"),
+    ("litert", "int8-compiled"),
+    ("ncnn", "float32"),
+    ("mnn", "float32"),
 ]
 FileOf = Callable[[Runtime, str], Path]
 Open = Callable[[Runtime, str], Runner]
@@ -79,7 +86,19 @@ def converted(exported: ModelFolder, mnist: Dataset, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="module")
-def file_of(exported: ModelFolder, converted: Path) -> FileOf:
+def from_onnx(exported: ModelFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained model as ncnn's and MNN's float32 and empty files."""
+    folder = tmp_path_factory.mktemp("from_onnx")
+    conversion = onnx_conversion.Conversion(folder)
+    conversion.load(str(exported.onnx("float32")))
+    conversion.mnn()
+    if find_spec("pnnx"):
+        conversion.ncnn()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def file_of(exported: ModelFolder, converted: Path, from_onnx: Path) -> FileOf:
     """The trained model's file for a runtime and variant."""
 
     def one(runtime: Runtime, variant: str) -> Path:
@@ -87,7 +106,13 @@ def file_of(exported: ModelFolder, converted: Path) -> FileOf:
             case "tensorflow":
                 return exported.keras
             case "litert":
-                return converted / f"{variant}.tflite"
+                return converted / f"{variant.removesuffix(COMPILED)}.tflite"
+            case "mnn":
+                return from_onnx / MNN_FILE
+            case "ncnn":
+                if find_spec("pnnx") is None:
+                    pytest.skip("there is no converter for ncnn here: pip install --no-deps pnnx")
+                return from_onnx / NCNN_FOLDER
             case _:
                 return exported.onnx(variant)
 
@@ -130,7 +155,7 @@ def test_a_runtime_gives_the_labels_that_the_classifier_gives(
 ) -> None:
     runner = open_(runtime, variant)
     answers = runner.infer(runner.prepare(images)).argmax(axis=1)
-    precision = "int8" if variant == "int8" else "float32"
+    precision = "int8" if variant.startswith("int8") else "float32"
     same = np.mean(answers == Classifier(exported.onnx(precision)).predict(images).argmax(axis=1))
     assert same == 1 if (runtime, variant) == ("onnxruntime", "int8") or precision == "float32" else same >= 0.99
 
@@ -164,8 +189,10 @@ def test_an_empty_model_returns_what_it_is_given(runtime: Runtime, variant: str,
     for size in (1, 8):
         given = np.arange(1, size + 1, dtype=np.uint8)[:, None]
         returned = infer(given)
-        assert returned.dtype == np.uint8
-        assert returned.tolist() == given.tolist()
+        assert returned.dtype == (np.float32 if runtime in FROM_ONNX else np.uint8)
+        assert returned.shape == given.shape
+        if not variant.endswith(COMPILED):  # LiteRT 2.3 then returns what was in its buffer
+            assert returned.tolist() == given.tolist()
 
 
 @pytest.mark.parametrize("way", TENSORFLOW_WAYS)
@@ -348,3 +375,26 @@ def test_what_is_imported_is_not_counted_as_loading(
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     threads = ["2 2"] if package == "tensorflow" else []
     assert done.stdout.splitlines() == ["True []", *threads]
+
+
+def test_a_converter_that_aborts_is_told_of(exported: ModelFolder, tmp_path: Path) -> None:
+    conversion = onnx_conversion.Conversion(tmp_path)
+    conversion.load(str(exported.onnx("int8")))
+    with pytest.raises(ExportError, match="does not take this network"):
+        conversion.mnn()
+
+
+def test_a_model_of_any_size_is_not_converted(tmp_path: Path) -> None:
+    path = odd.save(odd.linear((20, None, 3)), tmp_path / "odd.onnx")
+    with pytest.raises(ExportError, match="any size"):
+        onnx_conversion.Conversion(tmp_path).load(str(path))
+
+
+def test_pixels_of_a_float_model_are_scaled_for_mnn(tmp_path: Path, images: NDArray[np.uint8]) -> None:
+    path = odd.save(odd.linear(dtype="float32"), tmp_path / "odd.onnx")
+    conversion = onnx_conversion.Conversion(tmp_path)
+    conversion.load(str(path))
+    conversion.mnn()
+    runner = open_runner(contender("mnn", "float32", tmp_path / MNN_FILE, preprocessing=SCALED))
+    classifier = Classifier(path, preprocessing=SCALED)
+    np.testing.assert_allclose(runner.infer(runner.prepare(images)), classifier.predict(images), atol=1e-5)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from edgecnn.bench.best import Best, bests
 from edgecnn.bench.compare import Comparison
 from edgecnn.bench.figures import Summary
+from edgecnn.bench.reports.numbers import times
 from edgecnn.bench.results import Recorded
 
 UNSTABLE = "UNSTABLE: these figures may not hold, see below"
@@ -21,7 +23,16 @@ def conditions(summary: Summary) -> list[str]:
     lines += [f"UNSTABLE: {issue.reason}; {issue.remedy}" for issue in bench.stability_issues]
     lines += map(recorded_line, bench.recorded)
     lines += [f"note: {note}" for note in bench.notes]
-    return lines + [f"missing: {note}" for note in bench.missing]
+    lines += [f"missing: {note}" for note in bench.missing]
+    return lines + [best_here(found) for found in bests(summary)]
+
+
+def best_here(found: Best) -> str:
+    """Which contender to take on this machine, as a sentence."""
+    first, ahead = f"{found.name} ({found.file})", times(found.ahead, " faster")
+    if found.is_shown:
+        return f"best here for {found.model}: {first}, {ahead} than {found.next}"
+    return f"best here for {found.model}: {first} or {found.next}, as neither is shown to be faster: {ahead}"
 
 
 def recorded_line(found: Recorded) -> str:

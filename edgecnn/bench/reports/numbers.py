@@ -1,6 +1,6 @@
 """How figures are written, the same in every format for people."""
 
-from edgecnn.bench.stats import Estimate
+from edgecnn.bench.stats import Estimate, inverse
 
 NOTHING = "–"
 # What a figure becomes when it grows, and when it shrinks, by the end of its name.
@@ -59,9 +59,3 @@ def times(estimate: Estimate, word: str = "") -> str:
     if estimate.low is None or estimate.high is None:
         return found
     return f"{found} ({factor(estimate.low)}–{factor(estimate.high)})"
-
-
-def inverse(estimate: Estimate) -> Estimate:
-    """What the estimate is the other way round."""
-    low, high = (None if end is None else 1 / end for end in (estimate.high, estimate.low))
-    return Estimate(1 / estimate.value, low, high)

@@ -1,27 +1,62 @@
-"""Runs converted models with LiteRT's interpreter."""
+"""Runs converted models with LiteRT: by its Interpreter, or by its newer CompiledModel."""
 
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.bench.contenders import Contender
+from edgecnn.bench.contenders import COMPILED, Contender
 from edgecnn.bench.runtimes.runner import Infer, Runner, input_spec
 from edgecnn.runtime.input_spec import InputSpec
 
 EMPTY_LITERT = "empty.tflite"  # a model with one Identity, written beside each converted file
 
 
-def import_modules(_: Contender) -> None:
-    import_module("ai_edge_litert.interpreter")
+def import_modules(contender: Contender) -> None:
+    import_module(f"ai_edge_litert.{'compiled_model' if _is_compiled(contender) else 'interpreter'}")
 
 
 def open_contender(contender: Contender) -> Runner:
-    infer, spec = _interpreter(contender.file, contender)
+    opened = _compiled if _is_compiled(contender) else _interpreter
+    infer, spec = opened(contender.file, contender)
     empty = contender.file.with_name(EMPTY_LITERT)
-    return Runner(spec.prepare, infer, lambda: _interpreter(empty, contender)[0], contender.batch)
+    return Runner(spec.prepare, infer, lambda: opened(empty, contender)[0], contender.batch)
+
+
+def _is_compiled(contender: Contender) -> bool:
+    return contender.variant.endswith(COMPILED)
+
+
+def _compiled(file: Path, contender: Contender) -> tuple[Infer, InputSpec]:
+    """One image after another: in version 2.3, a resized model writes beyond the buffer of its answer."""
+    from ai_edge_litert import compiled_model as litert
+
+    options = litert.Options(
+        hardware_accelerators=litert.HardwareAccelerator.CPU,
+        cpu_options=litert.CpuOptions(num_threads=contender.threads),
+    )
+    model = litert.CompiledModel.from_file(str(file), options=options)
+    [signature] = model.get_signature_list()
+    [taken], [given] = (
+        tuple(found.values())
+        for found in (model.get_input_tensor_details(signature), model.get_output_tensor_details(signature))
+    )
+    [image], [answer] = model.create_input_buffers(0), model.create_output_buffers(0)
+    count, kind = prod(given["shape"]), np.dtype(given["dtype"])
+
+    def infer(batch: NDArray[Any]) -> NDArray[Any]:
+        return np.stack([one(batch[at : at + 1]) for at in range(len(batch))])
+
+    def one(batch: NDArray[Any]) -> NDArray[Any]:
+        image.write(batch)
+        model.run_by_index(0, [image], [answer])
+        scores: NDArray[Any] = answer.read(count, kind)
+        return scores
+
+    return infer, input_spec(taken["shape"][1:], taken["dtype"], contender)
 
 
 def _interpreter(file: Path, contender: Contender) -> tuple[Infer, InputSpec]:
