@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -34,6 +35,7 @@ class Reading:
 
 
 PictureReadings = tuple[Path, list[Reading] | ImageError]
+LookedAt = tuple[Path, Sequence[Digit] | ImageError]
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,41 @@ def read_files(
     """
     wanted = wanted or Wanted()
     treated = reads_digits(classifier) and not wanted.raw
-    waiting: list[tuple[Path, Sequence[Digit] | ImageError]] = []
-    for path in expand(paths):
-        waiting.append((path, _digits(classifier, path, wanted, treated=treated)))
+    looked_at = ((path, _digits(classifier, path, wanted, treated=treated)) for path in expand(paths))
+    yield from _in_runs(classifier, looked_at, wanted, at_once, treated=treated)
+
+
+def read_contents(
+    classifier: Classifier, contents: Iterable[tuple[Path, bytes | ImageError]], wanted: Wanted
+) -> Iterator[PictureReadings]:
+    """The same for the contents of files that are elsewhere, or for the reason why one of them has none."""
+    treated = reads_digits(classifier) and not wanted.raw
+    looked_at = (
+        (path, content if isinstance(content, ImageError) else _digits_of(classifier, path, content, wanted, treated))
+        for path, content in contents
+    )
+    yield from _in_runs(classifier, looked_at, wanted, AT_ONCE, treated=treated)
+
+
+def _in_runs(
+    classifier: Classifier, looked_at: Iterable[LookedAt], wanted: Wanted, at_once: int, *, treated: bool
+) -> Iterator[PictureReadings]:
+    waiting: list[LookedAt] = []
+    for found in looked_at:
+        waiting.append(found)
         if len(waiting) >= (classifier.batch or in_one_run(classifier.input.image_size, at_once)):
             yield from read_digits(classifier, waiting, wanted, treated=treated)
             waiting.clear()
     yield from read_digits(classifier, waiting, wanted, treated=treated)
+
+
+def _digits_of(
+    classifier: Classifier, path: Path, content: bytes, wanted: Wanted, treated: bool
+) -> Sequence[Digit] | ImageError:
+    try:
+        return digits_in(classifier, BytesIO(content), str(path), wanted, treated=treated)
+    except ImageError as error:
+        return error
 
 
 def look_at(path: Path, *, several: bool) -> tuple[Found, float]:
@@ -110,7 +140,7 @@ def _scaled(box: Box, factor: float) -> Box:
 
 
 def read_digits(
-    classifier: Classifier, waiting: list[tuple[Path, Sequence[Digit] | ImageError]], wanted: Wanted, *, treated: bool
+    classifier: Classifier, waiting: list[LookedAt], wanted: Wanted, *, treated: bool
 ) -> Iterator[PictureReadings]:
     """The readings of pictures whose digits are found, in one run."""
     images = [digit.image for _, found in waiting if not isinstance(found, ImageError) for digit in found]

@@ -21,7 +21,7 @@ TINY = TESTS / "models" / "tiny.onnx"
 
 ABSENT_ON_A_PI = (
     *("tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "h5py", "ai_edge_litert", "openvino"),
-    *("jsonschema", "scipy", "websockets"),
+    *("jsonschema", "scipy", "websockets", "distributed"),
 )
 
 # The command line, but its bench has one process for all rounds of a contender instead of one for each: that saves most

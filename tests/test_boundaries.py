@@ -130,6 +130,10 @@ def test_doctor_finds_a_pi_fit_to_run_models_and_tells_what_it_lacks_for_more(pi
             ["bench", "{}", "--runtime", "onnxruntime", "--runtime", "openvino"],
             "error: measuring with openvino needs openvino, which is not installed: pip install 'edgecnn[peers]'",
         ),
+        (
+            ["bench", "{}", "--cluster", "tcp://127.0.0.1:8786"],
+            "error: --cluster needs distributed, which is not installed: pip install 'edgecnn[cluster]'",
+        ),
         (["train"], "error: training needs tensorflow, which is not installed: pip install 'edgecnn[train]'"),
         (["export", "{}"], "error: loading a TensorFlow model needs tensorflow"),
         (

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from edgecnn.errors import ImageError
-from edgecnn.readings import GUESSES, Reading, Wanted, read_files
+from edgecnn.readings import GUESSES, Reading, Wanted, read_contents, read_files
 from edgecnn.runtime.classifier import Classifier
 
 ERROR = "error"  # the verdict of a picture that cannot be read
@@ -32,6 +33,14 @@ class Row:
 def rows_of(classifier: Classifier, files: Iterable[str], wanted: Wanted) -> Iterator[list[Row]]:
     """The rows of each picture, in the order of the files. Raises InputError if the model does not take pictures."""
     for path, found in read_files(classifier, files, replace(wanted, top=GUESSES)):
+        yield _rows(str(path), found)
+
+
+def rows_of_contents(
+    classifier: Classifier, contents: Iterable[tuple[Path, bytes | ImageError]], wanted: Wanted
+) -> Iterator[list[Row]]:
+    """The same for the contents of files that are elsewhere, or for the reason why one of them has none."""
+    for path, found in read_contents(classifier, contents, replace(wanted, top=GUESSES)):
         yield _rows(str(path), found)
 
 

@@ -66,6 +66,15 @@ JsonFile = Annotated[str | None, option("--json", metavar="F", help="Write JSON 
 CsvFile = Annotated[str | None, option("--csv", metavar="F", help="Write CSV to F.")]
 MarkdownFile = Annotated[str | None, option("--markdown", metavar="F", help="Write Markdown to F.")]
 HtmlFile = Annotated[str | None, option("--html", metavar="F", help="Write a page with charts to F.")]
+ClusterAddress = Annotated[
+    str | None,
+    option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Measure on each device that has a worker of the Dask scheduler at ADDRESS, such as "
+        "tcp://192.168.1.10:8786.",
+    ),
+]
 
 
 def bench(
@@ -87,6 +96,7 @@ def bench(
     compare: Compare = None,
     force: Force = False,
     fail_if: FailIf = None,
+    cluster: ClusterAddress = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Measure latency, memory and accuracy.
@@ -103,6 +113,16 @@ def bench(
     plan = Plan(
         scenario, threads, batch, duration, timeout=timeout, rates=tuple(rate or ()), latency_bound_us=latency_bound
     )
+    if cluster:
+        from edgecnn.cluster.connection import require_address
+        from edgecnn.cluster.job import job_of
+        from edgecnn.commands.devices import bench_on
+
+        refuse_idle(ctx, ("compare", "force"), "with --cluster, whose report is of many devices")
+        require_address(cluster)
+        job = job_of(models or [opt.default_model()], plan, runtime or (), data)
+        bench_on(cluster, job, fail_if or (), wanted, quiet=quiet)
+        return
     given = models or [opt.default_model()]
     with progress_bar(quiet, still=True) as progress:
         outcome = run.bench(

@@ -52,6 +52,16 @@ Workers = Annotated[
     option(min=1, max=64, metavar="N", help="With --csv or --resume: read by N processes. Default: one a processor."),
 ]
 
+ClusterAddress = Annotated[
+    str | None,
+    option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="With --csv or --resume: let the workers of the Dask scheduler at ADDRESS read, such as "
+        "tcp://192.168.1.10:8786.",
+    ),
+]
+
 
 def predict(
     ctx: typer.Context,
@@ -66,6 +76,7 @@ def predict(
     csv_file: CsvFile = None,
     resume: Resume = None,
     workers: Workers = None,
+    cluster: ClusterAddress = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -84,18 +95,24 @@ def predict(
     wanted = Wanted(top, raw=raw, segment=segment, confidence=min_confidence)
     if csv_file or resume:
         from edgecnn.bulk.worker import Task
-        from edgecnn.commands.table import Place, files_in, fill_table
+        from edgecnn.commands.table import Place, files_in, fill_table, readers
 
         refuse_idle(ctx, ("top", "show_steps", "as_json"), "with --csv or --resume")
+        if cluster:
+            from edgecnn.cluster.connection import require_address
+
+            refuse_idle(ctx, ["workers"], "with --cluster, whose workers are started on the devices")
+            require_address(cluster)
         count = 0 if STDOUT in images else sum(1 for _ in files_in(images, iter(())))
-        place = Place.of(csv_file, resume, workers)
+        place = Place.of(csv_file, resume)
         files = files_in(images, _stdin_lines())
-        choice = choose(model or opt.default_model())
-        console.say_notes([choice.note] if choice.note else [])
-        task = Task(str(choice.path), preprocess, wanted)  # one file for all processes
-        fill_table(task, files, place, count=count, quiet=quiet)
+        with readers(workers, cluster) as read:
+            choice = choose(model or opt.default_model())
+            console.say_notes([choice.note] if choice.note else [])
+            task = Task(str(choice.path), preprocess, wanted)  # one file for all processes
+            fill_table(task, read, files, place, count=count, quiet=quiet)
         return
-    refuse_idle(ctx, ("workers", "quiet"), "without --csv or --resume")
+    refuse_idle(ctx, ("workers", "cluster", "quiet"), "without --csv or --resume")
     paths = (path for image in images for path in (_stdin_lines() if image == STDOUT else [image]))
     how = opt.preprocessing_of(preprocess)
     classifier = Classifier(model or opt.default_model(), preprocessing=how)

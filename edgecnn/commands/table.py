@@ -1,7 +1,9 @@
 """edgecnn predict with --csv or --resume: any number of pictures into a table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,32 +15,48 @@ from edgecnn.processes import stopping
 from edgecnn.progress_bar import progress_bar
 
 if TYPE_CHECKING:
+    from edgecnn.bulk.rows import Row
     from edgecnn.bulk.table import Table
     from edgecnn.bulk.worker import Task
+
+    Readers = Callable[[Task, Iterable[str]], Iterator[list[Row]]]
 
 
 @dataclass(frozen=True)
 class Place:
-    """The file to write or to continue, and by how many processes; by default by one a processor."""
+    """The file to write or to continue."""
 
     path: Path
     resume: bool
-    processes: int | None
 
     @classmethod
-    def of(cls, csv_file: Path | None, resume: Path | None, processes: int | None) -> "Place":
+    def of(cls, csv_file: Path | None, resume: Path | None) -> "Place":
         """Raises UsageError if both files are given."""
         if csv_file and resume:
             raise UsageError("--csv begins a file and --resume continues one: give one of them")
         path = csv_file or resume
         assert path
-        return cls(path, bool(resume), processes)
+        return cls(path, bool(resume))
 
 
-def fill_table(task: "Task", files: Iterable[str], place: Place, *, count: int, quiet: bool) -> None:
+@contextmanager
+def readers(processes: int | None, cluster: str | None) -> "Iterator[Readers]":
+    """Who reads files: processes of this machine, by default one a processor, or the workers of a cluster."""
+    from edgecnn.bulk.pool import processors, read_many
+
+    if cluster is None:
+        yield partial(read_many, processes=processes or processors())
+        return
+    from edgecnn.cluster.connection import connected
+    from edgecnn.cluster.pool import read_on_workers
+
+    with connected(cluster) as found:
+        yield partial(read_on_workers, found)
+
+
+def fill_table(task: "Task", read: "Readers", files: Iterable[str], place: Place, *, count: int, quiet: bool) -> None:
     """Write a row for each digit of the files. Their number is `count`, or 0 if it is not known."""
     from edgecnn.bulk.filling import fill
-    from edgecnn.bulk.pool import processors
     from edgecnn.bulk.table import Table, require_new
 
     task.open()  # so that what is wrong with the model is told before anything is written
@@ -48,9 +66,8 @@ def fill_table(task: "Task", files: Iterable[str], place: Place, *, count: int, 
         _say_what_is_kept(table)
         reasons = fill(
             table,
-            task,
+            partial(read, task),
             files,
-            processes=place.processes or processors(),
             pictures=count,
             progress=progress,
             added=lambda: _say_what_is_kept(table),

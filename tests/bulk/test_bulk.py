@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 from shared_fixtures import Run
 
-from edgecnn.bulk.filling import fill
+from edgecnn.bulk.filling import ReadMany, fill
 from edgecnn.bulk.pool import FEW, read_many
 from edgecnn.bulk.rows import Row
 from edgecnn.bulk.table import COLUMNS, Table
@@ -44,6 +45,10 @@ def files_of(folder: Path) -> list[str]:
     return [str(path) for path in sorted(folder.iterdir())]
 
 
+def by(task: Task, processes: int) -> ReadMany:
+    return partial(read_many, task, processes=processes)
+
+
 def rows_in(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         return list(csv.DictReader(file))
@@ -54,7 +59,7 @@ def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The table of all pictures, by one process."""
     path = tmp_path_factory.mktemp("whole") / "all.csv"
     with Table(path, "edge") as table:
-        fill(table, EDGE, files_of(folder), processes=1)
+        fill(table, by(EDGE, 1), files_of(folder))
     return path
 
 
@@ -71,7 +76,7 @@ def test_each_picture_has_a_row_in_order(folder: Path, whole: Path, mnist: Datas
 
 def test_several_processes_write_the_very_same(folder: Path, whole: Path, tmp_path: Path) -> None:
     with Table(tmp_path / "two.csv", "edge") as table:
-        reasons = fill(table, EDGE, files_of(folder), processes=2)
+        reasons = fill(table, by(EDGE, 2), files_of(folder))
     assert (tmp_path / "two.csv").read_bytes() == whole.read_bytes()
     assert (table.pictures, table.errors, len(reasons)) == (PICTURES, 1, 1)
 
@@ -82,7 +87,7 @@ def test_a_table_that_was_cut_anywhere_is_continued(folder: Path, whole: Path, t
     part.write_bytes(whole.read_bytes()[: len(",".join(COLUMNS)) + 2 + cut if cut > 0 else None])
     with Table(part, "edge", resume=True) as table:
         assert table.pictures < PICTURES
-        fill(table, EDGE, files_of(folder), processes=1)
+        fill(table, by(EDGE, 1), files_of(folder))
     assert part.read_bytes() == whole.read_bytes()
 
 
@@ -102,12 +107,12 @@ def test_digits_of_a_page_have_a_row_each_and_a_cut_page_is_read_again(mnist: Da
     page.save(tmp_path / "page.png")
     task, table = Task("edge", None, Wanted(segment=True)), tmp_path / "page.csv"
     with Table(table, "edge") as whole:
-        fill(whole, task, [str(tmp_path / "page.png")], processes=1)
+        fill(whole, by(task, 1), [str(tmp_path / "page.png")])
     assert [row["label"] for row in rows_in(table)] == ["7", "2", "1"]
     before = table.read_bytes()
     table.write_bytes(before[: before.index(b"\n", len(before) // 2) + 1])
     with Table(table, "edge", resume=True) as again:
-        fill(again, task, [str(tmp_path / "page.png")], processes=1)
+        fill(again, by(task, 1), [str(tmp_path / "page.png")])
     assert table.read_bytes() == before
 
 
@@ -141,7 +146,7 @@ def test_odd_names_stay_what_they_are_and_are_no_formulas(
     for name in files:
         Image.fromarray(mnist.test.images[0]).save(name, "PNG")
     with Table(tmp_path / "odd.csv", "edge") as table:
-        fill(table, EDGE, files, processes=1)
+        fill(table, by(EDGE, 1), files)
     names = [row["file"] for row in rows_in(tmp_path / "odd.csv")]
     assert names == [file.replace("=1", "'=1") for file in files]
     with Table(tmp_path / "odd.csv", "edge", resume=True) as again:

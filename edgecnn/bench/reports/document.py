@@ -34,25 +34,37 @@ class Document:
 
 def to_json(summary: Summary, comparison: Comparison | None = None) -> str:
     """The run as one line of JSON, of the form that `schema.json` describes."""
+    return encode(document_of(summary, comparison))
+
+
+def document_of(summary: Summary, comparison: Comparison | None = None) -> Document:
     bench = summary.bench
-    document = Document(FORMAT, bench.is_stable, summary.rows, summary.pairs, comparison, bench)
-    return msgspec.json.encode(document, enc_hook=str).decode() + "\n"
+    return Document(FORMAT, bench.is_stable, summary.rows, summary.pairs, comparison, bench)
+
+
+def encode(value: object) -> str:
+    """A record as one line of JSON."""
+    return msgspec.json.encode(value, enc_hook=str).decode() + "\n"
 
 
 def read(path: Path) -> Bench:
     """The run that a file holds. Raises BenchError for a file that cannot be read, or that `to_json` did not write."""
     try:
-        content = read_bytes(path, MOST_BYTES)
-        require_few_values(content, MOST_MEMORY)
-        tree = msgspec.json.decode(content)
-        _require_bounded(tree)
-        return msgspec.convert(tree, Document, dec_hook=_from_text).bench
+        return decode(read_bytes(path, MOST_BYTES))
     except OSError as error:
         raise BenchError(f"cannot read {path}: {error.strerror}; give a file that --json wrote") from None
     except (ValueError, RecursionError, BenchError) as error:
         raise BenchError(
             f"{path} is not what this version's 'edgecnn bench --json' writes ({error}): measure again"
         ) from None
+
+
+def decode(content: bytes) -> Bench:
+    """The run that JSON holds. Raises ValueError, RecursionError or BenchError if `to_json` did not write it."""
+    require_few_values(content, MOST_MEMORY)
+    tree = msgspec.json.decode(content)
+    _require_bounded(tree)
+    return msgspec.convert(tree, Document, dec_hook=_from_text).bench
 
 
 def _require_bounded(tree: Any) -> None:

@@ -19,18 +19,18 @@ def to_markdown(summary: Summary, comparison: Comparison | None = None) -> str:
     shown = columns(summary.rows)
     body = [[row.name, *(column.cell(row) or NOTHING for column in shown)] for row in summary.rows]
     lines = [f"**{UNSTABLE}**", ""] if not summary.bench.is_stable else []
-    lines += _markdown_table(["contender", *(column.title for column in shown)], body)
+    lines += markdown_table(["contender", *(column.title for column in shown)], body)
     for headings, part in scenario_parts(summary):
-        lines += ["", *_markdown_table(headings, part)]
-    lines += ["", *(f"{_text(line)}  " for line in conditions(summary))]
+        lines += ["", *markdown_table(headings, part)]
+    lines += ["", *(f"{one_line(line)}  " for line in conditions(summary))]
     if comparison:
-        lines += ["", *_markdown_table(CHANGE_HEADINGS, change_rows(comparison)), ""]
-        lines += [f"{_text(line)}  " for line in comparison_notes(comparison)]
+        lines += ["", *markdown_table(CHANGE_HEADINGS, change_rows(comparison)), ""]
+        lines += [f"{one_line(line)}  " for line in comparison_notes(comparison)]
     return "\n".join(lines) + "\n"
 
 
-def _markdown_table(headings: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    cells = [[_text(cell).replace("|", "\\|") for cell in row] for row in body]
+def markdown_table(headings: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    cells = [[one_line(cell).replace("|", "\\|") for cell in row] for row in body]
     return [
         "| " + " | ".join(headings) + " |",
         "|---" + "|---:" * (len(headings) - 1) + "|",
@@ -38,6 +38,6 @@ def _markdown_table(headings: Sequence[str], body: Sequence[Sequence[str]]) -> l
     ]
 
 
-def _text(text: str) -> str:
+def one_line(text: str) -> str:
     """The text on one line, without links, HTML and code of its own: the names of folders are in it."""
     return ACTIVE.sub(r"\\\g<0>", printable(text))

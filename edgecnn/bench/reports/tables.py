@@ -25,14 +25,14 @@ def tables(summary: Summary, width: int) -> list["Table"]:
     shown = columns(summary.rows)
     body = [[row.name, *(column.cell(row) or NOTHING for column in shown)] for row in summary.rows]
     groups = [[at for at, column in enumerate(shown, 1) if column.group == group] for group in GROUPS]
-    found = _parted(["contender", *(column.title for column in shown)], body, width, groups)
+    found = parted(["contender", *(column.title for column in shown)], body, width, groups)
     for table in found:
         table.title = None if summary.bench.is_stable else UNSTABLE
-    return found + [part for headings, body in scenario_parts(summary) for part in _parted(headings, body, width)]
+    return found + [part for headings, body in scenario_parts(summary) for part in parted(headings, body, width)]
 
 
 def comparison_tables(comparison: Comparison, width: int) -> list["Table"]:
-    return _parted(CHANGE_HEADINGS, change_rows(comparison), width, kept=2)
+    return parted(CHANGE_HEADINGS, change_rows(comparison), width, kept=2)
 
 
 def width_of(table: "Table") -> int:
@@ -42,7 +42,7 @@ def width_of(table: "Table") -> int:
     return Console(width=WIDEST).measure(table).maximum
 
 
-def _parted(
+def parted(
     headings: Sequence[str],
     body: Sequence[Sequence[str]],
     width: int,
