@@ -34,10 +34,12 @@ MODULES: dict[Runtime, tuple[str, str]] = {
 # predict is model.predict(x), call is model(x), function is tf.function, xla is tf.function(jit_compile=True).
 TENSORFLOW_WAYS = ("predict", "call", "function", "xla")
 SAVED_MODEL_WAYS = ("function", "xla")  # a SavedModel is a function, not a Keras model
+TFLITE = ".tflite"
 COMPILED = "-compiled"  # the end of a variant that LiteRT runs by its newer CompiledModel, not by its Interpreter
 LITERT_VARIANTS = ("float32", "int8", f"float32{COMPILED}", f"int8{COMPILED}")
 CONVERTED: tuple[Runtime, ...] = ("litert", "ncnn", "mnn")  # they run files that are made for the run
 FROM_ONNX: tuple[Runtime, ...] = ("ncnn", "mnn")  # made from the float32 ONNX file: quantized ones they cannot read
+ORDER: tuple[Runtime, ...] = ("tensorflow", "onnxruntime", "openvino", "litert", "ncnn", "mnn")  # in a report
 MISSING_TENSORFLOW = "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'"
 
 
@@ -138,18 +140,8 @@ def _enter(model: Path, bundle: Unpacked | None, threads: int, batch: int, runti
         name = f"{PREFIXES[runtime]}-{variant}"
         return Contender(name, str(model), runtime, variant, file, threads, batch, how, selection)
 
-    found: list[Contender] = []
-    if original and "tensorflow" in runtimes:
-        ways = TENSORFLOW_WAYS if original.is_file() else SAVED_MODEL_WAYS
-        found += [contender("tensorflow", way, original) for way in ways]
-    for runtime in ("onnxruntime", "openvino"):
-        if runtime in runtimes:
-            found += [contender(runtime, _precision(file), file) for file in files]
-    if original and "litert" in runtimes and find_spec("tensorflow"):  # TensorFlow does the conversion
-        found += [contender("litert", variant, original) for variant in LITERT_VARIANTS]
-    for runtime in FROM_ONNX:
-        if runtime in runtimes:
-            found += [contender(runtime, _precision(file), file) for file in files if _is_plain(file)]
+    entered = [runtime for runtime in ORDER if runtime in runtimes]
+    found = [contender(runtime, *one) for runtime in entered for one in _variants(runtime, path, original, files)]
     missing = _missing(path, original, files)
     if not found and not missing:
         missing = (f"{path} has no file that {', '.join(runtimes)} can run",)
@@ -157,10 +149,28 @@ def _enter(model: Path, bundle: Unpacked | None, threads: int, batch: int, runti
     return Entry(str(model), path, tuple(found), card, (*missing, *lacks))
 
 
+def _variants(runtime: Runtime, path: Path, original: Path | None, files: list[Path]) -> list[tuple[str, Path]]:
+    """What a runtime runs of a model: each variant's name, and the file that it runs or that its own is made from."""
+    match runtime:
+        case "tensorflow":
+            ways = TENSORFLOW_WAYS if original and original.is_file() else SAVED_MODEL_WAYS
+            return [(way, original) for way in ways] if original else []
+        case "litert" if path.suffix == TFLITE:
+            return [(f"{path.stem}{way}", path) for way in ("", COMPILED)]
+        case "litert":  # TensorFlow does the conversion
+            return [(way, original) for way in LITERT_VARIANTS] if original and find_spec("tensorflow") else []
+        case "ncnn" | "mnn":
+            return [(_precision(file), file) for file in files if _is_plain(file)]
+        case _:
+            return [(_precision(file), file) for file in files]
+
+
 def _contents(path: Path) -> tuple[Path | None, list[Path]]:
     """The TensorFlow model, if there is one, and the ONNX files at a path."""
     if path.suffix == ".onnx":
         return None, [path]
+    if path.suffix == TFLITE:
+        return None, []
     if path.is_file() or (path / "saved_model.pb").exists():
         return path, []
     folder = ModelFolder(path)

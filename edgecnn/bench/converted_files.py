@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.bench import Runtime
-from edgecnn.bench.contenders import COMPILED, CONVERTED, Contender, Entry
+from edgecnn.bench.contenders import COMPILED, CONVERTED, TFLITE, Contender, Entry
 from edgecnn.bench.runtimes.converted import MNN_FILE, NCNN_FOLDER
 from edgecnn.data import Dataset
 from edgecnn.errors import EdgecnnError
@@ -28,18 +28,22 @@ def converted(entry: Entry, dataset: Dataset | None, folder: Path, limit: float)
 
     Each file may take `limit` seconds.
     """
-    first = {item.runtime: item for item in reversed(entry.contenders) if item.runtime in CONVERTED}
+    first = {item.runtime: item for item in reversed(entry.contenders) if _is_to_convert(item)}
     if not first:
         return entry.contenders, {}
     folder.mkdir()
     if dataset:
         np.save(folder / CALIBRATION, dataset.train.sample(CALIBRATION_IMAGES, CALIBRATION_SEED).images)
     reasons = {runtime: _reason(item, folder / runtime, limit) for runtime, item in first.items()}
-    return [_with_file(item, folder) if item.runtime in CONVERTED else item for item in entry.contenders], reasons
+    return [_with_file(item, folder) if _is_to_convert(item) else item for item in entry.contenders], reasons
+
+
+def _is_to_convert(item: Contender) -> bool:
+    return item.runtime in CONVERTED and item.file.suffix != TFLITE
 
 
 def _with_file(item: Contender, folder: Path) -> Contender:
-    name = FILES.get(item.runtime) or f"{item.variant.removesuffix(COMPILED)}.tflite"
+    name = FILES.get(item.runtime) or f"{item.variant.removesuffix(COMPILED)}{TFLITE}"
     return replace(item, file=folder / item.runtime / name)
 
 

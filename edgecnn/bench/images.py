@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.bench.contenders import Entry
+from edgecnn.bench.contenders import TFLITE, Entry
+from edgecnn.bench.runtimes.litert import interface
 from edgecnn.bundles.pictures import read_images
 from edgecnn.data import Dataset
 from edgecnn.data.provenance import Read, find_dataset, origin_of
@@ -69,6 +70,9 @@ def _interface(entry: Entry) -> tuple[InputSpec, tuple[str, ...], Origin | None]
         spec = InputSpec(entry.card.input_shape, entry.card.input_dtype, entry.card.preprocessing or Preprocessing())
         return spec, entry.card.labels, None
     path = entry.place
+    if path.suffix == TFLITE:
+        spec, outputs = interface(path)
+        return spec, tuple(map(str, range(outputs))), None
     files = ModelFolder(path).onnx_files() if path.is_dir() else [path]  # all of them, even if they are not measured
     files = [file for file in files if file.suffix == ".onnx"]
     if not files:

@@ -281,3 +281,12 @@ def test_int8_for_another_processor_is_measured_only_if_it_is_named(
         monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
         assert names(folder.path, runtimes=("onnxruntime",)) == ["onnx-float32", "onnx-int8", f"onnx-int8-{own}"]
         assert names(folder.onnx(f"int8-{other}"), runtimes=("onnxruntime",)) == [f"onnx-int8-{other}"]
+
+
+def test_a_tflite_file_is_run_as_it_is_in_both_of_litert_ways(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.tflite"
+    path.touch()
+    assert [(item.name, item.file) for item in listed(path)] == [
+        ("litert-theirs", path),
+        ("litert-theirs-compiled", path),
+    ]

@@ -27,6 +27,7 @@ from edgecnn.bench import contender_run
 from edgecnn.bench.contenders import CONVERTED, LITERT_VARIANTS
 from edgecnn.bench.measure import MOST_PICTURES, measure
 from edgecnn.bench.results import Bench, Measurement
+from edgecnn.bench.runtimes.litert_conversion import Conversion
 from edgecnn.bench.worker import FLOOR_QUERIES, KEPT
 from edgecnn.data import Dataset, load
 from edgecnn.errors import BenchError, DataError, ModelError
@@ -250,6 +251,20 @@ def test_what_was_converted_for_the_run_goes_with_it_but_for_its_name(peers: Ben
     assert [str(item.contender.file) for item in converted] == [*names, *names, "model.mnn"]
     assert min(item.file_bytes for item in converted) > 10_000
     assert not list(exported.path.glob("*.tflite"))
+
+
+@pytest.mark.tensorflow
+def test_a_tflite_file_needs_no_original(tmp_path: Path, exported: ModelFolder, digits: Path) -> None:
+    conversion = Conversion(tmp_path)
+    conversion.load(str(exported.keras))
+    conversion.float32()
+    path = tmp_path / "float32.tflite"
+    bench = measure([path], replace(PLAN, rounds=1), data=digits)
+    expected = labels_of(exported.onnx("float32"), load(digits))
+    assert [item.answers for item in bench.measurements] == [expected] * 2
+    path.write_bytes(path.read_bytes()[:3000])
+    for item in measure([path], replace(PLAN, rounds=1), data=digits).failures:
+        assert item.failure == f"{path} cannot be opened by LiteRT: The model is not a valid Flatbuffer buffer"
 
 
 @pytest.fixture(scope="module")

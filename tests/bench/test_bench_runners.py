@@ -19,7 +19,7 @@ from onnx import numpy_helper
 
 from edgecnn.bench import Runtime
 from edgecnn.bench.contenders import COMPILED, FROM_ONNX, TENSORFLOW_WAYS, Contender
-from edgecnn.bench.runtimes import onnx_conversion
+from edgecnn.bench.runtimes import litert, onnx_conversion
 from edgecnn.bench.runtimes.converted import MNN_FILE, NCNN_FOLDER
 from edgecnn.bench.runtimes.litert_conversion import Conversion
 from edgecnn.bench.runtimes.openvino import quiet_openvino
@@ -29,6 +29,7 @@ from edgecnn.errors import BenchError, ExportError, ModelError
 from edgecnn.folder import ModelFolder
 from edgecnn.preprocessing import Preprocessing, to_plain
 from edgecnn.runtime.classifier import Classifier
+from edgecnn.runtime.input_spec import ASSUMED, InputSpec
 from edgecnn.training.backend import keras, tensorflow
 
 pytestmark = pytest.mark.tensorflow
@@ -74,7 +75,7 @@ def images(mnist: Dataset) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def converted(exported: ModelFolder, mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trained model as LiteRT's float32, int8 and empty files."""
+    """The trained model as LiteRT's float32 and int8 files."""
     folder = tmp_path_factory.mktemp("litert")
     calibration = folder / "calibration.npy"
     np.save(calibration, mnist.train.sample(200, seed=0).images)
@@ -320,6 +321,31 @@ def test_openvino_compiles_a_batch_size_once(
 
 def test_the_shipped_empty_model_is_what_its_script_makes() -> None:
     assert make_empty.make().SerializeToString() == EMPTY.read_bytes()
+
+
+def test_the_shipped_empty_model_of_litert_is_what_its_script_makes() -> None:
+    """Not the same bytes: a file has the versions of its converter."""
+    made, shipped = (
+        ai_edge_litert.interpreter.Interpreter(model_content=content)
+        for content in (make_empty.make_tflite(), litert.EMPTY.read_bytes())
+    )
+    assert [tensor["shape_signature"].tolist() for tensor in made.get_tensor_details()] == [
+        tensor["shape_signature"].tolist() for tensor in shipped.get_tensor_details()
+    ]
+    assert {str(tensor["dtype"]) for tensor in shipped.get_tensor_details()} == {"<class 'numpy.uint8'>"}
+
+
+def test_quantized_numbers_at_the_ends_of_a_tflite_file_are_refused(tmp_path: Path, converted: Path) -> None:
+    assert litert.interface(converted / "int8.tflite") == (InputSpec((28, 28), "uint8", ASSUMED), 10)
+    tf = tensorflow("a test")
+    network = tf.function(lambda x: tf.nn.softmax(tf.matmul(x, tf.eye(4))), input_signature=[tf.TensorSpec((1, 4))])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([np.eye(4, dtype=np.float32)[at : at + 1]] for at in range(4))
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    (tmp_path / "int8.tflite").write_bytes(converter.convert())
+    with pytest.raises(BenchError, match="quantized numbers: convert it with uint8 or float32 at both ends"):
+        litert.interface(tmp_path / "int8.tflite")
 
 
 def test_a_conversion_that_fails_is_said_in_its_first_line(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import COMPILED, Contender
 from edgecnn.bench.runtimes.runner import Infer, Runner, input_spec
-from edgecnn.runtime.input_spec import InputSpec
+from edgecnn.errors import BenchError
+from edgecnn.runtime.input_spec import ASSUMED, DTYPES, InputSpec
 
-EMPTY_LITERT = "empty.tflite"  # a model with one Identity, written beside each converted file
+LONGEST = 200  # characters kept of LiteRT's messages
+EMPTY = Path(__file__).with_name("empty.tflite")  # a model with one Identity; tests/make_empty.py makes it
 
 
 def import_modules(contender: Contender) -> None:
@@ -22,8 +24,17 @@ def import_modules(contender: Contender) -> None:
 def open_contender(contender: Contender) -> Runner:
     opened = _compiled if _is_compiled(contender) else _interpreter
     infer, spec = opened(contender.file, contender)
-    empty = contender.file.with_name(EMPTY_LITERT)
-    return Runner(spec.prepare, infer, lambda: opened(empty, contender)[0], contender.batch)
+    return Runner(spec.prepare, infer, lambda: opened(EMPTY, contender)[0], contender.batch)
+
+
+def interface(file: Path) -> tuple[InputSpec, int]:
+    """What a file takes, if it takes float32 that is from 0 to 1, and how many scores it gives. Raises BenchError."""
+    interpreter = _opened(file, threads=1)
+    given, returned = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    dtype = np.dtype(given["dtype"]).name
+    if dtype not in DTYPES or np.dtype(returned["dtype"]) != np.float32:
+        raise BenchError(f"{file} takes or gives quantized numbers: convert it with uint8 or float32 at both ends")
+    return InputSpec(tuple(int(size) for size in given["shape"][1:]), dtype, ASSUMED), int(returned["shape"][-1])
 
 
 def _is_compiled(contender: Contender) -> bool:
@@ -60,9 +71,7 @@ def _compiled(file: Path, contender: Contender) -> tuple[Infer, InputSpec]:
 
 
 def _interpreter(file: Path, contender: Contender) -> tuple[Infer, InputSpec]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(file), num_threads=contender.threads)
+    interpreter = _opened(file, contender.threads)
     given, returned = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     index, answer = given["index"], returned["index"]
     allocated = 0
@@ -79,3 +88,13 @@ def _interpreter(file: Path, contender: Contender) -> tuple[Infer, InputSpec]:
         return scores
 
     return infer, input_spec(given["shape_signature"][1:], np.dtype(given["dtype"]).name, contender)
+
+
+def _opened(file: Path, threads: int) -> Any:
+    """Raises BenchError."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        return Interpreter(str(file), num_threads=threads)
+    except ValueError as error:
+        raise BenchError(f"{file} cannot be opened by LiteRT: {str(error)[:LONGEST]}") from error

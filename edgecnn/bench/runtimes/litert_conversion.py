@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.bench.runtimes.litert import EMPTY_LITERT
 from edgecnn.errors import EdgecnnError, ExportError
 from edgecnn.exporting import original as originals
 from edgecnn.preprocessing import from_plain
@@ -32,13 +31,10 @@ class Conversion:
         self.folder = folder
 
     def load(self, original: str, signature: str = "", output: str = "") -> None:
-        """Load what is wanted of the original, as in Selection, and write an empty model."""
+        """Load what is wanted of the original, as in Selection."""
         with _told():
             self._tf = tensorflow("converting for LiteRT")
             self._loaded = originals.load(Path(original), Selection(signature, output))
-            _write(
-                self._tf, self._tf.identity, self._tf.TensorSpec((None, 1), self._tf.uint8), self.folder / EMPTY_LITERT
-            )
 
     def float32(self) -> None:
         """Write `float32.tflite`."""
