@@ -97,9 +97,9 @@ def _by_vector(session: ort.InferenceSession, names: Names, batch: NDArray[Any],
     feeds, fetches = _vector(batch, device), _vector(place, device)
     options = ort.RunOptions()
 
-    def run() -> None:
-        assert place is not None and batch is not None  # they are the vectors' memory
+    def run() -> Any:
         session.run_with_ortvaluevector(options, [names[0]], feeds, [names[1]], fetches, [device])
+        return batch, place  # the vectors' memory, which lives as long as this function
 
     return run
 
