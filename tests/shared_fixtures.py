@@ -21,6 +21,7 @@ TINY = TESTS / "models" / "tiny.onnx"
 
 ABSENT_ON_A_PI = (
     *("tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "h5py", "ai_edge_litert", "openvino"),
+    *("ncnn", "MNN", "pnnx"),
     *("jsonschema", "scipy", "websockets", "distributed"),
 )
 

@@ -39,6 +39,7 @@ COMPILED = "-compiled"  # the end of a variant that LiteRT runs by its newer Com
 LITERT_VARIANTS = ("float32", "int8", f"float32{COMPILED}", f"int8{COMPILED}")
 CONVERTED: tuple[Runtime, ...] = ("litert", "ncnn", "mnn")  # they run files that are made for the run
 FROM_ONNX: tuple[Runtime, ...] = ("ncnn", "mnn")  # made from the float32 ONNX file: quantized ones they cannot read
+ADVICE = "pip install 'edgecnn[quantize]', and for ncnn also pip install --no-deps pnnx"
 ORDER: tuple[Runtime, ...] = ("tensorflow", "onnxruntime", "openvino", "litert", "ncnn", "mnn")  # in a report
 MISSING_TENSORFLOW = "TensorFlow is not installed, so the original model is not measured: pip install 'edgecnn[train]'"
 
@@ -123,7 +124,16 @@ def _wanted(asked: tuple[str, ...]) -> tuple[Runtime, ...]:
         module, extra = MODULES[runtime]
         if find_spec(module) is None:
             raise MissingDependencyError(runtime, extra, f"measuring with {runtime}")
-    return wanted or tuple(runtime for runtime in RUNTIMES if find_spec(MODULES[runtime][0]))
+        if not _can_convert(runtime):
+            raise BenchError(f"{runtime} runs what is converted for it, and its converter is not here: {ADVICE}")
+    return wanted or tuple(runtime for runtime in RUNTIMES if find_spec(MODULES[runtime][0]) and _can_convert(runtime))
+
+
+def _can_convert(runtime: Runtime) -> bool:
+    """Whether what a runtime that is in FROM_ONNX runs can be made here."""
+    if runtime not in FROM_ONNX:
+        return True
+    return find_spec("onnx") is not None and (runtime != "ncnn" or find_spec("pnnx") is not None)
 
 
 def _enter(model: Path, bundle: Unpacked | None, threads: int, batch: int, runtimes: tuple[Runtime, ...]) -> Entry:

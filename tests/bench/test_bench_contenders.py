@@ -130,6 +130,16 @@ def test_a_runtime_that_is_not_installed_is_said_with_the_command_that_adds_it(
         names(folder.path, runtimes=(runtime,))
 
 
+@pytest.mark.parametrize(("runtime", "converter"), [("ncnn", "pnnx"), ("ncnn", "onnx"), ("mnn", "onnx")])
+def test_a_runtime_whose_converter_is_not_here_is_left_out_and_told_of_if_it_is_asked_for(
+    runtime: str, converter: str, folder: ModelFolder, absent: Remove
+) -> None:
+    absent(converter)
+    assert runtime not in {item.runtime for item in listed(folder.path)}
+    with pytest.raises(BenchError, match="its converter is not here: pip install"):
+        names(folder.path, runtimes=(runtime,))
+
+
 def test_runtimes_that_are_not_installed_are_left_out_where_none_is_asked_for(
     folder: ModelFolder, absent: Remove
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.bench.runtimes.converted import EMPTY_PREFIX, INPUT, LAYERS, MNN_FILE, NCNN_FOLDER, WEIGHTS
-from edgecnn.errors import ExportError
+from edgecnn.errors import ExportError, MissingDependencyError
 from edgecnn.graph.graph import Graph, onnx_module
 from edgecnn.graph.loading import load_model
 from edgecnn.processes.entry import serve
@@ -97,7 +97,7 @@ def _pnnx() -> Path:
     """The program in pnnx's package."""
     found = find_spec("pnnx")
     if found is None or not found.submodule_search_locations:
-        raise ExportError("its converter is not installed: pip install --no-deps pnnx")
+        raise MissingDependencyError("pnnx", "peers", "converting for ncnn")
     return Path(found.submodule_search_locations[0]) / "pnnx"
 
 
