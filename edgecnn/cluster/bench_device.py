@@ -18,6 +18,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_bytes
 from edgecnn.scratch import scratch
 
+COMMAND = "edgecnn.__main__"
 REPORT, SAID = "report.json", "said.txt"
 POLL_SECONDS = 0.5
 END_SECONDS = 5.0  # a command that is asked to stop takes two at most
@@ -76,7 +77,7 @@ def _run(folder: Path, arguments: list[str]) -> None:
     parent = str(os.getpid())
     with (folder / SAID).open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "edgecnn.processes.entry", parent, "edgecnn.__main__", *arguments],
+            [sys.executable, "-P", "-m", "edgecnn.processes.entry", parent, COMMAND, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,

@@ -63,7 +63,7 @@ class Cluster:
         except (CancelledError, Abandoned, ClosedClientError, OSError, TimeoutError):
             raise EdgecnnError(
                 f"the scheduler at {self.address} is gone or was restarted: start it and its workers again, "
-                "then run the command again"
+                "then run the command again (predict continues with --resume)"
             ) from None
 
 
@@ -118,10 +118,15 @@ def _silence() -> Iterator[None]:
 def _client(address: str) -> Iterator["Client"]:
     from distributed import Client
 
+    _require_certificates(address)
     try:
         client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False, name=PACKAGE)
-    except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
-        raise EdgecnnError(_refusal(address, error)) from None
+    except (OSError, TimeoutError, ValueError, RuntimeError):
+        raise EdgecnnError(
+            f"what answers at {address} is not a scheduler that this Dask can speak to: give the scheduler's address, "
+            "with tls:// if it takes nothing else, and with certificates that it trusts, and install the same version "
+            "of distributed everywhere"
+        ) from None
     try:
         with client.as_current():  # whom Dask's functions ask
             yield client
@@ -130,14 +135,16 @@ def _client(address: str) -> Iterator["Client"]:
             client.close(timeout=1)
 
 
-def _refusal(address: str, error: Exception) -> str:
-    reason = str(error).strip().partition("\n")[0]
-    if "TLS" in reason or "ssl" in reason.lower() or isinstance(error, FileNotFoundError):
-        return f"cannot open a TLS connection to {address} ({reason}): {TLS_ADVICE}"
-    return (
-        f"what answers at {address} is not a scheduler that this Dask can speak to: give the scheduler's address, "
-        "with tls:// if it takes nothing else, and install the same version of distributed everywhere"
-    )
+def _require_certificates(address: str) -> None:
+    """Dask itself would tell of a missing one half a minute later, and of its own objects."""
+    from distributed.security import Security
+
+    try:
+        context = Security().get_connection_args("client")["ssl_context"]
+    except (OSError, ValueError) as error:  # files that are not there, or hold something else
+        raise EdgecnnError(f"cannot read the certificates for {address} ({error}): {TLS_ADVICE}") from None
+    if address.startswith("tls:") and context is None:
+        raise EdgecnnError(f"there are no certificates to open {address} with: {TLS_ADVICE}")
 
 
 def _require_workers(cluster: Cluster) -> None:

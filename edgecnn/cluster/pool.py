@@ -196,4 +196,5 @@ class _Pool:
 
 
 def _blame(name: str, deaths: int) -> str:
-    return f"{name} was not read: the {deaths} workers that read it alone ended; try it on this machine"
+    ended = "the worker that read it alone ended" if deaths == 1 else f"the {deaths} workers that read it alone ended"
+    return f"{name} was not read: {ended}; leave it out, or try it with --raw"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -122,11 +122,3 @@ def worker(
         cluster.workers[name] = running
         yield running
         cluster.workers.pop(name, None)
-
-
-@contextmanager
-def workers(cluster: Cluster, hosts: dict[str, str], *options: str, **environment: str) -> Iterator[None]:
-    with ExitStack() as all_of_them:
-        for name, host in hosts.items():
-            all_of_them.enter_context(worker(cluster, name, host, *options, **environment))
-        yield

@@ -8,19 +8,25 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import textwrap
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from cluster.clusters import PATIENCE, Cluster, scheduler, until, worker, workers
+from cluster.clusters import PATIENCE, Cluster, scheduler, until, worker
 from PIL import Image
-from shared_fixtures import TESTS, Run
+from shared_fixtures import ONE_PROCESS, TESTS, Run
+from typer.testing import CliRunner
 
-from edgecnn.cluster import address
+from edgecnn.bench.results import Plan
+from edgecnn.cli import app
+from edgecnn.cluster import address, device
+from edgecnn.cluster.connection import connected, own_version
+from edgecnn.cluster.job import job_of
 from edgecnn.data import Dataset
-from edgecnn.errors import UsageError
+from edgecnn.errors import EdgecnnError, ModelError, UsageError
 from edgecnn.folder import SHIPPED_MODELS
 
 pytestmark = pytest.mark.slow
@@ -42,6 +48,13 @@ def contents(pictures):
     return whole(pictures)
 
 device._contents = contents
+"""
+
+# The bench of one device has one process for all rounds, and that of the other does not start.
+BENCHING = """
+from edgecnn.cluster import bench_device
+
+bench_device.COMMAND = {!r}
 """
 
 
@@ -74,7 +87,13 @@ def whole(edgecnn: Run, digits: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with scheduler(tmp_path_factory.mktemp("cluster")) as found, workers(found, HOSTS):
+    folder = tmp_path_factory.mktemp("cluster")
+    (folder / "quick.py").write_text(f"def main():\n{textwrap.indent(ONE_PROCESS, '    ')}")
+    with scheduler(folder) as found, ExitStack() as all_of_them:
+        for (name, host), command in zip(HOSTS.items(), ("quick", "no_such_command"), strict=True):
+            (folder / f"{name}.py").write_text(BENCHING.format(command))
+            preload = ("--preload", str(folder / f"{name}.py"))
+            all_of_them.enter_context(worker(found, name, host, *preload, PYTHONPATH=str(folder)))
         yield found
 
 
@@ -116,6 +135,7 @@ def test_an_interrupted_table_is_continued(digits: Path, whole: Path, cluster: C
     assert table.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.long
 def test_a_picture_that_ends_its_workers_stops_no_other(
     digits: Path, whole: Path, edgecnn: Run, tmp_path: Path
 ) -> None:
@@ -142,37 +162,66 @@ def test_a_picture_that_ends_its_workers_stops_no_other(
             assert row | {"file": name} == alone[name] | {"file": name}
     assert done.stderr.splitlines() == [
         "wrote some.csv: 41 pictures",
-        f"error: some/0020-{ENDS} was not read: the 1 workers that read it alone ended; try it on this machine",
+        f"error: some/0020-{ENDS} was not read: the worker that read it alone ended; "
+        "leave it out, or try it with --raw",
         "error: 1 of 41 pictures cannot be read",
     ]
 
 
-def test_each_device_has_a_column(edgecnn_in_one_process: Run, cluster: Cluster, tmp_path: Path) -> None:
-    done = edgecnn_in_one_process(
-        *("bench", "nano", "--runtime", "onnxruntime", "--duration", "0.1", "--cluster", cluster.address),
+def test_each_device_is_listed_with_its_figures_or_its_reason(edgecnn: Run, cluster: Cluster, tmp_path: Path) -> None:
+    done = edgecnn(
+        *("bench", MODEL, "--runtime", "onnxruntime", "--duration", "0.1", "--cluster", cluster.address),
         *("--json", "all.json", "--csv", "all.csv", "--html", "all.html", "--markdown", "-"),
-        *("--fail-if", "onnx-int8.p50_us > 0.001", "--fail-if", "onnx-float32.accuracy < 0.5"),
+        *("--fail-if", "onnx-int8.p50_us > 0.001", "--fail-if", "onnx-float32.p50_us > 1"),
         cwd=tmp_path,
     )
-    assert done.returncode == 3, done.stderr
-    name = socket.gethostname()
-    names = [f"{name} ({host})" for host in sorted(HOSTS.values())]
-    assert [line.partition(": onnx")[0] for line in done.stderr.splitlines()] == [f"rule held: {it}" for it in names]
+    shelf, drawer = (f"{socket.gethostname()} ({host})" for host in HOSTS.values())
+    assert (done.returncode, done.stderr.splitlines()[:2]) == (
+        1,
+        [
+            f"error: {drawer} failed: ModuleNotFoundError: No module named 'no_such_command'",
+            f"error: {shelf}: 'onnx-float32.p50_us > 1' cannot be judged, onnx-float32 was not measured",
+        ],
+    )
+    assert done.stderr.splitlines()[2].startswith(f"rule held: {shelf}: onnx-int8.p50_us > 0.001")
     document = json.loads((tmp_path / "all.json").read_text())
-    assert [(device["name"], device["failure"]) for device in document["devices"]] == [(it, None) for it in names]
-    rows = [row for device in document["devices"] for row in device["run"]["contenders"]]
-    assert [(row["name"], row["model"], row["images"]) for row in rows] == [
-        ("onnx-float32", "nano", 10_000),
-        ("onnx-int8", "nano", 10_000),
-    ] * 2
-    best = min(rows, key=lambda row: row["p50_us"])
-    assert document["front"][0]["time_us"] == best["p50_us"]
-    table = list(csv.DictReader((tmp_path / "all.csv").read_text().splitlines()))
-    assert [(row["device"], row["name"]) for row in table] == [
-        (it, contender) for it in names for contender in ("onnx-float32", "onnx-int8")
+    assert [(device["name"], bool(device["failure"])) for device in document["devices"]] == [
+        (shelf, False),
+        (drawer, True),
     ]
-    assert f"| figure | contender | {' | '.join(names)} |" in done.stdout
-    assert all(it in (tmp_path / "all.html").read_text() for it in names)
+    (row,) = document["devices"][0]["run"]["contenders"]
+    assert (row["name"], row["model"], row["images"]) == ("onnx-int8", "edge/model.int8.onnx", 10_000)
+    (best,) = document["front"]
+    assert (best["device"], best["contender"], best["time_us"]) == (shelf, "onnx-int8", row["p50_us"])
+    (line,) = csv.DictReader((tmp_path / "all.csv").read_text().splitlines())
+    assert (line["device"], line["name"]) == (shelf, "onnx-int8")
+    assert f"| figure | contender | {shelf} | {drawer} |" in done.stdout
+    assert drawer in (tmp_path / "all.html").read_text()
+
+
+def test_a_model_travels_with_its_onnx_files_and_its_card_and_without_its_original() -> None:
+    job = job_of(["edge", str(MODEL)], Plan(duration=1.5), ["onnxruntime"], "/data")
+    names = sorted(path.name for path in MODEL.parent.glob("*.onnx"))
+    alone = f"edge-1/{MODEL.name}"
+    assert sorted(name for name, _ in job.files) == sorted(
+        [*(f"edge/{name}" for name in (*names, "card.json")), alone, "edge-1/card.json"]
+    )
+    assert dict(job.files)[alone] == MODEL.read_bytes()
+    assert job.arguments[:2] == ("edge", alone)
+    assert {"--runtime=onnxruntime", "--data=/data", "1.5"} <= set(job.arguments)
+
+
+def test_an_original_alone_cannot_travel(tmp_path: Path) -> None:
+    (tmp_path / "model.keras").touch()
+    for path in (tmp_path, tmp_path / "model.keras"):
+        with pytest.raises(ModelError, match="run 'edgecnn export"):
+            job_of([str(path)], Plan(), [], None)
+
+
+def test_a_worker_that_joins_later_must_have_the_same_edgecnn() -> None:
+    device.require_version(own_version())
+    with pytest.raises(EdgecnnError, match=f"has edgecnn {own_version()}, and the command has edgecnn 0.0.9"):
+        device.require_version("0.0.9")
 
 
 @pytest.mark.parametrize(
@@ -187,10 +236,11 @@ def test_each_device_has_a_column(edgecnn_in_one_process: Run, cluster: Cluster,
     ],
 )
 def test_what_makes_no_sense_with_many_devices_is_wrong_usage(
-    edgecnn: Run, arguments: list[str], words: str, tmp_path: Path
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = edgecnn(*arguments, "--cluster", "tcp://127.0.0.1:8786", cwd=tmp_path)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, [*arguments, "--cluster", "tcp://127.0.0.1:8786"])
+    assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert words in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -213,30 +263,23 @@ def test_an_address_is_a_host_and_a_port(text: str) -> None:
     assert address.parse(text)[1] == 8786
 
 
-def refused(edgecnn: Run, where: str, folder: Path) -> str:
-    """What bench says, and the same of predict, in one line and before it writes anything."""
-    benched = edgecnn("bench", "nano", "--json", "b.json", "--cluster", where, cwd=folder)
-    predicted = edgecnn("predict", TESTS, "--model", "nano", "--csv", "p.csv", "--cluster", where, cwd=folder)
-    for done in (benched, predicted):
-        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
-    assert list(folder.iterdir()) == []
-    assert benched.stderr == predicted.stderr
-    return benched.stderr
+def refused(where: str) -> str:
+    with pytest.raises(EdgecnnError) as error, connected(where):
+        pass
+    assert "\n" not in str(error.value)
+    return str(error.value)
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Path:
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    return folder
-
-
-def test_a_scheduler_that_is_not_there(edgecnn: Run, empty: Path) -> None:
+def test_a_scheduler_that_is_not_there(edgecnn: Run, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         where = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-        assert f"there is no scheduler at {where} (Connection refused)" in refused(edgecnn, where, empty)
-    assert "nosuch.invalid" in refused(edgecnn, "tcp://nosuch.invalid:8786", empty)
+        assert f"there is no scheduler at {where} (Connection refused)" in refused(where)
+        for command in (("bench", "nano", "--json", "b.json"), ("predict", TESTS, "--csv", "p.csv")):
+            done = edgecnn(*command, "--cluster", where, cwd=tmp_path)
+            assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {refused(where)}\n")
+    assert list(tmp_path.iterdir()) == []
+    assert "nosuch.invalid" in refused("tcp://nosuch.invalid:8786")
 
 
 @contextmanager
@@ -256,16 +299,13 @@ def something_else() -> Iterator[int]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_something_else_than_a_scheduler(edgecnn: Run, empty: Path) -> None:
+def test_something_else_than_a_scheduler() -> None:
     with something_else() as port:
-        done = edgecnn("bench", "nano", "--cluster", f"tcp://127.0.0.1:{port}", cwd=empty)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
-    assert f"what answers at tcp://127.0.0.1:{port} is not a scheduler" in done.stderr
+        where = f"tcp://127.0.0.1:{port}"
+        assert f"what answers at {where} is not a scheduler" in refused(where)
 
 
-def test_workers_that_are_not_there_or_have_no_edgecnn_or_another_one(
-    edgecnn: Run, tmp_path: Path, empty: Path
-) -> None:
+def test_workers_that_are_not_there_or_have_no_edgecnn_or_another_one(tmp_path: Path) -> None:
     other = tmp_path / "other" / "edgecnn-0.0.9.dist-info"
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: edgecnn\nVersion: 0.0.9\n")
@@ -275,19 +315,19 @@ def test_workers_that_are_not_there_or_have_no_edgecnn_or_another_one(
         if "edgecnn" not in item.name.lower() and item.suffix != ".pth":
             (packages / item.name).symlink_to(item)
     with scheduler(tmp_path) as found:
-        said = refused(edgecnn, found.address, empty)
-        assert said.startswith(f"error: the scheduler at {found.address} has no workers")
+        assert f"the scheduler at {found.address} has no workers" in refused(found.address)
         with worker(found, "old", "127.0.0.2", PYTHONPATH=str(other.parent)):
-            said = refused(edgecnn, found.address, empty)
+            said = refused(found.address)
             assert "the worker old (tcp://127.0.0.2:" in said
             assert "has edgecnn 0.0.9, and this is edgecnn 0.1.0" in said
         base = str(getattr(sys, "_base_executable", sys.executable))
         with worker(found, "bare", "127.0.0.3", python=base, PYTHONPATH=str(packages), PYTHONNOUSERSITE="1"):
-            said = refused(edgecnn, found.address, empty)
+            said = refused(found.address)
             assert "the worker bare (tcp://127.0.0.3:" in said
             assert "has no edgecnn: install edgecnn 0.1.0" in said
 
 
+@pytest.mark.long
 def test_a_scheduler_that_ends_is_told_and_the_table_is_kept(digits: Path, whole: Path, tmp_path: Path) -> None:
     table = tmp_path / "many.csv"
     with scheduler(tmp_path) as found, worker(found, "shelf", "127.0.0.2"):
@@ -298,7 +338,7 @@ def test_a_scheduler_that_ends_is_told_and_the_table_is_kept(digits: Path, whole
     assert command.returncode == 1
     assert said.splitlines() == [
         f"error: the scheduler at {found.address} is gone or was restarted: start it and its workers again, "
-        "then run the command again"
+        "then run the command again (predict continues with --resume)"
     ]
     kept = table.read_bytes()
     assert whole.read_bytes().startswith(kept)
