@@ -1,5 +1,6 @@
 """What a worker does on its device for predict: it opens the model once in each thread, and reads pictures."""
 
+import platform
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from edgecnn.bulk.rows import Row, rows_of_contents
 from edgecnn.bulk.worker import Task
 from edgecnn.cluster.connection import own_version
-from edgecnn.errors import EdgecnnError, ImageError, ModelError
+from edgecnn.errors import EdgecnnError, ImageError, ModelError, OutputError
 from edgecnn.readings import Wanted
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.scratch import scratch
@@ -51,7 +52,10 @@ def require_version(version: str) -> None:
 def read(model: bytes, work: Work, pictures: Sequence[Picture]) -> list[list[Row]]:
     """The rows of each picture. Raises ModelError."""
     require_version(work.version)
-    classifier = _classifier(model, work)
+    try:
+        classifier = _classifier(model, work)
+    except OutputError as error:  # its disk may be full
+        raise OutputError(f"on {platform.node()}: {error}") from None
     try:
         return list(rows_of_contents(classifier, _contents(pictures), work.wanted))
     except ModelError as error:

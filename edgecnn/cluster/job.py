@@ -33,12 +33,16 @@ def job_of(models: Sequence[str], plan: Plan, runtimes: Iterable[str], data: str
     names = []
     for number, path in enumerate(dict.fromkeys(find(model).resolve() for model in models)):
         folder, within = (path, "") if path.is_dir() else (path.parent, f"/{path.name}")
-        name = (
-            folder.name if not any(file.startswith(f"{folder.name}/") for file in files) else f"{folder.name}-{number}"
-        )
+        name = _free_name(folder, number, files)
         files |= {f"{name}/{file.name}": _content(file) for file in _files_of(path)}
         names.append(f"{name}{within}")
     return Job(own_version(), tuple(files.items()), (*names, *_options(plan, runtimes, data)))
+
+
+def _free_name(folder: Path, number: int, taken: Iterable[str]) -> str:
+    """The folder's own name, unless it looks like an option or another folder has it."""
+    name = folder.name if folder.name and not folder.name.startswith("-") else "model"
+    return f"{name}-{number}" if any(file.startswith(f"{name}/") for file in taken) else name
 
 
 def _files_of(path: Path) -> list[Path]:

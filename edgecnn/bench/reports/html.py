@@ -16,7 +16,7 @@ from edgecnn.bench.reports.html_details import about, changed_images, plane, sce
 from edgecnn.bench.reports.numbers import NOTHING, number
 
 ASSETS = Path(__file__).with_name("html_assets")
-WORDS = ("measured on", "verdict", "accuracy is", "figure")  # columns of words, not figures
+WORDS = ("measured on", "verdict", "accuracy is", "figure", "contender", "device")  # columns of words, not figures
 UNBROKEN = re.compile(r"\([^()]{,40}\)|\b\w{1,16}-\w{1,16}\b|\d+ \w+ \d{4}, [\d:]+ UTC")
 
 Section = tuple[str, str, str]  # heading, what to know to read it, body
