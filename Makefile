@@ -8,7 +8,7 @@ PIP_OPTIONS ?=
 # Images of containers often set this. Then each process that a test starts compiles all that it imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo wheel test test-fast test-long fuzz lint docs clean help
+.PHONY: demo wheel test test-fast test-long test-device fuzz lint docs clean help
 
 help:
 	@echo "make demo    train, export, quantize, bench and predict, under build/demo (2 to 3 minutes)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    run the tests (about 10 minutes on 2 cores)"
 	@echo "make test-fast  run the tests that need no TensorFlow, browser or emulator (less than a minute)"
 	@echo "make test-long  run what make test leaves out: hostile files and models, kills, photographed sheets"
+	@echo "make test-device  run the tests on an emulated Raspberry Pi 4 and 5, all 10,000 test images too (an hour; root on Debian)"
 	@echo "make fuzz    give damaged files to all that reads files, for MINUTES=10"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make docs    renew the tables in README.md and docs/, and build the site in build/site"
@@ -45,6 +46,11 @@ test-fast: $(READY)
 
 test-long: $(READY)
 	$(BIN)/python -m pytest -m long
+
+# Two processes share the tests one by one, since most of the time is spent in one file.
+test-device: $(READY)
+	$(BIN)/python -m benchmarks emulator
+	$(BIN)/python -m pytest -m emulator --numprocesses=2 --dist=load
 
 MINUTES ?= 10
 fuzz: $(READY)

@@ -138,7 +138,7 @@ def make_whole(path: Path, make: Callable[[Path, Path], None]) -> None:
     if path.exists():
         return
     print(f"preparing {path.relative_to(ROOT)}", file=sys.stderr, flush=True)
-    WORK.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK) as scratch:
         unfinished = Path(scratch) / path.name
         make(unfinished, Path(scratch))
