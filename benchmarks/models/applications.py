@@ -2,7 +2,8 @@
 
 Each network is made without trained weights, for the smallest image that it allows and ten classes, and is then
 converted in a process of its own. Its batch normalization gets the statistics of random images and its last layer
-larger weights, so that answers differ as much as a trained network's. Seconds of processor time, memory, the number of
+larger weights, so that answers differ as a trained network's do, but no more than float32 can tell apart: channels that
+hardly vary count as a tenth as varied as the others, and weights grow 100 times at most. Seconds of processor time, memory, the number of
 nodes, and the largest difference from Keras on 8 random images beside what `export` allows, are written to
 benchmarks/results/applications.json, one by one; and `keras_rounding`, the difference in Keras's own answers if the
 pixels are multiplied by 1 + 2⁻²², as float32 rounds.
@@ -37,6 +38,8 @@ RESULTS = paths.RESULTS / "applications.json"
 OPSET = 17
 CLASSES, IMAGES, CALIBRATION = 10, 8, 16
 SPREAD = 2.0  # the standard deviation of the scores: a trained network's answers are far from uniform
+MOST_GROWTH = 100.0  # of the last layer's weights: what differs by less than 1 in 10⁴ before is mostly rounding
+LEAST_VARIANCE = 0.1  # of a channel, as a share of the mean of its layer: what hardly varies would be blown up
 MOST_SECONDS = 3600
 MEGABYTE = 2**20
 WITH_RESCALING = ("MobileNetV3", "EfficientNet", "ConvNeXt")  # they scale pixels to 255 themselves
@@ -180,10 +183,14 @@ def spread_answers(model: Any, images: NDArray[np.float32]) -> None:
         if type(layer).__name__ == "LayerScale":  # it begins with 1e-6, which hides the whole branch
             layer.set_weights([np.full(weight.shape, 0.3, np.float32) for weight in layer.get_weights()])
     model(images, training=True)
+    for layer in model.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            variance = np.asarray(layer.moving_variance)
+            layer.moving_variance.assign(np.maximum(variance, LEAST_VARIANCE * variance.mean()))
     probabilities = np.asarray(model(images, training=False), np.float64)
     scores = np.log(np.maximum(probabilities, 1e-30))
     last = next(layer for layer in reversed(model.layers) if getattr(layer, "kernel", None) is not None)
-    factor = np.float32(SPREAD / scores.std(axis=0).mean())
+    factor = np.float32(min(MOST_GROWTH, SPREAD / scores.std(axis=0).mean()))
     last.kernel.assign(last.kernel * factor)
     last.bias.assign((last.bias - scores.mean(axis=0).astype(np.float32)) * factor)
 
