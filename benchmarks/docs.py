@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import fuzz, hostile_files, kills
 from benchmarks.accuracy import pictures, robustness, sheet, web
-from benchmarks.devices import arm64, install_size
+from benchmarks.devices import arm64, install_size, instructions
 from benchmarks.latency import at_a_glance, calls, harness, many_pictures, peers, quantization, serve
 from benchmarks.lib import paths
 from benchmarks.lib.results import write_text
@@ -49,6 +49,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "harness": harness.table,
     "hostile-files": hostile_files.table,
     "install-size": install_size.table,
+    "instructions": instructions.table,
     "kills": kills.table,
     "many-pictures": many_pictures.table,
     "memory": memory.table,
