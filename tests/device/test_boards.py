@@ -47,7 +47,7 @@ print(json.dumps([edgecnn.__file__, [[each.exit_code, each.stdout, each.stderr] 
 
 @dataclass(frozen=True)
 class Board:
-    """An emulated Raspberry Pi. `folder` is where its commands start: only a picture of a seven is there."""
+    """An emulated Raspberry Pi. Its commands start in `folder`, with a picture of a seven and a small data set."""
 
     emulator: ModuleType
     cpu: str
@@ -97,6 +97,10 @@ def board(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Board:
     folder = tmp_path_factory.mktemp(request.param)
+    parts = {"train": mnist.train, "test": mnist.test}
+    images = {f"x_{name}": part.images[:200] for name, part in parts.items()}
+    labels = {f"y_{name}": part.labels[:200] for name, part in parts.items()}
+    np.savez(folder / "few.npz", allow_pickle=False, **images, **labels)
     Image.fromarray(mnist.test.images[0]).save(folder / "seven.png")
     return Board(emulator, request.param, installed, folder)
 
@@ -170,11 +174,7 @@ def test_predict_is_there_within_twenty_seconds(board: Board) -> None:
 
 
 @pytest.mark.long
-def test_bench_compares_float32_with_the_int8_file_for_arm64(board: Board, mnist: Dataset) -> None:
-    parts = {"train": mnist.train, "test": mnist.test}
-    images = {f"x_{name}": part.images[:100] for name, part in parts.items()}
-    labels = {f"y_{name}": part.labels[:100] for name, part in parts.items()}
-    np.savez(board.folder / "few.npz", allow_pickle=False, **images, **labels)
+def test_bench_compares_float32_with_the_int8_file_for_arm64(board: Board) -> None:
     options = ("--data", "few.npz", "--duration", "0.1", "--timeout", "300", "--json", "-")
     rows = json.loads(board.edgecnn("bench", "nano", *options))["contenders"]
     assert {"onnx-float32", "onnx-int8-arm64"} <= {row["name"] for row in rows}
@@ -185,14 +185,14 @@ def test_bench_compares_float32_with_the_int8_file_for_arm64(board: Board, mnist
 def test_tune_keeps_which_file_runs(board: Board, installed: dict[str, str]) -> None:
     tuned = json.loads(board.edgecnn("tune", "nano", "--json"))
     assert Path(tuned["kept"]).is_relative_to(installed["XDG_CACHE_HOME"])
-    assert set(tuned["verdict"]["files"]) == {"model.onnx", "model.int8.arm64.onnx"}
+    assert {"model.onnx", "model.int8.arm64.onnx"} <= set(tuned["verdict"]["files"])
     assert Path(tuned["path"]).name == tuned["verdict"]["chosen"]
 
 
 @pytest.mark.long
 def test_a_board_quantizes_from_onnx(board: Board) -> None:
     source = SHIPPED_MODELS / "nano" / "model.onnx"
-    board.edgecnn("export", source, "--quantize", "--scheme", "static", "--out", "own")
+    board.edgecnn("export", source, "--quantize", "--scheme", "static", "--data", "few.npz", "--out", "own")
     assert (board.folder / "own" / "model.int8.onnx").exists()
     assert board.edgecnn("predict", "seven.png", "--model", "own/model.int8.onnx").split("\t")[1] == "7"
 
