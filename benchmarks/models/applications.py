@@ -3,10 +3,10 @@
 Each network is made without trained weights, for the smallest image that it allows and ten classes, and is then
 converted in a process of its own. Its batch normalization gets the statistics of random images and its last layer
 larger weights, so that answers differ as a trained network's do, but no more than float32 can tell apart: channels that
-hardly vary count as a tenth as varied as the others, and weights grow 100 times at most. Seconds of processor time, memory, the number of
-nodes, and the largest difference from Keras on 8 random images beside what `export` allows, are written to
-benchmarks/results/applications.json, one by one; and `keras_rounding`, the difference in Keras's own answers if the
-pixels are multiplied by 1 + 2⁻²², as float32 rounds.
+hardly vary count as a tenth as varied as the others, and weights grow 100 times at most. Seconds of processor time,
+memory, the number of nodes, and the largest difference from Keras on 8 random images beside what `export` allows, are
+written to benchmarks/results/applications.json, one by one; and `keras_rounding`, the difference in Keras's own answers
+if the pixels are multiplied by 1 + 2⁻²², as float32 rounds.
 Networks that are in the file already, with their seconds, are not measured again unless they are named. All of them
 take hours; needs `onnxslim`, and 12 GB of memory for the largest networks.
 """
