@@ -50,7 +50,7 @@ def _repeat(infer: Infer, query: NDArray[Any], times: int) -> None:
         infer(query)
 
 
-def main() -> None:
+def count() -> None:
     task = json.load(sys.stdin)
     gc.disable()  # a collection in between would count
     for row in answers(task["contenders"], np.load(task["image"]), int(sys.argv[1])):
@@ -79,4 +79,4 @@ def _answer(contender: Contender, image: NDArray[np.uint8], inferences: int, mar
 
 
 if __name__ == "__main__":
-    main()
+    count()
