@@ -211,7 +211,8 @@ def test_serve_answers_a_request(board: Board) -> None:
     with board.start("-m", "edgecnn", "serve", "nano", "--port", "0", stderr=subprocess.PIPE) as process:
         try:
             picture = (board.folder / "seven.png").read_bytes()
-            assert _asked(f"{_address(process)}/v1/classify", picture)["predictions"][0]["label"] == "7"
+            [answer] = _asked(f"{_address(process)}/v1/classify", picture)["pictures"]
+            assert answer["predictions"][0]["label"] == "7"
         finally:
             process.send_signal(signal.SIGINT)
 
