@@ -22,7 +22,7 @@ Models = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[MODEL]...",
-        help=f"Model folders, bundles, .onnx or .keras files, or names of shipped models. {DEFAULT_MODEL}",
+        help=f"Model folders, bundles, .onnx, .keras or .tflite files, or names of shipped models. {DEFAULT_MODEL}",
         show_default=False,
     ),
 ]
