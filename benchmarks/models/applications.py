@@ -280,8 +280,7 @@ def table() -> str:
         for row in read_result(RESULTS)["networks"]
     ]
     headings = ["network", "parameters", "seconds", "difference", "allowed", "nodes", "tf2onnx", "OnnxSlim"]
-    found = len(rows)
-    note = f"{found} of the {len(NETWORKS)} networks of keras.applications were measured. Seconds are processor time."
+    note = f"{len(rows)} of the {len(NETWORKS)} networks of keras.applications were measured. Seconds are processor time."
     return markdown.table(headings, rows, [note, *_too_different()])
 
 
