@@ -280,7 +280,9 @@ def table() -> str:
         for row in read_result(RESULTS)["networks"]
     ]
     headings = ["network", "parameters", "seconds", "difference", "allowed", "nodes", "tf2onnx", "OnnxSlim"]
-    note = f"{len(rows)} of the {len(NETWORKS)} networks of keras.applications were measured. Seconds are processor time."
+    note = (
+        f"{len(rows)} of the {len(NETWORKS)} networks of keras.applications were measured; seconds are of a processor."
+    )
     return markdown.table(headings, rows, [note, *_too_different()])
 
 
