@@ -280,18 +280,15 @@ def table() -> str:
         for row in read_result(RESULTS)["networks"]
     ]
     headings = ["network", "parameters", "seconds", "difference", "allowed", "nodes", "tf2onnx", "OnnxSlim"]
-    note = (
-        f"{len(rows)} of the {len(NETWORKS)} networks of keras.applications were measured; seconds are of a processor."
-    )
+    note = f"{len(rows)} of {len(NETWORKS)} networks were measured. Seconds are processor time."
     return markdown.table(headings, rows, [note, *_too_different()])
 
 
 def _too_different() -> Iterator[str]:
-    """Networks that `export` would refuse as they are here."""
     for row in read_result(RESULTS)["networks"]:
         if row.get("difference", 0.0) > row.get("allowed", 1.0):
-            moved = f"Keras's own answers differ by {row['keras_rounding']:.1g} where pixels are rounded otherwise"
-            yield f"`{row['name']}`: {moved}, so this untrained network has no answer to compare with"
+            moved = f"where pixels are rounded otherwise, Keras's own answers differ by {row['keras_rounding']:.1g}"
+            yield f"`{row['name']}`: {moved}"
 
 
 def _cells(row: Row) -> list[str]:
