@@ -1,7 +1,7 @@
 """The sentence that ends a bench: which contender to take on this machine."""
 
 import pytest
-from made_up import OTHER_MODEL, answers, bench, measured, streams
+from made_up import HOT, OTHER_MODEL, answers, bench, measured, streams
 
 from edgecnn.bench.best import bests
 from edgecnn.bench.figures import summarize
@@ -21,6 +21,12 @@ def test_the_fastest_is_the_best_and_by_how_much() -> None:
     assert found.startswith("best here for models/edge: onnx-int8 (")
     assert "1.50× faster" in found
     assert found.endswith("than litert-int8")
+
+
+def test_figures_that_may_not_hold_are_told_with_doubt() -> None:
+    items = measured("onnx-float32", streams([50] * 10)), measured("onnx-int8", streams([20] * 10))
+    found = conditions(summarize(bench(*items, stability_issues=[HOT])))[-1]
+    assert found.startswith("UNSTABLE, so perhaps: best here for models/edge: onnx-int8 (")
 
 
 def test_two_that_are_not_shown_to_differ_are_both_named() -> None:

@@ -24,15 +24,16 @@ def conditions(summary: Summary) -> list[str]:
     lines += map(recorded_line, bench.recorded)
     lines += [f"note: {note}" for note in bench.notes]
     lines += [f"missing: {note}" for note in bench.missing]
-    return lines + [best_here(found) for found in bests(summary)]
+    return lines + [best_here(found, bench.is_stable) for found in bests(summary)]
 
 
-def best_here(found: Best) -> str:
+def best_here(found: Best, is_stable: bool = True) -> str:
     """Which contender to take on this machine, as a sentence."""
-    first, ahead = f"{found.name} ({found.file})", times(found.ahead, " faster")
+    doubt = "" if is_stable else "UNSTABLE, so perhaps: "
+    start = f"{doubt}best here for {found.model}: {found.name} ({found.file})"
     if found.is_shown:
-        return f"best here for {found.model}: {first}, {ahead} than {found.next}"
-    return f"best here for {found.model}: {first} or {found.next}, as neither is shown to be faster: {ahead}"
+        return f"{start}, {times(found.ahead, ' faster')} than {found.next}"
+    return f"{start} or {found.next}; neither is shown to be faster: {times(found.ahead)}"
 
 
 def recorded_line(found: Recorded) -> str:
