@@ -68,7 +68,7 @@ document.body.append(frame);
 await new Promise(resolve => { frame.onload = resolve; });
 const inside = frame.contentDocument, paper = inside.getElementById("paper"), number = inside.getElementById("number");
 while (!inside.getElementById("bars").children.length) await wait(20);
-paper.setPointerCapture = () => {};  // there is no such pointer
+paper.setPointerCapture = () => {};  // the browser knows no pointer with the number of these events
 const { left, top, width, height } = paper.getBoundingClientRect();
 const move = (kind, [x, y]) => paper.dispatchEvent(new frame.contentWindow.PointerEvent(kind, {
   pointerId: 1, isPrimary: true, buttons: 1, bubbles: true, cancelable: true,

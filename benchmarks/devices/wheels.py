@@ -110,7 +110,7 @@ def _parsed(need: Requirement, files: Iterable[str]) -> Iterator[frozenset[tags.
 
 
 def oldest_glibc(wheels: Iterable[frozenset[tags.Tag]], python: str, platforms: Sequence[str]) -> str | None:
-    """The oldest glibc that a wheel runs with, such as "2.28"; "" if it needs none; None if there is no wheel."""
+    """The oldest glibc that a wheel runs with, such as "2.28". Without glibc it is "", without a wheel None."""
     version = tuple(map(int, python.split(".")))
     fitting = {*tags.cpython_tags(version, platforms=platforms), *tags.compatible_tags(version, platforms=platforms)}
     found = [minor for wheel in wheels if (minor := _least_minor(wheel & fitting)) is not None]

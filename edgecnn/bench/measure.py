@@ -47,8 +47,8 @@ def measure(
 ) -> Bench:
     """Measure every contender of `models` by `plan`.
 
-    `models` are folders, files, bundles or names of shipped models. The test images are those of `data` (a data set's
-    path) or, without it, those that came with the model in a bundle, or else of the data that it was trained with.
+    `models` are folders, files, bundles or names of shipped models. `data` is the path of a data set whose test images
+    are used. Without it, a bundle's own images are used, or those of the data set that the model was trained with.
     `runtimes` are those to use; by default all installed ones.
     If a contender fails, its `failure` says why, and the others are still measured. Ctrl-C ends the run early and sets
     its `partial`.

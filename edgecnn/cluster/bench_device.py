@@ -58,7 +58,7 @@ def _alone() -> Iterator[None]:
 def _is_free(held: socket.socket) -> bool:
     """Take a name that Linux gives to one process of a network at a time, and takes back whatever ends the process.
 
-    Elsewhere there are no such names, and benches of several commands may meet.
+    Other systems have no such names; there, the benches of two commands may run on a device at the same time.
     """
     if sys.platform != "linux":
         return True

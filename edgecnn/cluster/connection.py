@@ -97,7 +97,7 @@ def _require_open(address: str, host: str, port: int) -> None:
         socket.create_connection((host, port), REACH_SECONDS).close()
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
         raise EdgecnnError(
-            f"there is no scheduler at {address} ({getattr(error, 'strerror', None) or error}): "
+            f"no scheduler answers at {address} ({getattr(error, 'strerror', None) or error}): "
             "start one with 'dask scheduler', or give its address"
         ) from None
 
@@ -144,7 +144,7 @@ def _require_certificates(address: str) -> None:
     except (OSError, ValueError) as error:  # files that are not there, or hold something else
         raise EdgecnnError(f"cannot read the certificates for {address} ({error}): {TLS_ADVICE}") from None
     if address.startswith("tls:") and context is None:
-        raise EdgecnnError(f"there are no certificates to open {address} with: {TLS_ADVICE}")
+        raise EdgecnnError(f"{address} can only be opened with certificates, and none are set: {TLS_ADVICE}")
 
 
 def _require_workers(cluster: Cluster) -> None:

@@ -11,8 +11,8 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edgecnn.serve.config import MOST_HEADER_BYTES, MOST_HEADERS
+from edgecnn.serve.immediate import Request, message
 from edgecnn.serve.models import Served
-from edgecnn.serve.prompt import Request, message
 from edgecnn.serve.refusal import error_body
 
 MALFORMED = "the request is not well-formed HTTP/1.1"
@@ -35,7 +35,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0  # received of it, without the piece in which it began
         self._named_bytes = 0  # of its headers
         self._ended = False  # whether nothing more is taken
-        self._prompt: Served | None = None  # the model that answers the request at once if all of it comes together
+        self._immediate: Served | None = None  # the model that answers the request at once if all of it comes together
         self._by_name: dict[bytes, bytes] = {}  # that request's headers
         self._pieces: list[bytes] = []  # of its body
         self._deadline: asyncio.TimerHandle | None = None
@@ -58,7 +58,7 @@ class Connection(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._prompt is not None and not self._ended:
+        if self._immediate is not None and not self._ended:
             self._begin_slowly()
         if self._ended or self.transport.is_closing():
             return
@@ -88,18 +88,18 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._end_deadline()
-        self._prompt = self._prompt_model()
-        if self._prompt is None:
+        self._immediate = self._immediate_model()
+        if self._immediate is None:
             self._begin()
 
-    def _prompt_model(self) -> Served | None:
+    def _immediate_model(self) -> Served | None:
         """The model that may answer the request before others are looked at: nothing goes before it, or waits."""
         if self.parser.get_method() != b"POST" or self._is_busy() or self.flow.write_paused or self.front.stopping:
             return None
         if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
             return None
         self._by_name = dict(self.headers)
-        return self.front.prompt.model(self.url, self._by_name)  # type: ignore[no-any-return]
+        return self.front.immediate.model(self.url, self._by_name)  # type: ignore[no-any-return]
 
     def _begin(self) -> None:
         """Start a task for the request, as uvicorn does."""
@@ -108,29 +108,29 @@ class Connection(HttpToolsProtocol):
 
     def _begin_slowly(self) -> None:
         """Start a task for a request of which a part is still to come."""
-        self._prompt = None
+        self._immediate = None
         self._begin()
         super().on_body(b"".join(self._pieces))
         self._pieces.clear()
 
     def on_body(self, body: bytes) -> None:
-        if self._prompt is None:
+        if self._immediate is None:
             super().on_body(body)
         else:
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        if self._prompt is None:
+        if self._immediate is None:
             super().on_message_complete()
         else:
-            self._answer(self._prompt)
+            self._answer(self._immediate)
 
     def _answer(self, model: Served) -> None:
         request = Request(self.url.decode("ascii"), self._by_name, b"".join(self._pieces))
         self._pieces.clear()
-        status, headers, content = self.front.prompt.answer(self.front, model, request)
+        status, headers, content = self.front.immediate.answer(self.front, model, request)
         self.transport.write(message(status, [*self.server_state.default_headers, *headers], content))
-        self._prompt = None
+        self._immediate = None
         self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own words)

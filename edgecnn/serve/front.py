@@ -14,8 +14,8 @@ from edgecnn.serve import log, page
 from edgecnn.serve.bodies import Bodies, ClientLeft
 from edgecnn.serve.config import SPARE_FILES, Config
 from edgecnn.serve.connection import LATE
+from edgecnn.serve.immediate import Immediate
 from edgecnn.serve.metrics import Metrics
-from edgecnn.serve.prompt import Prompt
 from edgecnn.serve.refusal import FAILED, INTERNAL, Refusal, busy, error_response, stopping
 
 Scope = MutableMapping[str, Any]
@@ -36,8 +36,8 @@ UNROUTED = {404: "there is nothing at this address", 405: "this address takes an
 class Front:
     """The ASGI application that uvicorn calls. Connections ask it what they share."""
 
-    def __init__(self, app: App, prompt: Prompt, config: Config, bodies: Bodies, metrics: Metrics) -> None:
-        self._app, self.prompt, self._bodies, self._metrics = app, prompt, bodies, metrics
+    def __init__(self, app: App, immediate: Immediate, config: Config, bodies: Bodies, metrics: Metrics) -> None:
+        self._app, self.immediate, self._bodies, self._metrics = app, immediate, bodies, metrics
         self._token = f"Bearer {config.token}".encode() if config.token else None
         self._logs, self._queue, self.timeout = config.log, config.queue, config.timeout
         self._prefix, self._number = os.urandom(4).hex(), 0

@@ -20,9 +20,9 @@ from edgecnn.serve.bodies import Bodies
 from edgecnn.serve.config import Config
 from edgecnn.serve.connection import Connection
 from edgecnn.serve.front import Front
+from edgecnn.serve.immediate import Immediate
 from edgecnn.serve.metrics import Metrics
 from edgecnn.serve.models import Models
-from edgecnn.serve.prompt import Prompt
 from edgecnn.serve.workshop import Workshop
 
 BACKLOG = 2048  # connections that the kernel keeps until they are accepted
@@ -39,8 +39,8 @@ class Server(uvicorn.Server):
         bodies = Bodies(config.max_body)
         self._workshop = Workshop(config.batch_window_us, self._metrics.ran)
         service = Service(models, self._workshop, bodies, self._metrics)
-        prompt = Prompt(service.inference, bodies, config.queue)
-        self.front = Front(service.router(), prompt, config, bodies, self._metrics)
+        immediate = Immediate(service.inference, bodies, config.queue)
+        self.front = Front(service.router(), immediate, config, bodies, self._metrics)
         self._metrics.serves(models)
         super().__init__(_uvicorn_config(config, self.front))
         self._load(config)

@@ -175,7 +175,7 @@ def test_damaged_images_records_and_cards_are_told(name: str, tmp_path: Path) ->
         pack(tmp_path / "odd.edgecnn.zip", Manifest(1, "nano", entries), files)
     else:
         honest(folder, tmp_path / "odd.edgecnn.zip")
-    refused(tmp_path / "odd.edgecnn.zip", tmp_path)
+    assert name in refused(tmp_path / "odd.edgecnn.zip", tmp_path)
 
 
 def test_what_is_not_a_bundle_is_refused(tmp_path: Path) -> None:

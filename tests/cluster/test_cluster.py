@@ -274,7 +274,7 @@ def test_a_scheduler_that_is_not_there(edgecnn: Run, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         where = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-        assert f"there is no scheduler at {where} (Connection refused)" in refused(where)
+        assert f"no scheduler answers at {where} (Connection refused)" in refused(where)
         for command in (("bench", "nano", "--json", "b.json"), ("predict", TESTS, "--csv", "p.csv")):
             done = edgecnn(*command, "--cluster", where, cwd=tmp_path)
             assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {refused(where)}\n")

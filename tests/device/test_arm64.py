@@ -17,16 +17,7 @@ THERE = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]], np.float32)
 
 @pytest.fixture(scope="module")
 def arm64() -> ModuleType:
-
     return importlib.import_module("benchmarks.devices.arm64")
-
-
-@pytest.fixture(scope="module")
-def emulator(arm64: ModuleType) -> ModuleType:
-    found: ModuleType = arm64.emulator
-    if not found.ready():
-        pytest.skip("no emulated Raspberry Pi: python -m benchmarks emulator prepares it, as root on Debian")
-    return found
 
 
 @pytest.mark.slow

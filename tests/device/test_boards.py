@@ -1,6 +1,5 @@
 """The project's own wheel on an emulated Raspberry Pi 4 and 5, from an empty folder: every command of a device."""
 
-import importlib
 import json
 import os
 import signal
@@ -71,14 +70,6 @@ class Board:
         return subprocess.Popen(
             [self.python, *command], cwd=self.folder, env=variables, text=True, stdin=pipe, stdout=pipe, stderr=stderr
         )
-
-
-@pytest.fixture(scope="module")
-def emulator() -> ModuleType:
-    found = importlib.import_module("benchmarks.devices.emulator")
-    if not found.ready():
-        pytest.skip("no emulated Raspberry Pi: python -m benchmarks emulator prepares it, as root on Debian")
-    return found
 
 
 @pytest.fixture(scope="module")

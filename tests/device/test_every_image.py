@@ -18,14 +18,6 @@ LEAST_AGREEMENT = 0.9995  # of the labels, int8
 
 
 @pytest.fixture(scope="module")
-def emulator() -> ModuleType:
-    found = importlib.import_module("benchmarks.devices.emulator")
-    if not found.ready():
-        pytest.skip("no emulated Raspberry Pi: python -m benchmarks emulator prepares it, as root on Debian")
-    return found
-
-
-@pytest.fixture(scope="module")
 def packages(emulator: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder with the project's own wheel, installed."""
     installed: dict[str, str] = emulator.install_project(tmp_path_factory.mktemp("installed"))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.runtimes.converted import empty_of, spec_of
+from edgecnn.bench.runtimes.converted import runner_of
 from edgecnn.bench.runtimes.runner import Infer, Runner
 
 
@@ -17,8 +17,7 @@ def import_modules(_: Contender) -> None:
 
 
 def open_contender(contender: Contender) -> Runner:
-    infer, empty = _session(contender.file, contender.threads), empty_of(contender)
-    return Runner(spec_of(contender).prepare, infer, lambda: _session(empty, contender.threads))
+    return runner_of(contender, _session)
 
 
 def _session(file: Path, threads: int) -> Infer:

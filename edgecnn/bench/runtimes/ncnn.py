@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.bench.contenders import Contender
-from edgecnn.bench.runtimes.converted import LAYERS, WEIGHTS, empty_of, spec_of
+from edgecnn.bench.runtimes.converted import LAYERS, WEIGHTS, runner_of
 from edgecnn.bench.runtimes.runner import Infer, Runner
 from edgecnn.errors import BenchError
 
@@ -18,8 +18,7 @@ def import_modules(_: Contender) -> None:
 
 
 def open_contender(contender: Contender) -> Runner:
-    infer, empty = _network(contender.file, contender.threads), empty_of(contender)
-    return Runner(spec_of(contender).prepare, infer, lambda: _network(empty, contender.threads))
+    return runner_of(contender, _network)
 
 
 def _network(folder: Path, threads: int) -> Infer:

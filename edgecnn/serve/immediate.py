@@ -1,4 +1,4 @@
-"""Prompt: answers a request that has come whole within one turn of the event loop: no task, no messages of ASGI.
+"""Immediate: answers a request that has come whole within one turn of the event loop: no task, no messages of ASGI.
 
 Those take longer than a small network. What is slow, large or comes in pieces is not answered here.
 """
@@ -32,7 +32,7 @@ class Request(NamedTuple):
     body: bytes
 
 
-class Prompt:
+class Immediate:
     """Answers small requests for quick models, at most `queue` in a turn: others that came meanwhile are refused."""
 
     def __init__(self, inference: Inference, bodies: Bodies, queue: int) -> None:
