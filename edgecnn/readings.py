@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecnn.errors import ImageError
 from edgecnn.imaging.digits import Box, Digit, Found, find_digits
@@ -43,7 +44,8 @@ class Wanted:
     """How to read: `raw` resizes pictures and inverts them, `segment` reads several digits of a picture.
 
     `top` labels are given of each digit. Below the probability `confidence`, a label is uncertain. Without it, the
-    figure in the model's file counts; a file without one counts as CONFIDENCE.
+    figure in the model's file counts; a file without one counts as CONFIDENCE. A digit that the file calls an outlier
+    is uncertain too. With a `confidence` of 0, nothing is.
     """
 
     top: int = 1
@@ -144,24 +146,32 @@ def read_digits(
 ) -> Iterator[PictureReadings]:
     """The readings of pictures whose digits are found, in one run."""
     images = [digit.image for _, found in waiting if not isinstance(found, ImageError) for digit in found]
-    guesses = iter(classifier.classify(np.stack(images), max(wanted.top, GUESSES)) if images else ())
+    judged = iter(_judged(classifier, np.stack(images), wanted, treated=treated) if images else ())
     for path, found in waiting:
         if isinstance(found, ImageError):
             yield path, found
         else:
-            readings = [
-                _reading(classifier, next(guesses), digit.box if treated else None, wanted, treated=treated)
-                for digit in found
-            ]
+            readings = [_reading(next(judged), digit.box if treated else None, wanted) for digit in found]
             yield path, readings or [Reading("no digit")]
 
 
-def _reading(
-    classifier: Classifier, guesses: list[Prediction], box: Box | None, wanted: Wanted, *, treated: bool
-) -> Reading:
+def _judged(
+    classifier: Classifier, images: NDArray[np.uint8], wanted: Wanted, *, treated: bool
+) -> Iterable[tuple[list[Prediction], bool]]:
+    """The likeliest labels of each image, and whether they are uncertain."""
+    probabilities = classifier.predict(images)
+    guesses = classifier.best(probabilities, max(wanted.top, GUESSES))
     least = wanted.confidence
     if least is None:
         least = (classifier.metadata.confidence or CONFIDENCE) if treated else 0
-    if guesses[0].probability < least:
+    uncertain = probabilities.max(axis=1).astype(np.float64) < least
+    if treated and least:
+        uncertain |= classifier.outliers(images, probabilities)
+    return zip(guesses, uncertain.tolist(), strict=True)
+
+
+def _reading(judged: tuple[list[Prediction], bool], box: Box | None, wanted: Wanted) -> Reading:
+    guesses, is_uncertain = judged
+    if is_uncertain:
         return Reading("uncertain", tuple(guesses), box)
     return Reading("label", tuple(guesses[: wanted.top]), box)

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import outlier_models
 import pytest
 from PIL import Image
 from shared_fixtures import Run
@@ -359,6 +360,19 @@ def test_info_prints_interface_graph_and_origin(edgecnn: Run, exported: ModelFol
     assert list(covered["nodes"][0]) == ["name", "operator", "precision", "macs"]
     # Whether a pair is left over depends on which scales the trained weights happen to share.
     assert all(list(left) == ["name", "operator", "after", "before"] for left in covered["leftovers"])
+
+
+def test_outliers_are_uncertain_on_the_command_line_and_told_of_in_one_line(edgecnn: Run, tmp_path: Path) -> None:
+    knowing = outlier_models.telling(tmp_path / "knowing.onnx")
+    strange = np.pad(np.zeros((10, 10), np.uint8), 5, constant_values=255)
+    Image.fromarray(np.pad(strange, 4)).save(tmp_path / "frame.png")
+    for options, verdict in (((), "uncertain"), (("--min-confidence", "0"), "label")):
+        done = edgecnn("predict", tmp_path / "frame.png", "--model", knowing, "--json", *options)
+        assert json.loads(done.stdout)[0]["verdict"] == verdict
+    text, done = edgecnn("info", knowing).stdout, edgecnn("info", knowing, "--json")
+    limit = json.loads(done.stdout)[0]["metadata"]["outliers"]["limit"]
+    assert f"  outliers        what is farther than {limit:.2f} from the training images of its label\n" in text
+    assert max(map(len, text.splitlines())) < 300
 
 
 def test_info_without_onnx_says_how_to_get_the_coverage(pi: Run, exported: ModelFolder) -> None:

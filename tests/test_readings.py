@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import odd_models as odd
+import outlier_models
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from edgecnn.data import Dataset
 from edgecnn.errors import ImageError
+from edgecnn.imaging.digits import Digit
 from edgecnn.origin import Origin
-from edgecnn.readings import Reading, Wanted, read_files, reads_digits
+from edgecnn.readings import Reading, Wanted, read_digits, read_files, reads_digits
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.metadata import DIGIT, SCALE, ModelMetadata
 from edgecnn.runtime.treatment import treatment_for, treatment_of
@@ -92,6 +94,49 @@ def test_the_models_own_confidence_counts(
     page(mnist.test.images[:1]).save(path)
     monkeypatch.setattr(edge, "metadata", replace(edge.metadata, confidence=1.0))
     assert read(edge, path)[0].verdict == "uncertain"
+
+
+def framed(path: Path) -> Path:
+    """A picture in MNIST's form that no hand has written."""
+    image = np.zeros((28, 28), np.uint8)
+    image[4:24, 4:24] = 255
+    image[9:19, 9:19] = 0
+    Image.fromarray(image).save(path)
+    return path
+
+
+def test_what_looks_like_no_training_image_is_uncertain_however_sure_the_network_is(
+    mnist: Dataset, tmp_path: Path
+) -> None:
+    knowing, strange = Classifier(outlier_models.telling(tmp_path / "knowing.onnx")), framed(tmp_path / "frame.png")
+    (reading,) = read(knowing, strange, Wanted(confidence=0.001))
+    assert reading.verdict == "uncertain"
+    assert len(reading.predictions) == 2
+    page(mnist.test.images[:1]).save(tmp_path / "7.png")
+    assert read(knowing, tmp_path / "7.png")[0].verdict == "label"
+
+
+def test_with_a_confidence_of_0_or_raw_pixels_nothing_is_an_outlier(tmp_path: Path) -> None:
+    knowing, strange = Classifier(outlier_models.telling(tmp_path / "knowing.onnx")), framed(tmp_path / "frame.png")
+    for wanted in (Wanted(confidence=0), Wanted(raw=True), Wanted(raw=True, confidence=0.001)):
+        (reading,) = read(knowing, strange, wanted)
+        assert (reading.verdict, len(reading.predictions)) == ("label", 1)
+
+
+def test_at_most_one_in_100_of_mnists_pictures_is_an_outlier_and_all_keep_their_labels(
+    mnist: Dataset, tmp_path: Path
+) -> None:
+    knowing, images = Classifier(outlier_models.telling(tmp_path / "knowing.onnx")), mnist.test.images
+    waiting = [(Path("a"), [Digit(image, (0, 0, 28, 28)) for image in images])]
+    readings = {}
+    for confidence in (0.001, 0):
+        ((_, found),) = read_digits(knowing, list(waiting), Wanted(confidence=confidence), treated=True)
+        assert not isinstance(found, ImageError)
+        readings[confidence] = found
+    labels = [[reading.predictions[0] for reading in found] for found in readings.values()]
+    assert labels[0] == labels[1]
+    assert 0.003 < np.mean([reading.verdict == "uncertain" for reading in readings[0.001]]) <= 0.01
+    assert {reading.verdict for reading in readings[0]} == {"label"}
 
 
 def test_raw_squeezes_the_picture_as_it_is(edge: Classifier, mnist: Dataset, tmp_path: Path) -> None:

@@ -28,13 +28,18 @@ class Task(msgspec.Struct, frozen=True):
         path, wanted = choose(self.model).path, self.wanted
         how: dict[str, object] = {"raw": wanted.raw, "segment": wanted.segment}
         how |= {"confidence": wanted.confidence, "preprocess": self.preprocess}
-        options = [name if given is True else f"{name} {given}" for name, given in how.items() if given]
+        options = [name if given is True else f"{name} {given}" for name, given in how.items() if _is_given(given)]
         return " ".join([f"{path.parent.name}/{path.name}", sha256(path)[:DIGITS], *options])
 
     def open(self) -> Classifier:
         """The model. A thread is enough for it: there are as many processes as processors."""
         how = None if self.preprocess is None else parse(self.preprocess)
         return Classifier(self.model, preprocessing=how, threads=1)
+
+
+def _is_given(option: object) -> bool:
+    """A confidence of 0 is given: it calls nothing uncertain."""
+    return option is not None and option is not False
 
 
 class Reader:

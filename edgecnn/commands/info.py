@@ -54,8 +54,11 @@ def _print(item: "ModelInfo") -> None:
     if isinstance(decision, dict):
         tried = f"{decision['chosen']}, of {len(decision['candidates'])} candidates and float32: {decision['reason']}"
         put(f"  {'decision':<16}{tried}")
+    if "outliers" in item.metadata:
+        limit = item.metadata["outliers"]["limit"]
+        put(f"  {'outliers':<16}what is farther than {limit:.2f} from the training images of its label")
     for key, value in item.metadata.items():
-        if key not in ("labels", "decision", "preprocessing"):
+        if key not in ("labels", "decision", "preprocessing", "outliers"):
             put(f"  {key.replace('_', ' '):<16}{_plainly(value)}")
     console.say_notes(item.notes)
     if item.coverage:

@@ -19,9 +19,11 @@ from edgecnn.imaging.form import most_have_form
 from edgecnn.metrics import Accuracy, threshold_keeping
 from edgecnn.origin import Origin
 from edgecnn.preprocessing import Preprocessing
+from edgecnn.runtime import outliers
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import DIGIT, SCALE, ModelMetadata
+from edgecnn.runtime.outliers import Outliers
 from edgecnn.runtime.scores import classes_of
 from edgecnn.runtime.treatment import DIGITS, SIZE, treatment_for
 
@@ -108,6 +110,17 @@ def least_confidence(probabilities: NDArray[np.floating], validation: Split) -> 
     """
     right = probabilities[probabilities.argmax(axis=1) == validation.labels]
     return threshold_keeping(KEPT, right) if len(right) else None
+
+
+def outliers_of(dataset: Dataset, probabilities: NDArray[np.floating], labels: tuple[str, ...]) -> Outliers | None:
+    """What tells digits from all else, fitted on training images; its limit is chosen on validation images.
+
+    `probabilities` are the network's for the validation images. None if there are too few images to tell.
+    """
+    train, validation = dataset.train, dataset.validation
+    fitted = outliers.fit(train.images, train.labels, len(labels))
+    limit = fitted and outliers.limit_of(fitted, validation.images, probabilities.argmax(axis=1))
+    return replace(fitted, limit=limit) if fitted and limit else None
 
 
 def record_of(

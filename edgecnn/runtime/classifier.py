@@ -83,6 +83,7 @@ class Classifier:
         self.input, self.known_by = signature.input_spec(self.path, image, self.metadata, preprocessing)
         self.batch: int | None = image.shape[0] if isinstance(image.shape[0], int) else None
         self.labels = signature.labels(self.path, self.metadata, self.outputs)
+        self._outliers = signature.outliers(self.path, self.metadata, self.input, self.labels)
         assumed = [signature.assumption(self.path)] if self.known_by == "assumption" else []
         chosen = [self.choice.note] if self.choice.note else []
         self.notes = (*chosen, *assumed, *arithmetic.notes(self.path, self.metadata))
@@ -160,12 +161,25 @@ class Classifier:
 
     def classify(self, images: NDArray[Any], top: int = 1) -> list[list[Prediction]]:
         """For each image, the `top` most probable labels, the most probable first. Raises as `predict` does."""
-        probabilities = self.predict(images)
+        return self.best(self.predict(images), top)
+
+    def best(self, probabilities: NDArray[np.float32], top: int = 1) -> list[list[Prediction]]:
+        """The same for what `predict` returned, float32 [n, classes]."""
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
             [Prediction(self.labels[label], float(row[label])) for label in best]
             for row, best in zip(probabilities, order, strict=True)
         ]
+
+    def outliers(self, images: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether each image, uint8 [n, 28, 28], looks unlike all that had its label in training: bool [n].
+
+        `probabilities` are what `predict` returned for them. Nothing is an outlier for a file that does not tell, as
+        one that was exported without its training images.
+        """
+        if self._outliers is None:
+            return np.zeros(len(images), np.bool_)
+        return self._outliers.among(images, probabilities.argmax(axis=1))
 
 
 def _filled(chunk: NDArray[Any], batch: int | None) -> NDArray[Any]:

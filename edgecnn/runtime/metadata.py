@@ -13,6 +13,8 @@ from edgecnn.files import open_regular
 from edgecnn.metrics import Accuracy
 from edgecnn.origin import Origin
 from edgecnn.preprocessing import Preprocessing, from_plain
+from edgecnn.runtime import outliers
+from edgecnn.runtime.outliers import Outliers
 from edgecnn.runtime.protobuf import Field
 from edgecnn.runtime.protobuf import fields as protobuf_fields
 
@@ -45,10 +47,10 @@ class ModelMetadata:
     """The metadata of a file. A field is empty or None if the file does not hold it.
 
     `preprocessing` turns pixels into a float model's input. `treatment` names what is done to a picture before
-    that: DIGIT or SCALE. `confidence` is the probability below which a label is uncertain, 0 to 1. `quantization`
-    tells how a quantized file was made, and `decision` which other candidates were tried. `settings` map the
-    fingerprint of a host to the session settings for it. `others` are the entries of other tools, which are kept
-    unchanged.
+    that: DIGIT or SCALE. `confidence` is the probability below which a label is uncertain, 0 to 1, and `outliers` tell
+    which images are no digits. `quantization` tells how a quantized file was made, and `decision` which other
+    candidates were tried. `settings` map the fingerprint of a host to the session settings for it. `others` are the
+    entries of other tools, which are kept unchanged.
     """
 
     name: str = ""
@@ -60,6 +62,7 @@ class ModelMetadata:
     preprocessing: Preprocessing | None = None
     treatment: str = ""
     confidence: float | None = None
+    outliers: Outliers | None = None
     accuracy: Accuracy | None = None
     quantization: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] = field(default_factory=dict)
@@ -115,7 +118,7 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, Accuracy):
         return json.dumps(asdict(value) | {"value": value.value})
-    plain = asdict(value) if isinstance(value, Origin | GraphSummary | Preprocessing) else value
+    plain = asdict(value) if isinstance(value, Origin | GraphSummary | Preprocessing | Outliers) else value
     return json.dumps(plain, ensure_ascii=False)
 
 
@@ -167,6 +170,10 @@ def _confidence(text: str) -> float:
     if not 0 <= share <= 1:
         raise ValueError("not a probability")
     return share
+
+
+def _outliers(text: str) -> Outliers:
+    return outliers.from_plain(_mapping(text))
 
 
 def _accuracy(text: str) -> Accuracy:
@@ -221,6 +228,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "preprocessing": _preprocessing,
     "treatment": _treatment,
     "confidence": _confidence,
+    "outliers": _outliers,
     "accuracy": _accuracy,
     "quantization": _quantization,
     "decision": _decision,

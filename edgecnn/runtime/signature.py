@@ -9,6 +9,7 @@ from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.first_operators import wanted_pixels
 from edgecnn.runtime.input_spec import ASSUMED, InputSpec
 from edgecnn.runtime.metadata import ModelMetadata
+from edgecnn.runtime.outliers import SIDE, Outliers
 from edgecnn.runtime.scores import classes_of
 from edgecnn.selection import choose_output
 
@@ -102,4 +103,15 @@ def labels(path: Path, metadata: ModelMetadata, outputs: int) -> tuple[str, ...]
     found = metadata.labels or tuple(map(str, range(classes)))
     if len(found) != classes:
         raise ModelError(f"{path} has {len(found)} labels for {classes} classes: export it again")
+    return found
+
+
+def outliers(path: Path, metadata: ModelMetadata, spec: InputSpec, labels: tuple[str, ...]) -> Outliers | None:
+    """What the file knows of its training images, if anything. Raises ModelError if it is about another model's."""
+    found = metadata.outliers
+    if found is not None and (found.classes != len(labels) or not spec.matches((SIDE, SIDE))):
+        raise ModelError(
+            f"{path} tells of {found.classes} classes of {SIDE}×{SIDE} pixels what is no outlier, and takes {spec} for "
+            f"{len(labels)} classes: export it again"
+        )
     return found

@@ -66,7 +66,7 @@ def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_picture_has_a_row_in_order(folder: Path, whole: Path, mnist: Dataset) -> None:
     rows = rows_in(whole)
     assert [row["file"] for row in rows] == files_of(folder)
-    digits = [row for row in rows if row["verdict"] == "label"]
+    digits = [row for row in rows if row["label"]]
     right = [row["label"] == str(label) for row, label in zip(digits, mnist.test.labels, strict=False)]
     assert sum(right) > 0.97 * len(right)
     assert all(float(row["probability"]) >= float(row["second_probability"]) for row in digits)
@@ -89,6 +89,11 @@ def test_a_table_that_was_cut_anywhere_is_continued(folder: Path, whole: Path, t
         assert table.pictures < PICTURES
         fill(table, by(EDGE, 1), files_of(folder))
     assert part.read_bytes() == whole.read_bytes()
+
+
+def test_a_table_says_with_which_confidence_it_was_read() -> None:
+    said = {Task("edge", None, Wanted(confidence=confidence)).identity for confidence in (None, 0, 0.5)}
+    assert len(said) == 3
 
 
 def test_only_pictures_that_lack_are_read(folder: Path, whole: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from edgecnn.metrics import Accuracy
 from edgecnn.origin import Origin
 from edgecnn.preprocessing import NAMED
 from edgecnn.recipes import RECIPES, find_recipe
+from edgecnn.runtime import outliers
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.training import networks
 from edgecnn.training.backend import keras, tensorflow
@@ -456,7 +457,29 @@ def test_a_label_is_uncertain_below_what_nearly_all_right_validation_labels_reac
     assert Classifier(exported.onnx("int8")).metadata.confidence == confidence
 
 
+def test_what_training_images_look_like_travels_in_the_file(exported: ModelFolder, mnist: Dataset) -> None:
+    classifier = Classifier(exported.onnx("float32"))
+    known = classifier.metadata.outliers
+    assert known is not None
+    images = mnist.validation.images
+    assert 0.0045 < classifier.outliers(images, classifier.predict(images)).mean() <= 0.005
+    limitless = outliers.fit(mnist.train.images, mnist.train.labels, 10)
+    assert limitless is not None
+    assert (known.means, known.spread) == (limitless.means, limitless.spread)
+    assert Classifier(exported.onnx("int8")).metadata.outliers == known
+
+
+@pytest.mark.parametrize(("treatment", "tells"), [("digit", True), ("scale", False)])
+def test_outliers_are_told_of_networks_that_read_digits_only(here: Path, treatment: str, tells: bool) -> None:
+    source = odd.save(odd.linear(metadata={"edgecnn.treatment": treatment}), here / "source.onnx")
+    metadata = Classifier(export(source).path).metadata
+    assert metadata.confidence is not None
+    assert (metadata.outliers is not None) == tells
+
+
 def test_a_network_trained_on_digits_of_ones_own_reads_photographs_too(few_digits: Path, here: Path) -> None:
     """What the images look like counts, not the name of the data set."""
     trained = train(find_recipe("nano"), load(few_digits), ModelFolder(here / "mine"), epochs=1)
-    assert Classifier(export(trained.folder.path).path).metadata.treatment == "digit"
+    metadata = Classifier(export(trained.folder.path).path).metadata
+    assert metadata.treatment == "digit"
+    assert metadata.outliers is None  # so few images do not tell what one in 200 is

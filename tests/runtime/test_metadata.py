@@ -1,6 +1,7 @@
 """What a file says about itself is read as it was written, and what other tools say is neither trusted nor lost."""
 
 import json
+from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,9 +18,11 @@ from edgecnn.origin import Origin
 from edgecnn.preprocessing import NAMED
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.metadata import PARSERS, PREFIX, GraphSummary, ModelMetadata, read_metadata
+from edgecnn.runtime.outliers import Outliers
 from edgecnn.runtime.protobuf import fields
 
 FILE = Path("a.onnx")
+OUTLIERS = Outliers(b64encode(bytes(49 * 3)).decode(), b64encode(bytes(1225)).decode(), 0.001, 11.2)
 WHOLE = ModelMetadata(
     name="edge",
     labels=("0", "é", "2"),
@@ -30,6 +33,7 @@ WHOLE = ModelMetadata(
     preprocessing=NAMED["imagenet"],
     treatment="digit",
     confidence=0.7,
+    outliers=OUTLIERS,
     accuracy=Accuracy("test", 9, 10),
     quantization={"scheme": "static", "target": "any"},
     decision={"chosen": "channels-last", "reason": "it is fast", "candidates": [{"name": "channels-last"}]},
@@ -43,6 +47,7 @@ DAMAGED = {
     "versions": ["[]", "1.0"],
     "input_scale": ["bright", "nan", "inf", "0", "-1"],
     "preprocessing": ["[]", "{}", '{"scale": [1], "offset": [1, 2]}', '{"scale": ["a"], "offset": [0]}'],
+    "outliers": ["11.2", "[]", "{}", '{"means": "", "spread": "", "scale": 0.1, "limit": 1.0}'],
     "accuracy": [
         "0.9",
         "{}",

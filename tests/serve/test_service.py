@@ -9,14 +9,16 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import outlier_models
 import pytest
 from PIL import Image
-from serve.serving import Running
+from serve.serving import Running, running
 
 from edgecnn.data import Dataset
-from edgecnn.readings import Wanted, read_files
+from edgecnn.readings import Wanted, read_contents, read_files
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.serve import openapi
+from edgecnn.serve.config import Config
 
 # The protocol's published schema, shortened to what answers are checked by:
 # https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/open_inference_rest.yaml
@@ -148,6 +150,22 @@ def test_digits_on_paper_are_read_as_predict_reads_them(
         assert [tuple(one["box"]) for one in read] == [one.box for one in wanted]
         assert [one["predictions"] for one in read] == [[asdict(guess) for guess in one.predictions] for one in wanted]
     assert service.post("/v1/classify?segment=maybe", b"", "").status == 400
+
+
+def test_what_is_no_digit_is_uncertain_here_too(tmp_path: Path) -> None:
+    strange = np.zeros((28, 28), np.uint8)
+    strange[4:24, 4:24] = np.pad(np.zeros((10, 10), np.uint8), 5, constant_values=255)
+    verdicts = []
+    for limit in (None, 200.0):
+        path = outlier_models.telling(tmp_path / "knowing.onnx", limit)
+        with running(Config((str(path),), log=False)) as found:
+            answer = found.post("/v1/classify?segment=true", png(strange), "image/png").json
+        (picture,) = answer["pictures"]
+        ((_, readings),) = read_contents(Classifier(path), [(Path("a.png"), png(strange))], Wanted(segment=True))
+        assert isinstance(readings, list)
+        assert picture["verdict"] == readings[0].verdict == picture["digits"][0]["verdict"]
+        verdicts.append(picture["verdict"])
+    assert verdicts == ["uncertain", "label"]
 
 
 def test_requests_have_ids_and_are_counted(service: Running, digits: Any) -> None:
