@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,13 @@ def write(model: str | Path, folder: Path, *, single_file: bool = False) -> WebP
 def describe(classifier: Classifier) -> dict[str, Any]:
     """What the page is told of the model beside its file."""
     name = classifier.metadata.name or classifier.path.stem
+    outliers = classifier.metadata.outliers
     check = classifier.predict(CHECKED.astype(np.uint8).reshape(1, 28, 28))[0]
     return {
         "name": f"{name}, version {files.sha256(classifier.path)[:VERSION_DIGITS]}",
         "labels": list(classifier.labels),
         "confidence": classifier.metadata.confidence or CONFIDENCE,
+        "outliers": asdict(outliers) if outliers else None,
         "check": [round(float(value), 6) for value in check],
     }
 

@@ -3,6 +3,7 @@
 import { digitsIn } from "./digits.js";
 import { grayOf } from "./gray.js";
 import { Network } from "./network.js";
+import { Outliers } from "./outliers.js";
 import { start } from "./page.js";
 import { tell } from "./view.js";
 
@@ -11,7 +12,8 @@ const CHECKED = Uint8Array.from({ length: 28 * 28 }, (_, at) => at * 37 % 256), 
 class LocalReader {
   // Throws an Error if the network does not answer here as onnxruntime does.
   constructor(model, bytes) {
-    Object.assign(this, model, { network: new Network(bytes), how: "Read in this browser" });
+    const outliers = model.outliers && new Outliers(model.outliers);
+    Object.assign(this, model, { network: new Network(bytes), outliers, how: "Read in this browser" });
     const { probabilities } = this.network.run(CHECKED, 28, 28);
     if (model.check.some((value, at) => Math.abs(value - probabilities[at]) > TOLERANCE)) {
       throw new Error("The network answers otherwise in this browser than in onnxruntime");
@@ -28,7 +30,8 @@ class LocalReader {
     const { probabilities, maps } = this.network.run(pixels, height, width);
     const scores = this.labels.map((label, at) => ({ label, probability: probabilities[at] }));
     scores.sort((a, b) => b.probability - a.probability);
-    const verdict = scores[0].probability < this.confidence ? "uncertain" : "label";
+    const [best] = scores, isStrange = this.outliers?.has(pixels, this.labels.indexOf(best.label));
+    const verdict = best.probability < this.confidence || isStrange ? "uncertain" : "label";
     return { pixels, width, height, box, scores, verdict, maps };
   }
 
