@@ -35,10 +35,8 @@ from edgecnn.metrics import Accuracy, accuracy
 from edgecnn.preprocessing import Preprocessing
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.input_spec import InputSpec
-from edgecnn.runtime.metadata import DIGIT, ModelMetadata
 from edgecnn.runtime.recognition import Recognized
 from edgecnn.runtime.scores import Scores, classes_of, to_probabilities
-from edgecnn.runtime.treatment import SIZE, treatment_of
 from edgecnn.selection import USUAL, Selection
 
 DEFAULT_OPSET = 17
@@ -203,22 +201,10 @@ def _write_verified(
         allowed = allowed_difference(candidate, images, weighted_layers(proto))
     require_equal(comparison, path.name, allowed)
     score = score_of(candidate.predict(dataset.test.images), dataset.test) if dataset else None
-    told = _telling_doubt(replace(metadata, accuracy=score, confidence=None, outliers=None), candidate, dataset)
+    told = records.telling_doubt(replace(metadata, accuracy=score), candidate, dataset)
     records.save(proto, path, told)
     record = records.record_of(path, original.precision, opset_of(proto), score, comparison)
     return record, comparison, verified_on
-
-
-def _telling_doubt(metadata: ModelMetadata, candidate: Classifier, dataset: Dataset | None) -> ModelMetadata:
-    """The metadata with what tells which digits are uncertain. Of images of another size, none is called so."""
-    if dataset is None or dataset.image_shape != SIZE[:2]:
-        return metadata
-    labels, taken = candidate.labels, candidate.input
-    reads_digits = taken.layout is not None and treatment_of(metadata, labels, taken.image_size) == DIGIT
-    probabilities = candidate.predict(dataset.validation.images)
-    confidence = records.least_confidence(probabilities, dataset.validation)
-    outliers = records.outliers_of(dataset, probabilities, labels) if reads_digits else None
-    return replace(metadata, confidence=confidence, outliers=outliers)
 
 
 def _source_in(path: Path) -> Path:

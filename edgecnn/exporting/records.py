@@ -25,7 +25,7 @@ from edgecnn.runtime.input_spec import InputSpec
 from edgecnn.runtime.metadata import DIGIT, SCALE, ModelMetadata
 from edgecnn.runtime.outliers import Outliers
 from edgecnn.runtime.scores import classes_of
-from edgecnn.runtime.treatment import DIGITS, SIZE, treatment_for
+from edgecnn.runtime.treatment import DIGITS, SIZE, treatment_for, treatment_of
 
 KEPT = 0.995  # of the right labels of validation images are not called uncertain
 
@@ -103,7 +103,25 @@ def save(proto: Any, path: Path, metadata: ModelMetadata) -> None:
     path.write_bytes(proto.SerializeToString())
 
 
-def least_confidence(probabilities: NDArray[np.floating], validation: Split) -> float | None:
+def telling_doubt(metadata: ModelMetadata, classifier: Classifier, dataset: Dataset | None) -> ModelMetadata:
+    """The metadata with what tells which of the classifier's digits are uncertain.
+
+    Without data, and of images of another size, none is called so.
+    """
+    metadata = replace(metadata, confidence=None, outliers=None)
+    if dataset is None or dataset.image_shape != SIZE[:2]:
+        return metadata
+    labels, taken = classifier.labels, classifier.input
+    reads_digits = taken.layout is not None and treatment_of(metadata, labels, taken.image_size) == DIGIT
+    probabilities = classifier.predict(dataset.validation.images)
+    return replace(
+        metadata,
+        confidence=_least_confidence(probabilities, dataset.validation),
+        outliers=_outliers(dataset, probabilities, len(labels)) if reads_digits else None,
+    )
+
+
+def _least_confidence(probabilities: NDArray[np.floating], validation: Split) -> float | None:
     """The probability that KEPT of the right labels of validation images reach: below it, a label is uncertain.
 
     None if no label is right.
@@ -112,13 +130,13 @@ def least_confidence(probabilities: NDArray[np.floating], validation: Split) -> 
     return threshold_keeping(KEPT, right) if len(right) else None
 
 
-def outliers_of(dataset: Dataset, probabilities: NDArray[np.floating], labels: tuple[str, ...]) -> Outliers | None:
+def _outliers(dataset: Dataset, probabilities: NDArray[np.floating], classes: int) -> Outliers | None:
     """What tells digits from all else, fitted on training images; its limit is chosen on validation images.
 
     `probabilities` are the network's for the validation images. None if there are too few images to tell.
     """
     train, validation = dataset.train, dataset.validation
-    fitted = outliers.fit(train.images, train.labels, len(labels))
+    fitted = outliers.fit(train.images, train.labels, classes)
     limit = fitted and outliers.limit_of(fitted, validation.images, probabilities.argmax(axis=1))
     return replace(fitted, limit=limit) if fitted and limit else None
 

@@ -48,7 +48,7 @@ class ModelMetadata:
 
     `preprocessing` turns pixels into a float model's input. `treatment` names what is done to a picture before
     that: DIGIT or SCALE. `confidence` is the probability below which a label is uncertain, 0 to 1, and `outliers` tell
-    which images are no digits. `quantization` tells how a quantized file was made, and `decision` which other
+    which images are not digits. `quantization` tells how a quantized file was made, and `decision` which other
     candidates were tried. `settings` map the fingerprint of a host to the session settings for it. `others` are the
     entries of other tools, which are kept unchanged.
     """

@@ -111,7 +111,7 @@ def outliers(path: Path, metadata: ModelMetadata, spec: InputSpec, labels: tuple
     found = metadata.outliers
     if found is not None and (found.classes != len(labels) or not spec.matches((SIDE, SIDE))):
         raise ModelError(
-            f"{path} tells of {found.classes} classes of {SIDE}×{SIDE} pixels what is no outlier, and takes {spec} for "
+            f"{path} tells outliers of {found.classes} classes and {SIDE}×{SIDE} pixels, and takes {spec} for "
             f"{len(labels)} classes: export it again"
         )
     return found

@@ -142,7 +142,7 @@ def test_a_record_of_another_model_is_refused(
 ) -> None:
     entries = ModelMetadata(outliers=fitted).entries()
     path = odd.save(odd.linear(size, classes=classes, metadata=entries), tmp_path / "odd.onnx")
-    with pytest.raises(ModelError, match=r"odd\.onnx tells of 10 classes of 28×28 pixels"):
+    with pytest.raises(ModelError, match=r"odd\.onnx tells outliers of 10 classes and 28×28 pixels"):
         Classifier(path)
 
 
