@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import fuzz, hostile_files, kills
-from benchmarks.accuracy import pictures, robustness, sheet, web
+from benchmarks.accuracy import outliers, pictures, robustness, sheet, web
 from benchmarks.devices import arm64, install_size, instructions
 from benchmarks.latency import at_a_glance, calls, harness, many_pictures, peers, quantization, serve
 from benchmarks.lib import paths
@@ -53,6 +53,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "kills": kills.table,
     "many-pictures": many_pictures.table,
     "memory": memory.table,
+    "outliers": outliers.table,
     "pareto": pareto.table,
     "peers": peers.table,
     "pictures": pictures.table,

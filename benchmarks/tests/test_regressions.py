@@ -149,6 +149,7 @@ def test_every_committed_result_with_a_reader_has_figures(path: Path) -> None:
         "instructions.json",
         "install_size.json",
         "many_pictures.json",
+        "outliers.json",
         "pictures.json",
         "serve.json",
         "third_party.json",
