@@ -53,7 +53,8 @@ class TrainingRecord:
     """How a model was trained.
 
     `limit` is the number of training images if the user limited it. `seconds` is the time of the epochs, evaluation
-    included. `temperature` is what the logits were divided by.
+    included. `temperature` is what the logits were divided by. `teacher` names the model whose answers were learned
+    beside the labels, if there was one.
     """
 
     recipe: str
@@ -65,6 +66,7 @@ class TrainingRecord:
     machine: str
     augmented: bool = False
     temperature: float = 1.0
+    teacher: str = ""
 
     def __post_init__(self) -> None:
         _require(min(self.epochs, self.batch_size) >= 1, "epochs and batch_size are 1 or more")

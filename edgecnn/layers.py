@@ -71,8 +71,8 @@ class Augmentation:
     """Random changes to training images. Images are never mirrored.
 
     `rotation`, `scale`, `shift` and `shear` are bounds: each image gets a uniform value between minus and plus the
-    bound. `blur`, `light` and `noise` are the shares of images (0 to 1) that are blurred, changed in light or made
-    noisy, each by a random amount.
+    bound. `filter`, `blur`, `light` and `noise` are the shares of images (0 to 1) that are put through a random 3×3
+    filter, or are blurred, changed in light or made noisy, each by a random amount.
 
     The last three apply to handwritten digits in MNIST's form only, and are shares of images, too: `habits` of the 1s
     and 7s that get the strokes which other schools teach, `stretch` of the digits that are made wider or higher, up to
@@ -84,6 +84,7 @@ class Augmentation:
     shift: float = 0.0  # as a share of the size, along each axis
     shear: float = 0.0  # columns that a row moves, per row of distance from the middle
     elastic: float = 0.0  # elastic distortion: standard deviation of its shifts, as a share of the size
+    filter: float = 0.0
     blur: float = 0.0
     light: float = 0.0
     noise: float = 0.0

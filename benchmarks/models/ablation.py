@@ -32,6 +32,11 @@ PLAIN = Augmentation(rotation=0.2, scale=0.12, shift=0.07)
 GENTLE = replace(ACCURATE.augmentation or PLAIN, rotation=0.1, scale=0.06, shift=0.035, shear=0.075, elastic=0.01)
 
 
+def distorting(recipe: Recipe, **changes: float) -> Recipe:
+    """The recipe with other strengths of augmentation."""
+    return replace(recipe, augmentation=replace(recipe.augmentation or PLAIN, **changes))
+
+
 def without_batch_norm(recipe: Recipe) -> Recipe:
     layers = tuple(replace(layer, batch_norm=False) if isinstance(layer, Conv) else layer for layer in recipe.layers)
     return replace(recipe, layers=layers)
@@ -40,25 +45,28 @@ def without_batch_norm(recipe: Recipe) -> Recipe:
 VARIANTS = {
     "edge": {
         "as it is": EDGE,
-        "without blur, light and noise": replace(EDGE, augmentation=PLAIN),
+        "without a filter": distorting(EDGE, filter=0.0),
+        "without blur, light and noise": distorting(EDGE, blur=0.0, light=0.0, noise=0.0),
+        "without other hands and pens": distorting(EDGE, habits=0.0, stretch=0.0, pen=0.0),
+        "rotated, scaled and shifted only": replace(EDGE, augmentation=PLAIN),
         "without augmentation": replace(EDGE, augmentation=None),
         "with a constant learning rate, a tenth of the peak": replace(EDGE, schedule="constant", learning_rate=1e-3),
         "without weight decay": replace(EDGE, weight_decay=0.0),
         "without batch norm, with a tenth of the peak learning rate": replace(
             without_batch_norm(EDGE), learning_rate=1e-3
         ),
-        "with batch norm recalibrated": replace(EDGE, recalibrate_batch_norm=True),
-        "with shear": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, shear=0.2)),
-        "with elastic distortion": replace(EDGE, augmentation=replace(EDGE.augmentation or PLAIN, elastic=0.02)),
+        "without batch norm recalibrated": replace(EDGE, recalibrate_batch_norm=False),
+        "with shear": distorting(EDGE, shear=0.2),
+        "with elastic distortion": distorting(EDGE, elastic=0.02),
+        "taught by `accurate`": replace(EDGE, teacher="accurate"),
+        "with 16, 24, 32 and 48 channels": replace(EDGE, layers=pareto.network("5-16/2 3-24 pool 3-32 3-48 pool")),
     },
     "accurate": {
         "as it is": ACCURATE,
         "without batch norm recalibrated": replace(ACCURATE, recalibrate_batch_norm=False),
         "with half the peak learning rate": replace(ACCURATE, learning_rate=4e-3),
         "with half the augmentation": replace(ACCURATE, augmentation=GENTLE),
-        "without elastic distortion": replace(
-            ACCURATE, augmentation=replace(ACCURATE.augmentation or PLAIN, elastic=0.0)
-        ),
+        "without elastic distortion": distorting(ACCURATE, elastic=0.0),
     },
 }
 

@@ -21,6 +21,7 @@ can give a lower accuracy, so test the model with your own pictures before you r
 CLEAN = (
     "After the last epoch, batch norm's statistics were computed again from the training images without augmentation. "
 )
+TAUGHT = "The network also learned the answers of `{}` to the same images, beside their labels. "
 
 
 def text(folder: ModelFolder) -> str:
@@ -83,6 +84,7 @@ def training(card: Card, recipe: Recipe) -> str:
         f"Settings: {made.epochs} epochs in batches of {made.batch_size}; AdamW with a one-cycle learning rate that "
         f"peaks at {recipe.learning_rate:g} and a weight decay of {recipe.weight_decay:g}; seed {made.seed}. "
         f"{distorted(recipe.augmentation)} {CLEAN if recipe.recalibrate_batch_norm else ''}"
+        f"{TAUGHT.format(made.teacher) if made.teacher else ''}"
         f"The logits are divided by a temperature of {made.temperature:.2f}, which gives the lowest loss on the "
         "validation images.\n\n"
         f"Training took {made.seconds:.0f} s on {made.machine} with {versions}. `training.png` shows the curves, and "
@@ -101,7 +103,15 @@ def distorted(how: Augmentation | None) -> str:
         *([f"sheared by {how.shear:g}"] if how.shear else []),
         *([f"distorted elastically by {how.elastic:.1%} of the size"] if how.elastic else []),
     ]
-    shares = {"blurred": how.blur, "changed in light": how.light, "made noisy": how.noise}
+    shares = {
+        "put through a random filter": how.filter,
+        "blurred": how.blur,
+        "changed in light": how.light,
+        "made noisy": how.noise,
+        "stretched towards a square": how.stretch,
+        "written with a thinner or thicker pen": how.pen,
+        "of the 1s and 7s written with other schools' strokes": how.habits,
+    }
     some = [f"{share:.0%} are {name}" for name, share in shares.items() if share]
     return f"Every training image is {', '.join(bounds)}" + (f"; {', '.join(some)}." if some else ".")
 
@@ -141,4 +151,4 @@ def robust(name: str) -> list[str]:
 
 def again(name: str) -> str:
     by_script = f"python -m benchmarks publish {name}"
-    return f"    edgecnn train --recipe {name} --seed 0\n\nThis also makes the ONNX files and this page: `{by_script}`."
+    return f"    edgecnn train --recipe {name} --long --seed 0\n\nThis also makes the ONNX files and this page: `{by_script}`."

@@ -57,8 +57,8 @@ CANDIDATES = {
         "nano, stem 3×3": "3-8/2 3-16 pool 3-16 3-16 pool",
         "nano, one layer less": "5-8/2 3-16 pool 3-24 pool",
         "nano, strides": "5-8/2 3-16/2 3-16 3-16/2",
-        "edge": "5-16/2 3-24 pool 3-32 3-48 pool",
-        "edge, 16s of channels": "5-16/2 3-32 pool 3-32 3-32 pool",
+        "edge": "5-16/2 3-32 pool 3-32 3-32 pool",
+        "edge, 24 and 48 channels": "5-16/2 3-24 pool 3-32 3-48 pool",
         "edge, one layer less": "5-16/2 3-32 pool 3-64 pool",
         "edge, strides": "5-16/2 3-24/2 3-32 3-48/2",
         "edge, one layer more": "5-16/2 3-20 3-24 pool 3-32 3-40 pool",
@@ -107,10 +107,12 @@ def fitted(recipe: Recipe, epochs: int, seed: int, dataset: Dataset) -> "tuple[d
     """Train without writing files. Returns the last epoch's validation scores, and the trainer."""
     from edgecnn.card import Epoch
     from edgecnn.training.checkpoint import Run
+    from edgecnn.training.distillation import teacher_for
     from edgecnn.training.trainer import Trainer
 
     done = list[Epoch]()
-    trainer = Trainer(recipe, dataset, Run(recipe.name, dataset.name, dataset.sha256, epochs, seed, None))
+    run = Run(recipe.name, dataset.name, dataset.sha256, epochs, seed, None)
+    trainer = Trainer(recipe, dataset, run, teacher_for(recipe, dataset, None))
     while len(done) < epochs:
         done.append(trainer.epoch(done, lambda _: None))
     last, seconds = done[-1], round(sum(epoch.seconds for epoch in done), 1)

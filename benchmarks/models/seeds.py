@@ -1,9 +1,9 @@
-"""Measure the accuracy of our recipes with several seeds: [RECIPE | RECIPE-SEED ...]
+"""Measure the accuracy of our recipes with several seeds: [RECIPE | RECIPE-SEED | edge-default ...]
 
-Trains each recipe in full with three seeds, exports and quantizes it, with the commands that a user runs, under
-build/seeds/RECIPE-SEED. The test images are used once per training. Each row is written to
-benchmarks/results/seeds.json when it is measured; other rows are kept. A recipe takes up to half an hour, `accurate` an
-hour.
+Trains each recipe with `--long` and three seeds, exports and quantizes it, with the commands that a user runs, under
+build/seeds/RECIPE-SEED. `edge-default` is what `edgecnn train` does without options. The test images are used once per
+training. Each row is written to benchmarks/results/seeds.json when it is measured; other rows are kept. A recipe takes
+up to half an hour, `accurate` an hour.
 """
 
 import json
@@ -15,7 +15,7 @@ from benchmarks.lib import markdown, paths
 from benchmarks.lib.results import read_result, replace_row
 from benchmarks.models import reference_recipes
 from edgecnn.card import versions
-from edgecnn.folder import ModelFolder
+from edgecnn.folder import DEFAULT, ModelFolder
 from edgecnn.host.machine import this_host
 from edgecnn.recipes import RECIPES
 
@@ -23,42 +23,49 @@ RESULTS = paths.RESULTS / "seeds.json"
 WORK = paths.BUILD / "seeds"
 SEEDS = (0, 1, 2)
 OWN = tuple(name for name, recipe in RECIPES.items() if recipe.ours)
+SHORT = DEFAULT  # the recipe whose training without --long is measured too
 HEADINGS = (*("recipe", "parameters", "test accuracy, mean (each seed)", "int8", "validation", "training, s", "seeds"),)
 
 
 def main(arguments: Sequence[str]) -> None:
-    for recipe, seed in asked(arguments):
-        print(f"== {recipe}, seed {seed}", flush=True)
-        row = measured(recipe, seed)
+    for recipe, seed, is_long in asked(arguments):
+        print(f"== {recipe}, seed {seed}{'' if is_long else ', without --long'}", flush=True)
+        row = measured(recipe, seed, is_long)
         store(row)
         print(f"{row['test']['value']:.2%} test, {row['seconds']:.0f} s, int8 {row['int8']['value']:.2%}", flush=True)
     print(table(), end="")
 
 
-def asked(arguments: Sequence[str]) -> list[tuple[str, int]]:
-    """The trainings that the arguments mean: `edge` means all its seeds, `edge-1` only one."""
-    every = [(recipe, seed) for recipe in OWN for seed in SEEDS]
-    return [each for each in every if not arguments or {each[0], f"{each[0]}-{each[1]}"} & set(arguments)]
+def asked(arguments: Sequence[str]) -> list[tuple[str, int, bool]]:
+    """The trainings that the arguments mean, and whether they are long.
+
+    `edge` means all its seeds, `edge-1` only one, and `edge-default` its seeds without `--long`.
+    """
+    named = [((recipe, seed, True), {recipe, f"{recipe}-{seed}"}) for recipe in OWN for seed in SEEDS]
+    named += [((SHORT, seed, False), {f"{SHORT}-default"}) for seed in SEEDS]
+    return [each for each, names in named if not arguments or names & set(arguments)]
 
 
-def make(recipe: str, seed: int) -> ModelFolder:
+def make(recipe: str, seed: int, is_long: bool = True) -> ModelFolder:
     """Train a recipe with a seed if it is missing, then export and quantize it.
 
     The int8 settings are chosen by rule for any x86-64, so that the result does not depend on timing.
     """
-    folder = ModelFolder(WORK / f"{recipe}-{seed}")
+    folder = ModelFolder(WORK / (f"{recipe}-{seed}" if is_long else f"{recipe}-default-{seed}"))
     if not folder.card_path.exists():
-        reference_recipes.run("train", "--recipe", recipe, "--seed", str(seed), "--out", str(folder.path))
+        length = ("--long",) if is_long else ()
+        reference_recipes.run("train", "--recipe", recipe, *length, "--seed", str(seed), "--out", str(folder.path))
     reference_recipes.run("export", str(folder.path), "--quantize", "--target", "any")
     return folder
 
 
-def measured(recipe: str, seed: int) -> dict[str, Any]:
-    folder = make(recipe, seed)
+def measured(recipe: str, seed: int, is_long: bool = True) -> dict[str, Any]:
+    folder = make(recipe, seed, is_long)
     card = json.loads(folder.card_path.read_text(encoding="utf-8"))
     return {
         "recipe": recipe,
         "seed": seed,
+        "long": is_long,
         "parameters": card["parameters"],
         "epochs": card["training"]["epochs"],
         "seconds": card["training"]["seconds"],
@@ -71,28 +78,31 @@ def measured(recipe: str, seed: int) -> dict[str, Any]:
 
 def store(row: dict[str, Any]) -> None:
     packages = versions("edgecnn", "tensorflow", "keras", "onnxruntime")
-    replace_row(RESULTS, "trainings", row, ("recipe", "seed"), _place, host=str(this_host()), versions=packages)
+    replace_row(RESULTS, "trainings", row, ("recipe", "seed", "long"), _place, host=str(this_host()), versions=packages)
 
 
-def _place(row: dict[str, Any]) -> tuple[int, int]:
-    return OWN.index(row["recipe"]), row["seed"]
+def _place(row: dict[str, Any]) -> tuple[int, bool, int]:
+    return OWN.index(row["recipe"]), not row["long"], row["seed"]
 
 
-def by_recipe() -> dict[str, list[dict[str, Any]]]:
-    rows = read_result(RESULTS).get("trainings", [])
+def by_recipe(is_long: bool = True) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each recipe, trained with `--long` or without."""
+    rows = [row for row in read_result(RESULTS).get("trainings", []) if row["long"] == is_long]
     return {name: found for name in OWN if (found := [row for row in rows if row["recipe"] == name])}
 
 
 def table() -> str:
     """The results in `seeds.json`, as a Markdown table."""
     note = f"10,000 test images, used once per seed; {read_result(RESULTS)['host']}"
-    return markdown.table(HEADINGS, [_cells(name, rows) for name, rows in by_recipe().items()], [note])
+    every = [(f"`{name}`", rows) for name, rows in by_recipe().items()]
+    every += [(f"`{name}` without `--long`", rows) for name, rows in by_recipe(is_long=False).items()]
+    return markdown.table(HEADINGS, [_cells(name, rows) for name, rows in every], [note])
 
 
 def _cells(name: str, rows: list[dict[str, Any]]) -> list[str]:
     seconds = statistics.median(row["seconds"] for row in rows)
     return [
-        f"`{name}`",
+        name,
         f"{rows[0]['parameters']:,}",
         _each(rows, "test"),
         _each(rows, "int8"),

@@ -23,7 +23,14 @@ def accuracy(correct: int, split: str = "test") -> dict[str, Any]:
 
 
 def trained(recipe: str, seed: int, correct: int, int8: int, parameters: int = 7_634) -> dict[str, Any]:
-    row = {"recipe": recipe, "seed": seed, "parameters": parameters, "epochs": 40, "seconds": 100.0 + seed}
+    row = {
+        "recipe": recipe,
+        "seed": seed,
+        "long": True,
+        "parameters": parameters,
+        "epochs": 40,
+        "seconds": 100.0 + seed,
+    }
     return row | {"validation": accuracy(9900, "validation"), "test": accuracy(correct), "int8": accuracy(int8)}
 
 
@@ -42,9 +49,10 @@ def test_the_mean_of_the_seeds_is_what_counts() -> None:
 
 
 def test_all_seeds_of_a_recipe_or_one_can_be_asked_for() -> None:
-    assert seeds.asked(["edge"]) == [("edge", 0), ("edge", 1), ("edge", 2)]
-    assert seeds.asked(["nano-1", "edge-2"]) == [("edge", 2), ("nano", 1)]
-    assert len(seeds.asked([])) == 9
+    assert seeds.asked(["edge"]) == [("edge", 0, True), ("edge", 1, True), ("edge", 2, True)]
+    assert seeds.asked(["nano-1", "edge-2"]) == [("edge", 2, True), ("nano", 1, True)]
+    assert seeds.asked(["edge-default"]) == [("edge", 0, False), ("edge", 1, False), ("edge", 2, False)]
+    assert len(seeds.asked([])) == 3 * (len(seeds.OWN) + 1)
 
 
 # Time to accuracy

@@ -25,7 +25,7 @@ def recipes(as_json: opt.Json = False) -> None:
 
 
 def _print(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
-    seeds = f", the mean of {measured['seeds']} seeds" if measured and "seeds" in measured else ""
+    seeds = f" with --long, the mean of {measured['seeds']} seeds" if measured and "seeds" in measured else ""
     reached = f"{measured['test']['value']:.2%} in {measured['seconds']:.0f} s{seeds}" if measured else "not measured"
     stated = ", ".join(f"{item.accuracy:.2%} ({item.citation})" for item in recipe.published)
     for line in (recipe.name, f"  {recipe.summary}", f"  test accuracy {reached}"):

@@ -29,6 +29,7 @@ TrainingData = Annotated[str | None, option("--data", metavar="PATH", help=f"{DA
 Epochs = Annotated[int | None, option(min=1, metavar="N", help="Train for N epochs. Default: as the recipe says.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="The same seed gives the same weights.")]
 Limit = Annotated[int | None, option(min=2, metavar="N", help="Train on N images only.")]
+Long = Annotated[bool, typer.Option("--long", help="Train as the shipped model was: longer, and more accurate.")]
 NoAugment = Annotated[bool, typer.Option("--no-augment", help="Do not distort the training images.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue a training that was stopped.")]
 TensorBoard = Annotated[Path | None, option(metavar="DIR", help="Write TensorBoard logs to DIR.")]
@@ -38,6 +39,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="Print a summary of the
 def train(
     recipe: Recipe = DEFAULT,
     data: TrainingData = None,
+    long: Long = False,
     epochs: Epochs = None,
     seed: Seed = 0,
     limit: Limit = None,
@@ -57,6 +59,7 @@ def train(
     from edgecnn.recipes import find_recipe
 
     chosen = find_recipe(recipe)
+    chosen = chosen.longer() if long else chosen
     from edgecnn.data import MNIST, load
     from edgecnn.training.train import train as run
 

@@ -18,6 +18,7 @@ from edgecnn.folder import ModelFolder
 from edgecnn.recipes import Recipe
 
 MOST_STATE = 10_000_000  # bytes of JSON
+CONSEQUENCES = ("recipe_sha256", "teacher_sha256")  # of the options, which say more
 HEADER = 4096  # bytes, more than a member's header and its entries in the archive take
 
 
@@ -25,7 +26,8 @@ HEADER = 4096  # bytes, more than a member's header and its entries in the archi
 class Run:
     """The options of a training. `--resume` continues only a training with the same options.
 
-    `recipe_sha256` is a hash of everything in the recipe, as `digest` makes it.
+    `recipe_sha256` is a hash of everything in the recipe, as `digest` makes it. `teacher_sha256` is that of the
+    teacher's file, if there is one.
     """
 
     recipe: str
@@ -36,6 +38,7 @@ class Run:
     limit: int | None
     augment: bool = True
     recipe_sha256: str = ""
+    teacher_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def _differences(saved: Run, asked: Run) -> str:
     """What differs, and what to do about it."""
     before, now = asdict(saved), asdict(asked)
     differing = [name for name in before if before[name] != now[name]]
-    if differing == ["recipe_sha256"]:
-        return f"the recipe {saved.recipe!r} has changed since; train without --resume"
-    told = [f"{name} was {before[name]}, now {now[name]}" for name in differing if name != "recipe_sha256"]
+    told = [f"{name} was {before[name]}, now {now[name]}" for name in differing if name not in CONSEQUENCES]
+    if not told:
+        return f"the recipe {saved.recipe!r} or its teacher has changed since; train without --resume"
     return f"{', '.join(told)}; give the same options, or train without --resume"

@@ -19,7 +19,7 @@ from edgecnn.plots import drawing, pictures
 from edgecnn.processes import stopping
 from edgecnn.progress import OnProgress, ignore
 from edgecnn.recipes import Recipe
-from edgecnn.training import checkpoint, history, temperature_scaling
+from edgecnn.training import checkpoint, distillation, history, temperature_scaling
 from edgecnn.training.backend import tensorflow
 from edgecnn.training.checkpoint import Run, digest
 from edgecnn.training.trainer import PURPOSE, Floats, Trainer, log_softmax, mean_cross_entropy
@@ -71,8 +71,19 @@ def train(
     roll_forward(folder.path)
     if not resume:  # an interrupted training has a folder already
         folder.prepare()
-    run = Run(recipe.name, dataset.name, dataset.sha256, epochs or recipe.epochs, seed, limit, augment, digest(recipe))
-    trainer = Trainer(recipe, dataset, run)
+    teacher = distillation.teacher_for(recipe, dataset, limit)
+    run = Run(
+        recipe=recipe.name,
+        dataset=dataset.name,
+        data_sha256=dataset.sha256,
+        epochs=epochs or recipe.epochs,
+        seed=seed,
+        limit=limit,
+        augment=augment,
+        recipe_sha256=digest(recipe),
+        teacher_sha256=files.sha256(teacher) if teacher else "",
+    )
+    trainer = Trainer(recipe, dataset, run, teacher)
     trainer.model.summary(print_fn=lambda line, **_: summary(line))
     done = list(trainer.restore(folder)) if resume else []
     try:
@@ -190,6 +201,7 @@ def _card(trainer: Trainer, done: tuple[Epoch, ...], divisor: float, test: Accur
             machine=f"{platform.system()} {platform.machine()}",
             augmented=bool(recipe.augmentation) and run.augment,
             temperature=round(divisor, 4),
+            teacher=recipe.teacher or "" if run.teacher_sha256 else "",
         ),
         validation=Accuracy("validation", done[-1].validation_correct, done[-1].validation_images),
         test=test,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from math import ceil, isfinite
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from edgecnn.folder import ModelFolder
 from edgecnn.metrics import Accuracy, accuracy
 from edgecnn.progress import OnProgress, Progress
 from edgecnn.recipes import Recipe
-from edgecnn.training import checkpoint, handwriting, networks
+from edgecnn.training import checkpoint, distillation, handwriting, networks
 from edgecnn.training.augment import augment
 from edgecnn.training.backend import in_chunks, keep_freed_memory, keras, tensorflow
 from edgecnn.training.checkpoint import Run
@@ -30,7 +31,8 @@ Floats = NDArray[np.float64]
 class Trainer:
     """A network, its optimizer and its compiled steps. Each call of `epoch` trains one epoch."""
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, run: Run) -> None:
+    def __init__(self, recipe: Recipe, dataset: Dataset, run: Run, teacher: Path | None = None) -> None:
+        """`teacher` is the original of the model whose answers are learned beside the labels."""
         tf = tensorflow(PURPOSE)
         tf.config.experimental.enable_op_determinism()
         keep_freed_memory()
@@ -39,6 +41,7 @@ class Trainer:
         form = (recipe, dataset.image_shape, len(dataset.labels))
         self.model = networks.build(*form)  # to save; `logits` trains instead, because its batch norm is faster
         self.logits = networks.logits_of(networks.build(*form, batch_norm=networks.fused_batch_norm()))
+        self.loss = distillation.loss_with(teacher)
         self.optimizer = _optimizer(recipe)
         self.optimizer.build(self.logits.trainable_variables)
         self.images, self.labels = tf.constant(dataset.train.images), tf.constant(dataset.train.labels)
@@ -130,7 +133,7 @@ class Trainer:
             images = augment(images, self.recipe.augmentation, seed, labels if self.are_digits else None)
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            loss = self.loss(labels, logits, images)
         variables = self.logits.trainable_variables
         self.optimizer.learning_rate.assign(rate)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
