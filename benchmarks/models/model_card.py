@@ -151,4 +151,5 @@ def robust(name: str) -> list[str]:
 
 def again(name: str) -> str:
     by_script = f"python -m benchmarks publish {name}"
-    return f"    edgecnn train --recipe {name} --long --seed 0\n\nThis also makes the ONNX files and this page: `{by_script}`."
+    command = f"edgecnn train --recipe {name} --long --seed 0"
+    return f"    {command}\n\nThis also makes the ONNX files and this page: `{by_script}`."

@@ -178,7 +178,7 @@ def test_resume_names_the_recipe_and_the_data_of_both(few: Dataset, interrupted:
 
 
 def test_a_changed_recipe_of_the_same_name_does_not_resume(few: Dataset, interrupted: ModelFolder) -> None:
-    with pytest.raises(TrainingError, match="the recipe 'edge' or its teacher has changed since; train without --resume"):
+    with pytest.raises(TrainingError, match="the recipe 'edge' or its teacher has changed since; train without"):
         train(replace(find_recipe("edge"), learning_rate=0.02), few, interrupted, epochs=2, seed=1, resume=True)
 
 
