@@ -36,7 +36,12 @@ Segment = Annotated[
 Raw = Annotated[bool, typer.Option("--raw", help="Resize the picture and invert it; do not look for a digit in it.")]
 MinConfidence = Annotated[
     float | None,
-    option(min=0, max=1, metavar="P", help="Below this probability, a label is uncertain; with 0, none is. Default: the model's own."),
+    option(
+        min=0,
+        max=1,
+        metavar="P",
+        help="Below this probability, a label is uncertain; with 0, none is. Default: the model's own.",
+    ),
 ]
 ShowSteps = Annotated[
     Path | None, option(metavar="F", help="Draw how the digits of the one PICTURE were found, as a PNG file F.")
