@@ -5,6 +5,8 @@ https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protoc
 """
 
 from collections.abc import Callable
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import msgspec
@@ -104,6 +106,7 @@ class Asked(Struct):
 
 DECODER = msgspec.json.Decoder(InferRequest)
 ENCODER = msgspec.json.Encoder()
+LONGEST_KEPT = 1024  # bytes of JSON before a tensor's own: it is mostly the same, and kept as it was read
 
 
 def parse(body: bytes, header_length: str | None, input_name: str, output_name: str, check: Check) -> Asked:
@@ -113,11 +116,18 @@ def parse(body: bytes, header_length: str | None, input_name: str, output_name: 
     """
     view = memoryview(body)
     size = len(body) if header_length is None else _size(header_length, len(body))
-    request = DECODER.decode(view[:size])
+    kept = header_length is not None and size <= LONGEST_KEPT
+    request = _kept(body[:size]) if kept else DECODER.decode(view[:size])
     if len(request.inputs) != 1 or request.inputs[0].name != input_name:
         raise Refusal(400, f"the model has one input, {input_name!r}: give it, and no other")
     images = _images(request.inputs[0], view[size:], check)
     return Asked(images, request.id, _wants_bytes(request, output_name))
+
+
+@lru_cache(maxsize=64)
+def _kept(text: bytes) -> InferRequest:
+    """A request that nobody changes."""
+    return DECODER.decode(text)
 
 
 def _size(header_length: str, most: int) -> int:
@@ -157,12 +167,21 @@ def response(
     asked: Asked, probabilities: NDArray[np.float32], model: str, version: str, output_name: str
 ) -> tuple[bytes, int | None]:
     """The body of the answer, and the length of its JSON if bytes follow it."""
-    output = ResponseOutput(output_name, "FP32", list(probabilities.shape))
-    message = InferResponse(model, version, [output], asked.id)
     if not asked.binary:
-        output.data = probabilities.ravel().tolist()
-        return ENCODER.encode(message), None
+        output = ResponseOutput(output_name, "FP32", list(probabilities.shape), data=probabilities.ravel().tolist())
+        return ENCODER.encode(InferResponse(model, version, [output], asked.id)), None
     data = probabilities.astype("<f4", copy=False).tobytes()
-    output.parameters = BinarySize(len(data))
-    head = ENCODER.encode(message)
+    own = (model, version, output_name, probabilities.shape)
+    head = _kept_head(*own) if asked.id is UNSET else _head(*own, asked.id)  # an id may be long, and is not kept
     return head + data, len(head)
+
+
+def _head(model: str, version: str, output_name: str, shape: tuple[int, ...], request_id: str | UnsetType) -> bytes:
+    """The JSON before an answer as bytes."""
+    output = ResponseOutput(output_name, "FP32", list(shape), BinarySize(4 * prod(shape)))
+    return ENCODER.encode(InferResponse(model, version, [output], request_id))
+
+
+@lru_cache(maxsize=64)
+def _kept_head(model: str, version: str, output_name: str, shape: tuple[int, ...]) -> bytes:
+    return _head(model, version, output_name, shape, UNSET)
