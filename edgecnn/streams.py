@@ -12,10 +12,10 @@ from edgecnn.errors import OutputError
 from edgecnn.terminal import drop, message, shown
 
 
-def say(line: str) -> None:
-    """A line on stderr. Where stderr cannot be written, nothing can be said, and the work goes on."""
+def say(*lines: str) -> None:
+    """Lines on stderr, at once. Where stderr cannot be written, nothing can be said, and the work goes on."""
     try:
-        sys.stderr.write(f"{message(line)}\n")
+        sys.stderr.write("".join(f"{message(line)}\n" for line in lines))
         sys.stderr.flush()
     except OSError:
         drop(sys.stderr)

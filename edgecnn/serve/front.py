@@ -2,20 +2,22 @@
 
 import hmac
 import os
-import re
 import resource
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
 
 from edgecnn.serve import log, page
+from edgecnn.serve.answers import BUSY, BUSY_ANSWER, NOSNIFF, Header, message
 from edgecnn.serve.bodies import Bodies, ClientLeft
 from edgecnn.serve.config import SPARE_FILES, Config
 from edgecnn.serve.connection import LATE
 from edgecnn.serve.immediate import Immediate
+from edgecnn.serve.known import ID, ID_NAME
 from edgecnn.serve.metrics import Metrics
+from edgecnn.serve.notes import Note, Notes
 from edgecnn.serve.refusal import FAILED, INTERNAL, Refusal, busy, error_response, stopping
 
 Scope = MutableMapping[str, Any]
@@ -25,10 +27,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-ID = re.compile(rb"[\w.-]{1,64}", re.ASCII)
 LIVE = "/v2/health/live"
 # For what watches the service, and has no token, and for the page, which asks for the token itself.
 OPEN = {LIVE, "/v2/health/ready", *page.addresses()}
+UNKNOWN = "other"  # the route of what has none
 LEFT = 499  # as nginx calls a client that leaves
 UNROUTED = {404: "there is nothing at this address", 405: "this address takes another method"}
 
@@ -36,10 +38,13 @@ UNROUTED = {404: "there is nothing at this address", 405: "this address takes an
 class Front:
     """The ASGI application that uvicorn calls. Connections ask it what they share."""
 
-    def __init__(self, app: App, immediate: Immediate, config: Config, bodies: Bodies, metrics: Metrics) -> None:
-        self._app, self.immediate, self._bodies, self._metrics = app, immediate, bodies, metrics
+    def __init__(
+        self, app: App, immediate: Immediate, config: Config, bodies: Bodies, notes: Notes, metrics: Metrics
+    ) -> None:
+        self._app, self.immediate, self._bodies = app, immediate, bodies
+        self._notes, self._metrics = notes, metrics
         self._token = f"Bearer {config.token}".encode() if config.token else None
-        self._logs, self._queue, self.timeout = config.log, config.queue, config.timeout
+        self._queue, self.timeout = config.queue, config.timeout
         self._prefix, self._number = os.urandom(4).hex(), 0
         self.most_connections = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
         self.stopping = False
@@ -55,10 +60,18 @@ class Front:
         """In place of the app, where there is no room."""
         await self._answered(scope, receive, send, self._refused)
 
+    def turned_away(self, method: str, path: str, headers: Headers, defaults: Sequence[Header]) -> bytes:
+        """The answer of `turn_away`, which is counted and logged, for a connection that writes it at once."""
+        started = time.perf_counter()
+        request_id = self.id_of(headers.get(ID_NAME))
+        answer = message(BUSY, defaults, BUSY_ANSWER, request_id)
+        self._note(method, path, UNKNOWN, BUSY, time.perf_counter() - started, request_id)
+        return answer
+
     async def _answered(self, scope: Scope, receive: Receive, send: Send, app: App) -> None:
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        request_id = self.id_of(headers)
+        request_id = self.id_of(headers.get(ID_NAME))
         scope["by_name"], scope["app"] = headers, self  # with an app, the router raises what it cannot route
         status = LEFT
 
@@ -66,7 +79,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *self.always(request_id)]
+                message["headers"] = [*message["headers"], (ID_NAME, request_id), NOSNIFF]
             await send(message)
 
         self._metrics.in_flight.inc()
@@ -74,9 +87,10 @@ class Front:
             await self._guarded(scope, receive, send_with_id, app)
         finally:
             self._metrics.in_flight.dec()
-            route = scope["route"].path if "route" in scope else "other"
+            route = scope["route"].path if "route" in scope else UNKNOWN
             status = 408 if LATE in scope["state"] else status
-            self.note(scope["method"], scope["path"], route, status, time.perf_counter() - started, request_id)
+            seconds = time.perf_counter() - started
+            self._note(scope["method"], scope["path"], route, status, seconds, request_id)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send, app: App) -> None:
         try:
@@ -115,26 +129,12 @@ class Front:
             401, "this service wants a token: send 'Authorization: Bearer TOKEN'", {"www-authenticate": "Bearer"}
         )
 
-    def id_of(self, headers: Headers) -> bytes:
-        """The request's id, its client's own if that is fit for a log."""
-        given = headers.get(b"x-request-id")
+    def id_of(self, given: bytes | None) -> bytes:
+        """A request's id, the one that its client has given if that is fit for a log."""
         if given and ID.fullmatch(given):
             return given
         self._number += 1
         return f"{self._prefix}-{self._number:x}".encode()
 
-    def always(self, request_id: bytes) -> list[tuple[bytes, bytes]]:
-        """The headers that all answers have."""
-        return [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
-
-    def note(self, method: str, path: str, route: str, status: int, seconds: float, request_id: bytes) -> None:
-        """Count and log a request that is answered."""
-        self._metrics.answered(route, status, seconds)
-        if self._logs:
-            log.write(
-                method=method,
-                path=path[: log.LONGEST],
-                status=status,
-                ms=round(seconds * 1000, 3),
-                id=request_id.decode(),
-            )
+    def _note(self, method: str, path: str, route: str, status: int, seconds: float, request_id: bytes) -> None:
+        self._notes.write([Note(method, path, route, status, seconds, request_id, time.time())])

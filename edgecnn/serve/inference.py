@@ -1,12 +1,13 @@
 """Inference: answers requests of the Open Inference Protocol, in the event loop's turn or when their model has time."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.serve import protocol
+from edgecnn.serve.answers import Answer, Header
 from edgecnn.serve.metrics import Metrics
 from edgecnn.serve.models import Models, Served
 from edgecnn.serve.protocol import HEADER_LENGTH, Asked
@@ -17,13 +18,6 @@ JSON, BINARY = b"application/json", b"application/octet-stream"
 KINDS = (b"", JSON, BINARY)
 BEFORE, AFTER = b"/v2/models/", b"/infer"  # and in between the name of a model
 ROUTE = "/v2/models/{name}/infer"
-
-
-class Answer(NamedTuple):
-    """The body of an answer, and its headers but for its length."""
-
-    content: bytes
-    headers: list[tuple[bytes, bytes]]
 
 
 class Inference:
@@ -40,13 +34,20 @@ class Inference:
         images = size // model.pixels + 1 if model else 0  # at most
         return model if model and self._workshop.is_quick(model, images) else None
 
-    def at_once(self, model: Served, headers: Mapping[bytes, bytes], body: bytes) -> Answer:
-        """The answer of a model that is quick. Raises Refusal, and as `protocol.parse` and Classifier.predict do."""
-        asked = self._asked(model, json_length(headers), body)
+    def is_current(self, model: Served) -> bool:
+        """Whether it has not been replaced."""
+        return self._models.get(model.name) is model
+
+    def at_once(self, model: Served, length: str | None, body: bytes) -> Answer:
+        """The answer of a model that is quick. `length` is what `json_length` returned.
+
+        Raises Refusal, and as `protocol.parse` and Classifier.predict do.
+        """
+        asked = self._asked(model, length, body)
         return self._answer(model, asked, self._workshop.predict_here(model, asked.images))
 
     async def later(self, model: Served, length: str | None, body: bytes) -> Answer:
-        """As `at_once`, for any model. `length` is what `json_length` returned."""
+        """As `at_once`, for any model."""
         asked = self._asked(model, length, body)
         return self._answer(model, asked, await self._workshop.predict(model, asked.images))
 
@@ -59,9 +60,14 @@ class Inference:
         for label in found.argmax(axis=1).tolist():
             self._metrics.labeled(model.name, known.labels[label])
         content, head = protocol.response(asked, found, model.name, model.version, known.output_name)
-        if head is None:
-            return Answer(content, [(b"content-type", JSON)])
-        return Answer(content, [(b"content-type", BINARY), (HEADER_LENGTH.encode(), b"%d" % head)])
+        return Answer(content, _headers(head))
+
+
+@lru_cache(maxsize=64)
+def _headers(head: int | None) -> tuple[Header, ...]:
+    if head is None:
+        return ((b"content-type", JSON),)
+    return (b"content-type", BINARY), (HEADER_LENGTH.encode(), b"%d" % head)
 
 
 def json_length(headers: Mapping[bytes, bytes]) -> str | None:

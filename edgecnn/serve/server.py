@@ -23,6 +23,8 @@ from edgecnn.serve.front import Front
 from edgecnn.serve.immediate import Immediate
 from edgecnn.serve.metrics import Metrics
 from edgecnn.serve.models import Models
+from edgecnn.serve.notes import Notes
+from edgecnn.serve.turn import Turn
 from edgecnn.serve.workshop import Workshop
 
 BACKLOG = 2048  # connections that the kernel keeps until they are accepted
@@ -39,8 +41,9 @@ class Server(uvicorn.Server):
         bodies = Bodies(config.max_body)
         self._workshop = Workshop(config.batch_window_us, self._metrics.ran)
         service = Service(models, self._workshop, bodies, self._metrics)
-        immediate = Immediate(service.inference, bodies, config.queue)
-        self.front = Front(service.router(), immediate, config, bodies, self._metrics)
+        notes = Notes(self._metrics, config.log)
+        immediate = Immediate(service.inference, bodies, Turn(config.queue, notes))
+        self.front = Front(service.router(), immediate, config, bodies, notes, self._metrics)
         self._metrics.serves(models)
         super().__init__(_uvicorn_config(config, self.front))
         self._load(config)
