@@ -11,11 +11,12 @@
 
 #include <qemu-plugin.h>
 
-enum { GETPPID = 173, THREADS = 1024 }; /* the number of the system call on arm64 */
+enum { GETPPID_ARM64 = 173, GETPPID_X86_64 = 110, THREADS = 1024 };
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 static uint64_t executed[THREADS];
+static int64_t getppid_number; /* of the system call on the emulated processor */
 static FILE *out;
 
 static void count(unsigned int thread, void *instructions)
@@ -36,7 +37,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 static void called(qemu_plugin_id_t id, unsigned int thread, int64_t number, uint64_t a1, uint64_t a2, uint64_t a3,
                    uint64_t a4, uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8)
 {
-    if (number == GETPPID && thread < THREADS) {
+    if (number == getppid_number && thread < THREADS) {
         fprintf(out, "%" PRIu64 "\n", executed[thread]);
         fflush(out);
     }
@@ -44,6 +45,7 @@ static void called(qemu_plugin_id_t id, unsigned int thread, int64_t number, uin
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
+    getppid_number = strcmp(info->target_name, "x86_64") ? GETPPID_ARM64 : GETPPID_X86_64;
     for (int i = 0; i < argc; i++) {
         if (!strncmp(argv[i], "out=", 4)) {
             out = fopen(argv[i] + 4, "w");

@@ -1,16 +1,22 @@
-"""A qemu that counts the instructions that an emulated Raspberry Pi executes, made under build/emulated/counting.
+"""A qemu that counts the instructions that an emulated processor executes, made under build/emulated/counting.
 
 Debian's current qemu is linked statically and takes no plugins, so this is that of Debian bookworm, with count.c as its
 plugin. It does not show the emulated CPU's /proc/cpuinfo, by which runtimes choose their kernels: each CPU has a root
 folder with the one that the current qemu shows.
+
+An x86-64 processor without VNNI is emulated too. It runs this very Python, with its packages.
 """
 
+import os
 import subprocess
+import sys
+import sysconfig
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.devices import debian, emulator
+from benchmarks.lib import paths
 from benchmarks.lib.results import write_text
 
 WORK = emulator.WORK / "counting"
@@ -19,6 +25,7 @@ PLUGIN = WORK / "count.so"
 SOURCE = Path(__file__).with_name("count.c")
 PACKAGES = ("qemu-user", "libcapstone4", "libglib2.0-0", "libnuma1", "liburing2")
 LIBRARIES = QEMU / "usr/lib/x86_64-linux-gnu"
+WITHOUT_VNNI = "Haswell"  # an x86-64 processor with AVX2
 PEER_PACKAGES = ("ai-edge-litert", "MNN", "ncnn")
 RUNTIME_PACKAGES = ("ai_edge_litert", "mnn", "ncnn", "numpy", "onnxruntime")  # as their folders are called
 # Whatever may differ from one process to the next is fixed: the order in sets, and what onnxruntime does by the way.
@@ -41,12 +48,13 @@ def run(
 ) -> tuple[subprocess.CompletedProcess[str], list[int]]:
     """Run `python3 ARGUMENTS` on an emulated CPU with `text` as its input, and with the edgecnn in `packages`.
 
-    Returns what came of it, and for each call of os.getppid() the instructions that its thread had executed. Raises
-    TimeoutExpired after `timeout` seconds.
+    `cpu` is one of emulator.CPUS or WITHOUT_VNNI, which runs the edgecnn of this program instead. Returns what came of
+    it, and for each call of os.getppid() the instructions that its thread had executed. Raises TimeoutExpired after
+    `timeout` seconds.
     """
     with tempfile.TemporaryDirectory() as scratch:
         counts = Path(scratch) / "counts"
-        command = [*_qemu(cpu, packages, counts), str(emulator.SYSTEM / "usr/bin/python3"), *arguments]
+        command = [*_qemu(cpu, packages, counts), *arguments]
         environment = {"LD_LIBRARY_PATH": str(LIBRARIES), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
             command, input=text, capture_output=True, text=True, env=environment, timeout=timeout, check=False
@@ -64,27 +72,23 @@ def versions() -> dict[str, str]:
 
 
 def _qemu(cpu: str, packages: Path, counts: Path) -> list[str]:
-    places = ":".join(map(str, (packages, emulator.WHEELS, PEERS)))
+    """The command of the emulated python3."""
+    is_arm = cpu in emulator.CPUS
+    places = (packages, emulator.WHEELS, PEERS) if is_arm else (paths.ROOT, Path(sysconfig.get_path("platlib")))
     # Nothing that was measured on this machine may choose a file there.
     given = {
         **FIXED,
         "XDG_CACHE_HOME": str(counts.parent),
-        "PYTHONPATH": places,
+        "PYTHONPATH": ":".join(map(str, places)),
         "PYTHONPYCACHEPREFIX": str(emulator.WORK / "pycache"),
     }
     told = [word for name, value in given.items() for word in ("-E", f"{name}={value}")]
-    plugin = ["-plugin", f"{PLUGIN},out={counts}"]
-    return [
-        str(QEMU / "usr/bin/qemu-aarch64"),
-        "-cpu",
-        cpu,
-        *plugin,
-        "-U",
-        "LD_LIBRARY_PATH",
-        *told,
-        "-L",
-        str(ROOTS / cpu),
-    ]
+    options = ["-cpu", cpu, "-plugin", f"{PLUGIN},out={counts}", "-U", "LD_LIBRARY_PATH", *told]
+    programs = QEMU / "usr/bin"
+    if not is_arm:
+        return [str(programs / "qemu-x86_64"), *options, os.path.realpath(sys.executable)]
+    python = str(emulator.SYSTEM / "usr/bin/python3")
+    return [str(programs / "qemu-aarch64"), *options, "-L", str(ROOTS / cpu), python]
 
 
 def _unpack_qemu(path: Path, scratch: Path) -> None:

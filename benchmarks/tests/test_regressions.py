@@ -147,6 +147,7 @@ def test_every_committed_result_with_a_reader_has_figures(path: Path) -> None:
         "hostile_files.json",
         "calls.json",
         "instructions.json",
+        "layouts.json",
         "install_size.json",
         "many_pictures.json",
         "outliers.json",
