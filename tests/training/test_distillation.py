@@ -69,7 +69,7 @@ def test_the_loss_is_that_of_labels_and_of_answers(few: Dataset, teacher: ModelF
     wrong = answers[::-1].astype(np.float32)
     loss = distillation.loss_with(teacher.keras)
     of_labels = float(distillation.label_loss(labels, wrong))
-    soft, told = (log_softmax(each / distillation.TEMPERATURE) for each in (answers, np.float64(wrong)))
+    soft, told = (log_softmax(each / distillation.TEMPERATURE) for each in (answers, wrong.astype(np.float64)))
     divergence = (np.exp(soft) * (soft - told)).sum(axis=1).mean() * distillation.TEMPERATURE**2
     expected = (1 - distillation.SHARE) * of_labels + distillation.SHARE * divergence
     assert float(loss(labels, wrong, images)) == pytest.approx(expected, rel=1e-3)
