@@ -45,7 +45,12 @@ def test_a_shipped_model_is_of_its_recipe_as_it_is_now(folder: ModelFolder) -> N
     assert card
     assert card.training
     made = card.training
-    assert (made.recipe, made.epochs, made.batch_size, made.seed) == (recipe.name, recipe.longer().epochs, recipe.batch_size, 0)
+    assert (made.recipe, made.epochs, made.batch_size, made.seed) == (
+        recipe.name,
+        recipe.longer().epochs,
+        recipe.batch_size,
+        0,
+    )
     assert made.augmented == (recipe.augmentation is not None)
 
 

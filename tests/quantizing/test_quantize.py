@@ -375,7 +375,7 @@ def test_another_target_gets_a_file_by_rule(
     assert done.path.name == f"model.{name}.onnx"
     details = done.record.quantization
     assert (details["activations"], details["weights"], details["reduce_range"]) == (activations, "int8", reduced)
-    assert (details["timing"], details["graph"]) == ("not timed on its target", "channels-last")
+    assert (details["timing"], details["graph"]) == ("not timed on its target", "space-to-depth 1×4")
     assert done.tuning is None
     assert all(trial.timing is None for trial in done.trials)
     assert done.reason.startswith("int8 by rule, not timed on its target; it loses")
