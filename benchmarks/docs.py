@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import fuzz, hostile_files, kills
 from benchmarks.accuracy import outliers, pictures, robustness, sheet, web
 from benchmarks.devices import arm64, install_size, instructions, layouts
-from benchmarks.latency import at_a_glance, calls, harness, many_pictures, peers, quantization, serve
+from benchmarks.latency import at_a_glance, calls, harness, many_pictures, peers, quantization, serve, throughput
 from benchmarks.lib import paths
 from benchmarks.lib.results import write_text
 from benchmarks.models import (
@@ -51,6 +51,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "install-size": install_size.table,
     "instructions": instructions.table,
     "layouts": layouts.table,
+    "throughput": throughput.table,
     "kills": kills.table,
     "many-pictures": many_pictures.table,
     "memory": memory.table,

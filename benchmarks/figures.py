@@ -145,7 +145,7 @@ def _startup(content: Any) -> Named:
 
 def _time_to_accuracy(content: Any) -> Named:
     """Ratios of the times over the seeds; the range of the ratios serves as the interval."""
-    for accuracy in time_to_accuracy.ACCURACIES:
+    for accuracy in time_to_accuracy.JUDGED:
         slow, fast = (
             time_to_accuracy.times(content["trainings"], recipe, accuracy)[0]
             for recipe in (time_to_accuracy.SLOW, time_to_accuracy.FAST)

@@ -154,6 +154,7 @@ def test_every_committed_result_with_a_reader_has_figures(path: Path) -> None:
         "pictures.json",
         "serve.json",
         "third_party.json",
+        "throughput.json",
         "tune.json",
         "web.json",
     }
