@@ -12,8 +12,8 @@ from edgecnn.serve.notes import Note, Notes
 
 # A queue that is full once has taken a burst, and does its work. One that stays full only adds its length to each
 # answer. So after two turns in a row with more requests than the queue has places, an eighth of the places is used,
-# until the loop has time to spare: it was idle for so large a share of so many seconds. The idea is that of K. Nichols and
-# V. Jacobson, "Controlling Queue Delay", 2012, as are the seconds.
+# until the loop has time to spare: it was idle for so large a share of so many seconds. The idea, and the seconds, are
+# those of K. Nichols and V. Jacobson, "Controlling Queue Delay", 2012.
 SHORTER = 8
 SPARE, WINDOW = 0.35, 0.1
 
