@@ -3,7 +3,7 @@
 from typing import Any
 
 from edgecnn.errors import DataError
-from edgecnn.layers import Conv, Dense, Dropout, GlobalPool, Layer, Normal, Output, Pool, Separable
+from edgecnn.layers import Conv, Dense, Dropout, Layer, Normal, Output, Pool
 from edgecnn.recipes import Recipe
 from edgecnn.training.backend import keras, tensorflow
 
@@ -68,15 +68,8 @@ def _add(x: Any, layer: Layer, classes: int, batch_norm: Any) -> Any:
     match layer:
         case Conv():
             return _convolve(x, layer, batch_norm)
-        case Separable():
-            x = layers.SeparableConv2D(
-                layer.filters, layer.kernel, padding=layer.padding, use_bias=not layer.batch_norm
-            )(x)
-            return _activated(x, layer, batch_norm)
         case Pool(padding=padding):
             return layers.MaxPooling2D(2, padding=padding)(x)
-        case GlobalPool():
-            return layers.GlobalAveragePooling2D()(x)
         case Dropout(rate=rate):
             return layers.Dropout(rate)(x)
         case Dense(units=units, activation=activation):
@@ -95,13 +88,9 @@ def _convolve(x: Any, layer: Conv, batch_norm: Any) -> Any:
         use_bias=not layer.batch_norm,
         **_initializers(layer),
     )(x)
-    return _activated(x, layer, batch_norm)
-
-
-def _activated(x: Any, layer: Conv | Separable, batch_norm: Any) -> Any:
     if layer.batch_norm:
         x = batch_norm(momentum=BATCH_NORM_MOMENTUM)(x)
-    return keras("training").layers.ReLU()(x)
+    return layers.ReLU()(x)
 
 
 def _flat(x: Any) -> Any:
