@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.layers import Augmentation
-from edgecnn.training.backend import tensorflow
+from edgecnn.training.backend import changed_where, tensorflow
 from edgecnn.training.handwriting import rewrite
 
 FULL = 255.0
@@ -117,13 +117,17 @@ def _filter(pixels: Any, share: float, seed: Any) -> Any:
     tf = tensorflow("training")
     count, (height, width, channels) = tf.shape(pixels)[0], pixels.shape[1:]
     chosen, weights = (tf.random.experimental.stateless_fold_in(seed, number) for number in range(2))
-    near = tf.image.extract_patches(pixels, (1, 3, 3, 1), (1, 1, 1, 1), (1, 1, 1, 1), "SAME")
-    near = tf.reshape(near, (count, height, width, 9, channels))
     kernels = tf.random.stateless_normal((count, 1, 1, 9, 1), weights)
-    answers = tf.abs(tf.reduce_sum(near * kernels, 3))
-    brightest, most = (tf.reduce_max(each, (1, 2, 3), keepdims=True) for each in (pixels, answers))
     is_chosen = tf.random.stateless_uniform((count, 1, 1, 1), chosen) < share
-    return tf.where(is_chosen, answers * brightest / tf.maximum(most, 1.0), pixels)
+
+    def filtered(some: Any, its_kernels: Any) -> Any:
+        near = tf.image.extract_patches(some, (1, 3, 3, 1), (1, 1, 1, 1), (1, 1, 1, 1), "SAME")
+        near = tf.reshape(near, (-1, height, width, 9, channels))
+        answers = tf.abs(tf.reduce_sum(near * its_kernels, 3))
+        brightest, most = (tf.reduce_max(each, (1, 2, 3), keepdims=True) for each in (some, answers))
+        return answers * brightest / tf.maximum(most, 1.0)
+
+    return changed_where(is_chosen[:, 0, 0, 0], filtered, pixels, kernels)
 
 
 def _blur(pixels: Any, share: float, seed: Any) -> Any:
@@ -132,8 +136,12 @@ def _blur(pixels: Any, share: float, seed: Any) -> Any:
     bell = np.exp(-0.5 * (np.arange(-BLUR_REACH, BLUR_REACH + 1) / BLUR_SIGMA) ** 2)
     kernel = np.outer(bell, bell) / bell.sum() ** 2
     depthwise = np.repeat(kernel[:, :, None, None], pixels.shape[3], axis=2).astype(np.float32)
-    blurred = tf.nn.depthwise_conv2d(pixels, depthwise, (1, 1, 1, 1), "SAME")
-    return pixels + _amounts(tf.shape(pixels)[0], share, seed) * (blurred - pixels)
+    amounts = _amounts(tf.shape(pixels)[0], share, seed)
+
+    def mixed(some: Any, its_amounts: Any) -> Any:
+        return some + its_amounts * (tf.nn.depthwise_conv2d(some, depthwise, (1, 1, 1, 1), "SAME") - some)
+
+    return changed_where(amounts[:, 0, 0, 0] > 0, mixed, pixels, amounts)
 
 
 def _relight(pixels: Any, share: float, seed: Any) -> Any:

@@ -62,6 +62,18 @@ def in_chunks(forward: Callable[[Any], Any], images: NDArray[Any]) -> NDArray[np
     return np.concatenate([np.asarray(forward(piece), np.float32) for piece in pieces])
 
 
+def changed_where(chosen: Any, change: Callable[..., Any], images: Any, *more: Any) -> Any:
+    """`images` with those where `chosen`, a bool tensor [n], is true replaced by what `change` makes of them.
+
+    `change` gets these images and, of each tensor [n, ...] in `more`, what belongs to them. The others, which are most,
+    take no time.
+    """
+    tf = tensorflow("training")
+    places = tf.where(chosen)
+    made = change(*(tf.gather_nd(each, places) for each in (images, *more)))
+    return tf.tensor_scatter_nd_update(images, places, made)
+
+
 def return_freed_memory() -> None:
     """Make glibc return freed memory to the kernel now: after a conversion these are hundreds of megabytes.
 

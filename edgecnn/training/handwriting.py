@@ -4,6 +4,7 @@ MNIST's writers were taught in American schools, so their digits lack what many 
 forms of 1 and 7 that are taught in Europe; data sets that stretch each digit to a square, such as Semeion's.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecnn.imaging.form import SIDE, most_have_form
 from edgecnn.layers import Augmentation
-from edgecnn.training.backend import tensorflow
+from edgecnn.training.backend import changed_where, tensorflow
 
 DIGITS = tuple("0123456789")
 FULL, INK = 255.0, 60.0  # the brightest pixel, and what is ink
@@ -59,14 +60,18 @@ def _first(inky: Any) -> Any:
 def _stretch(pixels: Any, share: float, seed: Any) -> Any:
     """Make the shorter side of a share of the digits longer, up to a square, each by a random amount."""
     tf = tensorflow("training")
+    chosen, amount = tf.unstack(tf.random.stateless_uniform((2, tf.shape(pixels)[0]), seed))
+    return changed_where(chosen < share, _stretched, pixels, amount)
+
+
+def _stretched(pixels: Any, amount: Any) -> Any:
+    """Each image by its amount, float32 [n]: 0 leaves it as it is, and 1 makes it a square."""
+    tf = tensorflow("training")
     top, left, bottom, right = _boxes(pixels)
     height, width = bottom - top + 1, right - left + 1
-    chosen, amount = tf.unstack(tf.random.stateless_uniform((2, tf.shape(pixels)[0]), seed))
-    amount = tf.where(chosen < share, amount, 0.0)
     longest, middle, zero = tf.maximum(height, width), (SIDE - 1) / 2, tf.zeros_like(amount)
     down, across = (height / longest) ** amount, (width / longest) ** amount
-    y = tf.where(amount > 0, (top + bottom) / 2, middle) - middle * down
-    x = tf.where(amount > 0, (left + right) / 2, middle) - middle * across
+    y, x = (top + bottom) / 2 - middle * down, (left + right) / 2 - middle * across
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=pixels,
         transforms=tf.stack([across, zero, x, zero, down, y, zero, zero], axis=1),
@@ -81,26 +86,33 @@ def _change_pen(pixels: Any, share: float, seed: Any) -> Any:
     """Make the strokes of a share of the digits thinner or thicker."""
     tf = tensorflow("training")
     chosen, amount = tf.unstack(tf.random.stateless_uniform((2, tf.shape(pixels)[0], 1, 1, 1), seed))
-    amount = tf.where(chosen < share, THINNER + (THICKER - THINNER) * amount, 0.0)
-    thick = tf.nn.max_pool2d(pixels, 3, 1, "SAME")
-    thin = FULL - tf.nn.max_pool2d(FULL - pixels, 3, 1, "SAME")
-    return pixels + tf.maximum(amount, 0.0) * (thick - pixels) + tf.maximum(-amount, 0.0) * (thin - pixels)
+    amount = THINNER + (THICKER - THINNER) * amount
+
+    def written(some: Any, its_amount: Any) -> Any:
+        thick = tf.nn.max_pool2d(some, 3, 1, "SAME")
+        thin = FULL - tf.nn.max_pool2d(FULL - some, 3, 1, "SAME")
+        return some + tf.maximum(its_amount, 0.0) * (thick - some) + tf.maximum(-its_amount, 0.0) * (thin - some)
+
+    return changed_where(chosen[:, 0, 0, 0] < share, written, pixels, amount)
 
 
 def _add_strokes(pixels: Any, labels: Any, share: float, seed: Any) -> Any:
     """Draw a flag, and often a foot, on a share of the 1s; a bar, and often a hook, on a share of the 7s."""
     tf = tensorflow("training")
     chosen, also, *draws = tf.unstack(tf.random.stateless_uniform((11, tf.shape(pixels)[0]), seed))
-    ones, sevens = (labels == 1) & (chosen < share), (labels == 7) & (chosen < share)
-    strokes = _strokes_of_one(pixels, draws), _strokes_of_seven(pixels, draws)
-    for drawn, stroke in zip(
-        (ones, ones & (also < FOOT), sevens, sevens & (also < HOOK)), (*strokes[0], *strokes[1]), strict=True
-    ):
-        pixels = tf.where(drawn[:, None, None, None], tf.maximum(pixels, stroke), pixels)
+    for digit, strokes, often in ((1, _strokes_of_one, FOOT), (7, _strokes_of_seven, HOOK)):
+
+        def drawn(some: Any, its_also: Any, *its_draws: Any, strokes: Any = strokes, often: float = often) -> Any:
+            always, sometimes = strokes(some, its_draws)
+            return tf.maximum(
+                some, tf.where((its_also < often)[:, None, None, None], tf.maximum(always, sometimes), always)
+            )
+
+        pixels = changed_where((labels == digit) & (chosen < share), drawn, pixels, also, *draws)
     return pixels
 
 
-def _strokes_of_one(pixels: Any, draws: list[Any]) -> tuple[Any, Any]:
+def _strokes_of_one(pixels: Any, draws: Sequence[Any]) -> tuple[Any, Any]:
     """A flag that falls to the left from the top, and a foot at the bottom."""
     top, _, bottom, _ = _boxes(pixels)
     pen, tilt = _between(draws[0], *PEN), _between(draws[1], -0.75, 0.75)
@@ -110,7 +122,7 @@ def _strokes_of_one(pixels: Any, draws: list[Any]) -> tuple[Any, Any]:
     return flag, _segment((bottom - 0.3 + tilt, x - half), (bottom - 0.3 - tilt, x + half), pen)
 
 
-def _strokes_of_seven(pixels: Any, draws: list[Any]) -> tuple[Any, Any]:
+def _strokes_of_seven(pixels: Any, draws: Sequence[Any]) -> tuple[Any, Any]:
     """A bar through the stem, and a hook that hangs from the left end of the top."""
     top, left, bottom, _ = _boxes(pixels)
     pen, tilt = _between(draws[0], *PEN), _between(draws[1], -1.5, 1.5)

@@ -408,6 +408,17 @@ def test_noise_and_blur_change_their_share_of_the_images(mnist: Dataset) -> None
         assert 0.18 < changed.any(axis=(1, 2)).mean() < 0.32
 
 
+@pytest.mark.parametrize("color", [False, True])
+def test_a_filter_changes_its_share_of_the_images_and_keeps_their_brightest_value(color: bool, mnist: Dataset) -> None:
+    images = mnist.test.images[:400]
+    images = np.repeat(images[..., None], 3, axis=3) if color else images
+    changed = augment(tensorflow("a test").constant(images), Augmentation(filter=0.25), (0, 1)).numpy()
+    differs = (changed != images).reshape(len(images), -1).any(axis=1)
+    assert 60 < differs.sum() < 140
+    brightest = images.reshape(len(images), -1).max(axis=1)
+    assert (changed.reshape(len(images), -1).max(axis=1) == brightest).all()
+
+
 def test_blur_keeps_the_ink_and_spreads_it() -> None:
     dots = np.zeros((200, 28, 28), np.uint8)
     dots[:, 14, 14] = 255
