@@ -27,9 +27,9 @@ JUDGE_ROUNDS = 21  # of timing, to decide
 COST_IMAGES = 32  # calibration images for the cost profile, which needs plausible ranges but no accurate answers
 SENSITIVITY_IMAGES = 256
 MOST_KEPT = 4  # candidates with sensitive parts in float32: with 1, 2, 4 and 8 of them
-# The layouts for what cannot be timed here, best first. Folding columns moves no value. With it, the shipped networks take
-# 3 to 21 % fewer instructions on x86-64 without VNNI and 3 to 13 % fewer on a Cortex-A76. On a Cortex-A72 it is between
-# 6 % fewer and 1 % more: `python -m benchmarks layouts`.
+# The layouts for what cannot be timed here, best first. Folding columns moves no value. With it, the shipped networks
+# take 3 to 21 % fewer instructions on x86-64 without VNNI and 3 to 13 % fewer on a Cortex-A76. On a Cortex-A72 it is
+# between 6 % fewer and 1 % more: `python -m benchmarks layouts`.
 UNTIMED: tuple[str, ...] = ("space-to-depth 1×4", "channels-last", AS_EXPORTED)
 
 
