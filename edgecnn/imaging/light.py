@@ -17,6 +17,7 @@ LARGEST_FRAME = 40
 GROUND_SIDE = 64  # pixels of the copy that the paper is found in
 # Of the copy's longer side. Strokes are narrower than this and are filled up with paper; shadows are wider and stay.
 WINDOW = 0.3
+AROUND, FAR = 0.25, 5  # of the copy's longer side; the power that makes few pixels far from their surroundings count
 BLUR = 2  # pixels of the copy that are averaged: the paper's grain is not light
 SURFACE_ROUNDS = 4
 DARK, LITTLE = 0.7, 0.01  # pixels darker by so many deviations are no paper, and count so much
@@ -50,9 +51,9 @@ def has_dark_paper(gray: Gray) -> bool:
         border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
         return bool(border.mean() + light.mean() < 1)
     small = _small(gray).astype(np.float32)
-    window = round(WINDOW * max(small.shape))
+    window = round(AROUND * max(small.shape))
     coarse = (max(1, small.shape[1] // window), max(1, small.shape[0] // window))
-    return float(((small - _resized(_resized(small, coarse), small.shape[::-1])) ** 3).mean()) > 0
+    return float(((small - _resized(_resized(small, coarse), small.shape[::-1])) ** FAR).mean()) > 0
 
 
 def ink_of(gray: Gray) -> Ink:

@@ -4,7 +4,7 @@
 import { chosen, closed, largest, mapped, median, smallest } from "./images.js";
 import { BILINEAR, BOX, resized } from "./resize.js";
 
-const LARGEST_FRAME = 40, GROUND_SIDE = 64, WINDOW = 0.3, BLUR = 2;
+const LARGEST_FRAME = 40, GROUND_SIDE = 64, WINDOW = 0.3, AROUND = 0.25, FAR = 5, BLUR = 2;
 const SURFACE_ROUNDS = 4, DARK = 0.7, LITTLE = 0.01, LEVELS = 256;
 
 // Whether a picture is so small that a digit fills its frame.
@@ -30,10 +30,10 @@ function otsu(gray) {
 // Whether the ink of a picture is lighter than its paper.
 export function hasDarkPaper(gray) {
   if (fillsFrame(gray)) return frameIsDark(gray);
-  const small = smallOf(gray), window = Math.round(WINDOW * Math.max(small.width, small.height));
+  const small = smallOf(gray), window = Math.round(AROUND * Math.max(small.width, small.height));
   const [width, height] = [small.width, small.height].map(side => Math.max(1, Math.floor(side / window)));
   const coarse = scaled(scaled(small, width, height), small.width, small.height);
-  return small.data.reduce((sum, value, at) => sum + (value - coarse.data[at]) ** 3, 0) > 0;
+  return small.data.reduce((sum, value, at) => sum + (value - coarse.data[at]) ** FAR, 0) > 0;
 }
 
 function frameIsDark(gray) {
