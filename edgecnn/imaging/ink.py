@@ -20,6 +20,7 @@ MEDIAN_TO_DEVIATION = 1.4826  # for a normal distribution
 SAMPLES = 16_000  # pixels that the grain is measured on
 STRONGEST = 0.0015  # the share of a picture that a digit's darkest pixels have at least
 FAINT = 0.25  # of the ink's level: the edge of a stroke
+SPECK = 0.05  # of the longer side: what is smaller does not tell how dark the pen is
 PEN = 0.55  # of the ink's level: a pen's stroke where printed lines are fainter than that
 
 
@@ -62,26 +63,37 @@ def _darker(ink: Ink, grain: float, darkest: float) -> Mask:
 
 
 def _pen_strokes(ink: Ink, mask: Mask, grain: float) -> Mask:
-    """The mask without printed lines, which may be fainter than the pen or darker.
+    """The mask without printed lines, which may be fainter than the pen or darker, and without shadows.
 
-    What remains of fainter lines is cut a stroke's width from what is dark. Darker lines have hidden how faint the pen
-    is, so its strokes are looked for again.
+    What is fainter than the pen and reaches the edge of the picture is cut a stroke's width from what is dark. Darker
+    lines have hidden how faint the pen is, so its strokes are looked for again.
     """
     strokes = without_lines(mask, ink)
     lines, darkest = mask & ~strokes, _written_level(ink, strokes)
-    if not lines.any():
-        return strokes
-    if median(ink[lines]) > PEN * darkest:
+    if lines.any() and median(ink[lines]) > PEN * darkest:
         return without_lines(_darker(ink, grain, darkest), ink)
     dark = strokes & (ink > PEN * darkest)
     return strokes & dilated(dark, max(3, round(pen_width(dark)) | 1))
 
 
 def _written_level(ink: Ink, strokes: Mask) -> float:
-    """The level of the strokes that do not reach the edge of the picture, as remains of lines do, if there are any."""
-    parts = find_parts(strokes)
-    inner = parts.mask(~parts.at_edge(ink.shape), (0, 0, ink.shape[1], ink.shape[0]))
-    return level(ink, inner if inner.any() else strokes)
+    """The level of the strokes that do not reach the edge of the picture, as remains of lines do, if there are any.
+
+    The edge is reached by what hangs on faint remains, too. So the dark pixels alone are looked at first.
+    """
+    darkest = level(ink, strokes)
+    for mask in (strokes & (ink > PEN * darkest), strokes):
+        inner = _inner(mask)
+        if inner.any():
+            return level(ink, inner)
+    return darkest
+
+
+def _inner(mask: Mask) -> Mask:
+    """The parts that do not reach the edge and are no specks."""
+    parts, (height, width) = find_parts(mask), mask.shape
+    size = np.maximum(parts.width, parts.height)
+    return parts.mask(~parts.at_edge(mask.shape) & (size > SPECK * max(mask.shape)), (0, 0, width, height))
 
 
 def pen_width(mask: Mask) -> float:

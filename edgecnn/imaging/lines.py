@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.imaging.extrema import closing
+from edgecnn.imaging.extrema import closing, eroded
 from edgecnn.imaging.medians import median
 from edgecnn.imaging.parts import Parts
 
@@ -17,7 +17,7 @@ Numbers = NDArray[np.intp]
 MOST_TURN = 20  # degrees that a sheet may be turned
 COARSE, FINE = 1.0, 0.2  # degrees between two directions that are tried
 SAMPLES = 3000  # pixels of ink that directions are tried with
-SUSPICIOUS = 0.25  # of the picture's side: a part at the edge that is as long may be a line
+SUSPICIOUS = 0.05  # of the picture's side: a part at the edge that is as long may be a piece of a line
 PIECES = 12  # of a line: the ends and most others are covered
 COVERED, PIECES_COVERED = 0.4, 9
 DARKER = 1.5  # than the middle of its line: a stroke
@@ -30,10 +30,12 @@ CORNER = 0.3  # of a line's length: one that begins or ends nearer to the edge t
 class Lines(NamedTuple):
     """Lines of one direction: which pixels of the ink are on one, how thick the thickest is, and where they are.
 
-    `places` are distances across their direction, in pixels, from the least.
+    `piece` is in which of its line's PIECES each pixel of the ink is. `places` are distances across their direction, in
+    pixels, from the least.
     """
 
     pixels: Mask
+    piece: Numbers
     thickest: int
     places: list[float]
 
@@ -52,8 +54,8 @@ def without_lines(mask: Mask, ink: Values) -> Mask:
     also begin and end at a line of the other. What is much darker than its line in `ink`, float32 [height, width], is a
     stroke on it and stays.
     """
-    down, across = (values.astype(np.float32) for values in np.nonzero(mask))
-    turn = float(np.deg2rad(_direction(down, across)))
+    turn = float(np.deg2rad(_direction(mask)))
+    down, across = _places(mask)
     level, upright = (_lines(down, across, way, mask.shape) for way in (turn, turn + np.pi / 2))
     found = [level, upright]
     if level.thickest:
@@ -63,15 +65,33 @@ def without_lines(mask: Mask, ink: Values) -> Mask:
     dark, on_lines = ink[mask], np.zeros(mask.shape, np.bool_)
     for lines in found:
         if lines.thickest:
-            on_lines[mask] |= lines.pixels & (dark < DARKER * median(dark[lines.pixels]))
+            on_lines[mask] |= lines.pixels & (dark < DARKER * _darkness(lines, dark))
     if not on_lines.any():
         return mask
     strokes = mask & ~on_lines
     return strokes | (on_lines & closing(strokes, 2 * max(lines.thickest for lines in found) + 3))
 
 
-def _direction(down: Values, across: Values) -> float:
-    """The angle at which most ink lies on few lines, in degrees."""
+def _darkness(lines: Lines, dark: Values) -> float:
+    """How dark the lines are where no stroke makes them darker, which is in most pieces of them."""
+    piece, dark = lines.piece[lines.pixels], dark[lines.pixels]
+    pieces = [dark[piece == number] for number in range(PIECES)]
+    return median(np.array([median(values) for values in pieces if values.size]))
+
+
+def _places(mask: Mask) -> tuple[Values, Values]:
+    down, across = np.nonzero(mask)
+    return down.astype(np.float32), across.astype(np.float32)
+
+
+def _direction(mask: Mask) -> float:
+    """The angle at which most outlines of ink lie on few lines, in degrees.
+
+    A digit has more ink than thin lines, but shorter outlines.
+    """
+    down, across = _places(mask & ~eroded(mask, 3))
+    if not len(down):
+        return 0.0
     step = max(1, len(down) // SAMPLES)
     down, across = down[::step], across[::step]
     best = _best(down, across, np.arange(-MOST_TURN, MOST_TURN + COARSE, COARSE), 3)
@@ -86,8 +106,8 @@ def _best(down: Values, across: Values, angles: NDArray[np.float64], bin_width: 
 
 def _gathered(offsets: Values) -> int:
     places = offsets.astype(np.intp)
-    counts = np.bincount(places - places.min())
-    return int(counts @ counts)
+    steps = np.diff(np.bincount(places - places.min() + 1, minlength=int(np.ptp(places)) + 3))
+    return int(steps @ steps)
 
 
 def _offset(down: Values, across: Values, turn: float) -> Values:
@@ -111,7 +131,7 @@ def _lines(down: Values, across: Values, turn: float, shape: tuple[int, int], co
     wide = covered | np.roll(covered, 1, 0) | np.roll(covered, -1, 0)
     is_line = (wide.sum(1) >= PIECES_COVERED) & wide[:, 0] & wide[:, -1] & (length > SHORTEST * min(shape))
     bands, thickest = _bands(is_line, counts.sum(1) > EDGE * length, THICKEST * max(shape))
-    return Lines(bands[row], thickest, [float(place + low) for place in np.flatnonzero(bands)])
+    return Lines(bands[row], piece, thickest, [float(place + low) for place in np.flatnonzero(bands)])
 
 
 def _between(start: Values, end: Values, corners: Sequence[float]) -> tuple[Values, Values]:
@@ -124,13 +144,20 @@ def _between(start: Values, end: Values, corners: Sequence[float]) -> tuple[Valu
 
 
 def _bands(is_line: Mask, has_ink: Mask, most: float) -> tuple[Mask, int]:
-    """Widen lines to the inky rows beside them, leave out what is too thick for a line, and tell the thickest."""
+    """Widen lines to the inky rows beside them if they stay thin, leave out what is too thick, and tell the thickest.
+
+    A stroke along a line makes the rows beside it inky, too.
+    """
     found, thickest = np.zeros_like(is_line), 0
     ends = np.flatnonzero(np.diff(np.concatenate([[False], is_line | has_ink, [False]])))
     for first, last in zip(ends[::2], ends[1::2], strict=True):
-        if is_line[first:last].any() and last - first <= most:
-            found[first:last] = True
-            thickest = max(thickest, int(last - first))
+        rows = first + np.flatnonzero(is_line[first:last])
+        if not len(rows):
+            continue
+        low, high = (first, last) if last - first <= most else (rows[0], rows[-1] + 1)
+        if high - low <= most:
+            found[low:high] = True
+            thickest = max(thickest, int(high - low))
     return found, thickest
 
 

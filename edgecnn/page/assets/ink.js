@@ -4,10 +4,10 @@
 import { chosen, dilated, edgesOf, largest, mapped, median, smallest } from "./images.js";
 import { fillsFrame } from "./light.js";
 import { mayHaveLines, withoutLines } from "./lines.js";
-import { isAtEdge, maskOf, partsOf } from "./parts.js";
+import { isAtEdge, maskOf, partsOf, sizeOf } from "./parts.js";
 
 const LEAST = 0.05, NOISE = 5, SPREADS = 3, MEDIAN_TO_DEVIATION = 1.4826, SAMPLES = 16000;
-const STRONGEST = 0.0015, FAINT = 0.25, PEN = 0.55;
+const STRONGEST = 0.0015, FAINT = 0.25, PEN = 0.55, SPECK = 0.05;
 
 // The mask of a pen's strokes, and its parts.
 export function strokesIn(ink) {
@@ -63,20 +63,26 @@ function deviationOf(apart) {
   return apart.length ? MEDIAN_TO_DEVIATION * median(apart.map(Math.abs)) : 0;
 }
 
-// The mask without printed lines, which may be fainter than the pen or darker.
+// The mask without printed lines, which may be fainter than the pen or darker, and without shadows.
 function penStrokes(ink, mask, grain) {
   const strokes = withoutLines(mask, ink), darkest = writtenLevel(ink, strokes);
   const lines = chosen(ink, (_, at) => mask.data[at] && !strokes.data[at]);
-  if (!lines.length) return strokes;
-  if (median(lines) > PEN * darkest) return withoutLines(darker(ink, Math.max(grain, FAINT * darkest)), ink);
+  if (lines.length && median(lines) > PEN * darkest) {
+    return withoutLines(darker(ink, Math.max(grain, FAINT * darkest)), ink);
+  }
   const dark = both(strokes, darker(ink, PEN * darkest));
   return both(strokes, dilated(dark, Math.max(3, Math.round(widthOf(dark)) | 1)));
 }
 
 // The level of the strokes that do not reach the edge of the picture, as remains of lines do, if there are any.
+// The dark pixels alone are looked at first.
 function writtenLevel(ink, strokes) {
-  const inner = partsOf(strokes).filter(part => !isAtEdge(part, ink));
-  return levelOf(ink, inner.length ? maskOf(inner, [0, 0, ink.width, ink.height]) : strokes);
+  const darkest = levelOf(ink, strokes), { width, height } = ink;
+  for (const mask of [both(strokes, darker(ink, PEN * darkest)), strokes]) {
+    const inner = partsOf(mask).filter(part => !isAtEdge(part, ink) && sizeOf(part) > SPECK * Math.max(width, height));
+    if (inner.length) return levelOf(ink, maskOf(inner, [0, 0, width, height]));
+  }
+  return darkest;
 }
 
 // The mean width of a mask's strokes: twice their area over the length of their outlines.
