@@ -25,8 +25,10 @@ FINER = 4  # times the pixels of such a digit, so that a quarter of its width ca
 SOFT = 3  # pixels around a mask that belong to the soft edges of its strokes
 # A digit on a sheet takes so much of the light, is so many times darker than the paper's grain, and has this size at
 # least, of the longer side. It is also dark, or most of what was found.
+# What is nearly all that was found is not grain if it takes half of the light.
 FAINTEST, CLEAR, SMALLEST = 0.16, 2.5, 0.02
 DARK, MOST = 0.35, 0.3
+SOLID, NEARLY_ALL = 0.5, 0.9
 RAGGED = 0.3  # edges by pixels of a mask: noise and pages of print have more, digits fewer
 MOST_BESIDE, MOST_DIGITS = 30, 150  # digits beside the one that is asked for, and on a page of handwriting
 
@@ -95,9 +97,11 @@ def _is_written(ink: Ink, parts: Parts, chosen: Mask, share: float) -> bool:
         return True
     left, top, right, bottom = box = parts.box(chosen)
     dark = median(ink[top:bottom, left:right][parts.mask(chosen, box)])
-    if max(bottom - top, right - left) < SMALLEST * max(ink.shape) or dark < max(FAINTEST, CLEAR * paper_grain(ink)):
+    whole = not parts.at_edge(ink.shape)[chosen].any()
+    clear = min(CLEAR * paper_grain(ink), SOLID if whole and share > NEARLY_ALL else 1)
+    if max(bottom - top, right - left) < SMALLEST * max(ink.shape) or dark < max(FAINTEST, clear):
         return False
-    return dark > DARK or (share > MOST and not parts.at_edge(ink.shape)[chosen].any())
+    return dark > DARK or (whole and share > MOST)
 
 
 def _digit(ink: Ink, parts: Parts, chosen: Mask) -> Digit:

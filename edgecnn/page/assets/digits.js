@@ -10,7 +10,7 @@ import { BICUBIC, resized } from "./resize.js";
 
 const LEAST_CONTRAST = 8, STRETCHED = 0.75, FINER = 4, SOFT = 3;
 const FAINTEST = 0.16, CLEAR = 2.5, SMALLEST = 0.02, DARKEST = 0.35, MOST = 0.3, RAGGED = 0.3;
-const MOST_BESIDE = 30, MOST_DIGITS = 150;
+const SOLID = 0.5, NEARLY_ALL = 0.9, MOST_BESIDE = 30, MOST_DIGITS = 150;
 
 // Each digit's image, 28×28 bytes, and its box: left, top, right, bottom. Without `several`, one digit at most.
 export function digitsIn(gray, several = true) {
@@ -39,8 +39,10 @@ function isWritten(ink, digit, share, grain) {
   const box = boxOf(digit), mask = maskOf(digit, box);
   const dark = median(chosen(cropped(ink, box), (_, at) => mask.data[at]));
   const size = Math.max(box[2] - box[0], box[3] - box[1]);
-  if (size < SMALLEST * Math.max(ink.width, ink.height) || dark < Math.max(FAINTEST, CLEAR * grain)) return false;
-  return dark > DARKEST || (share > MOST && !digit.some(part => isAtEdge(part, ink)));
+  const whole = !digit.some(part => isAtEdge(part, ink));
+  const clear = Math.min(CLEAR * grain, whole && share > NEARLY_ALL ? SOLID : 1);
+  if (size < SMALLEST * Math.max(ink.width, ink.height) || dark < Math.max(FAINTEST, clear)) return false;
+  return dark > DARKEST || (whole && share > MOST);
 }
 
 function digitOf(ink, digit) {
