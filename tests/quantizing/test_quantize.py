@@ -35,6 +35,8 @@ from edgecnn.runtime.arithmetic import needs_exact_products
 from edgecnn.runtime.classifier import Classifier
 from edgecnn.runtime.settings import Settings, stored
 
+ANY_DROP = 5.0  # percentage points: what a briefly trained network loses is not the subject
+
 
 def describe_again(float32: Path) -> None:
     """Make the folder's card be about the file as it is now."""
@@ -142,12 +144,12 @@ def test_what_ships_was_measured_faster_and_is_as_accurate(
 
 def test_the_decision_is_in_the_file_and_the_card(float32: Path, clock: Any) -> None:
     clock(lambda name: 2.0 if name == "channels-last" else 1.5)
-    done = quantize(float32)
+    done = quantize(float32, max_drop=ANY_DROP)
     assert done.chosen is not None
     assert done.chosen.candidate.name == "channels-last"
     metadata = Classifier(done.path).metadata
     decision, made = metadata.decision, metadata.quantization
-    assert (decision["chosen"], decision["max_drop"]) == ("channels-last", 0.1)
+    assert (decision["chosen"], decision["max_drop"]) == ("channels-last", ANY_DROP)
     assert decision["reason"].startswith("int8 is 2.00 (2.00 to 2.00) times as fast as float32 here; it loses")
     rows = {row["name"]: row for row in decision["candidates"]}
     assert rows["channels-last"]["speedup"] == [2.0, 2.0, 2.0]
@@ -168,7 +170,7 @@ def test_float32_stays_where_nothing_is_faster(float32: Path, clock: Any) -> Non
     earlier = float32.with_name("model.int8.onnx")
     earlier.write_bytes(b"earlier")
     graph = onnx.load(float32).graph
-    done = quantize(float32)
+    done = quantize(float32, max_drop=ANY_DROP)
     assert (done.path, done.chosen, done.removed) == (float32, None, earlier)
     best = "the best, as exported, is 1.11× slower (1.11 to 1.11) than float32"
     assert done.reason == f"no int8 candidate is shown to be faster here: {best}"
@@ -237,7 +239,7 @@ def test_a_lucky_candidate_has_to_be_faster_again(float32: Path, clock: Any) -> 
         return 0.8 if alone else {"space-to-depth 2×2": 3.0, "channels-last": 1.2}.get(name, 1.0)
 
     clock(speed)
-    done = quantize(float32)
+    done = quantize(float32, max_drop=ANY_DROP)
     assert done.chosen is not None
     assert done.chosen.candidate.name == "channels-last"
     lucky = next(trial for trial in done.trials if trial.candidate.name == "space-to-depth 2×2")
@@ -500,7 +502,7 @@ def test_what_int8_hurts_stays_float(unquantizable: Path, clock: Any) -> None:
 def test_explain_prints_every_candidate(edgecnn: Run, float32: Path) -> None:
     done = edgecnn("export", float32, "--quantize", "--target", "any", "--explain", "--calibration-images", "64")
     assert done.returncode == 0, done.stderr
-    for name in ("channels-last", "percentile", "entropy", "per tensor", "not timed on its target", "chosen"):
+    for name in ("space-to-depth 1×4", "percentile", "entropy", "per tensor", "not timed on its target", "chosen"):
         assert name in done.stdout
     assert done.stderr == ""
 

@@ -96,7 +96,7 @@ def test_a_short_training_learns(exported: ModelFolder) -> None:
     assert card.test is not None
     assert card.test.images == 10_000
     assert card.test.value > 0.8
-    assert card.parameters == 29_402
+    assert card.parameters == 26_778
 
 
 def test_the_folder_holds_model_card_history_and_curves(exported: ModelFolder) -> None:
