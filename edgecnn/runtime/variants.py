@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from edgecnn.runtime.verdicts import Verdict
 
 TUNE = "'edgecnn tune' measures it"
-# Multiply-accumulates of a network below which int8 saves less than its additional nodes cost. On an x86-64 with VNNI,
-# int8 loses with `nano` (0.5 million) and wins with `edge` (1.8 million): python -m benchmarks tune.
-FEWEST_MACS = 1_000_000
+# Multiply-accumulates of a network below which int8 may save less than its additional nodes cost. On an x86-64 with
+# VNNI, int8 wins with `nano` (0.5 million): python -m benchmarks tune. On a Cortex-A76 it takes fewer instructions as
+# well: python -m benchmarks instructions. Of smaller networks nothing is known.
+FEWEST_MACS = 250_000
 ONLY = "the only file here for this processor"
 
 
