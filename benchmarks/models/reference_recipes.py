@@ -55,10 +55,14 @@ def measure(recipe: Recipe) -> dict[str, Any]:
 
 
 def make(name: str) -> ModelFolder:
-    """Make a recipe's model with seed 0, exported and quantized for this machine. It is trained only if missing."""
+    """Make a recipe's model with seed 0, exported and quantized for this machine. It is trained only if missing.
+
+    One of ours is trained as it ships, with `--long`.
+    """
     folder = ModelFolder(paths.TRAINED / name)
     if not folder.keras.exists():
-        run("train", "--recipe", name, "--out", str(folder.path))
+        length = ("--long",) if RECIPES[name].ours else ()
+        run("train", "--recipe", name, *length, "--out", str(folder.path))
     run("export", str(folder.path), "--quantize")
     return folder
 
