@@ -42,7 +42,9 @@ def test_a_pi_writes_a_folder_with_all_that_the_page_needs(pi: Run, tmp_path: Pa
     assert (tmp_path / "web" / "model.onnx").read_bytes() == (SHIPPED_MODELS / "nano" / "model.onnx").read_bytes()
     described = json.loads((tmp_path / "web" / "model.json").read_text())
     image = standalone.CHECKED.astype(np.uint8).reshape(1, 28, 28)
-    assert np.allclose(described["check"], Classifier("nano").predict(image)[0], atol=1e-6)
+    assert np.allclose(
+        described["check"], Classifier(SHIPPED_MODELS / "nano" / "model.onnx").predict(image)[0], atol=1e-6
+    )
 
 
 def test_one_file_allows_its_own_script_and_style_only(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def edge(tmp_path: Path) -> Path:
     [
         ("x86-64", "AVX-512 VNNI", "edge", "model.int8.onnx"),
         ("x86-64", "AVX-512 VNNI", "accurate", "model.int8.onnx"),
-        ("x86-64", "AVX-512 VNNI", "nano", "model.onnx"),  # so small that its additional nodes cost more
+        ("x86-64", "AVX-512 VNNI", "nano", "model.int8.onnx"),
         ("x86-64", "", "edge", "model.onnx"),
         ("arm64", "dotprod", "edge", "model.int8.arm64.onnx"),
         ("arm64", "", "edge", "model.onnx"),
@@ -72,6 +72,15 @@ def test_until_it_is_measured_rules_choose(
     assert found.path.resolve() == (SHIPPED_MODELS / model / file).resolve()
     assert "'edgecnn tune' measures it" in found.why
     assert str(found.path) in (found.note or "")
+
+
+def test_a_network_smaller_than_any_that_was_measured_runs_in_float32(
+    processor: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor("x86-64", "AVX-512 VNNI")
+    monkeypatch.setattr(variants, "FEWEST_MACS", 1_000_000)
+    found = choose("nano")
+    assert (found.path.name, "network this small" in found.why) == ("model.onnx", True)
 
 
 def test_a_verdict_comes_before_rules(edge: Path, processor: Processor) -> None:
