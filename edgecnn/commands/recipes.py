@@ -25,7 +25,8 @@ def recipes(as_json: opt.Json = False) -> None:
 
 
 def _print(recipe: "Recipe", measured: "dict[str, Any] | None") -> None:
-    seeds = f" with --long, the mean of {measured['seeds']} seeds" if measured and "seeds" in measured else ""
+    count = measured["seeds"] if measured and "seeds" in measured else 0
+    seeds = f" with --long, {'one seed' if count == 1 else f'the mean of {count} seeds'}" if count else ""
     reached = f"{measured['test']['value']:.2%} in {measured['seconds']:.0f} s{seeds}" if measured else "not measured"
     stated = ", ".join(f"{item.accuracy:.2%} ({item.citation})" for item in recipe.published)
     for line in (recipe.name, f"  {recipe.summary}", f"  test accuracy {reached}"):

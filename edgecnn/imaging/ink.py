@@ -90,7 +90,7 @@ def _written_level(ink: Ink, strokes: Mask) -> float:
 
 
 def _inner(mask: Mask) -> Mask:
-    """The parts that do not reach the edge and are no specks."""
+    """The parts that do not reach the edge and are not specks."""
     parts, (height, width) = find_parts(mask), mask.shape
     size = np.maximum(parts.width, parts.height)
     return parts.mask(~parts.at_edge(mask.shape) & (size > SPECK * max(mask.shape)), (0, 0, width, height))
