@@ -327,6 +327,13 @@ def test_recipes_tell_published_and_reproduced_accuracy(edgecnn: Run) -> None:
     assert "98.97% (the tutorial)" in edgecnn("recipes").stdout
 
 
+@pytest.mark.tensorflow
+def test_a_long_training_on_other_images_says_that_it_has_no_teacher(edgecnn: Run, tmp_path: Path) -> None:
+    done = edgecnn("train", "--long", "--limit", "300", "--epochs", "1", "--quiet", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "'accurate' was trained with other images" in done.stderr
+
+
 def test_info_tells_of_fast_paths_on_other_processors_only_if_asked(edgecnn: Run) -> None:
     other = "arm64" if architecture() == "x86-64" else "x86-64"
     text = edgecnn("info", "edge").stdout

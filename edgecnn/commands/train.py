@@ -79,6 +79,9 @@ def train(
             progress=progress,
             summary=streams.say if verbose else lambda _: None,
         )
+    made = trained.card.training
+    if chosen.teacher and made and not made.teacher:
+        say(f"note: {chosen.teacher!r} was trained with other images, so only the labels were learned")
     if as_json:
         streams.print_data(trained.card.to_json())
     else:
