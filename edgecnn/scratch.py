@@ -97,10 +97,16 @@ def sweep(parent: Path | None = None) -> None:
 def delete_all() -> None:
     """Delete this process's scratch folders: it is about to end without unwinding."""
     for folder in tuple(_in_use):
-        renamed = _name_in(folder.parent)  # first, so that no other thread puts a half deleted one into use
-        with suppress(OSError):
-            folder.rename(renamed)
-            shutil.rmtree(renamed, ignore_errors=True)
+        discard(folder)
+
+
+def discard(folder: Path) -> None:
+    """Delete a folder that this process has locked, if it is there.
+
+    It is renamed first, so that no other thread or process puts a half deleted one into use.
+    """
+    with suppress(OSError):
+        shutil.rmtree(folder.rename(_name_in(folder.parent)), ignore_errors=True)
 
 
 def _new(parent: Path) -> tuple[Path, int]:

@@ -6,6 +6,7 @@ This journal works on every file system and on mounted folders, and leaves other
 folders does not: network and overlay file systems refuse it, and so does a folder that a container mounts.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,10 +17,10 @@ from typing import NamedTuple
 from edgecnn import files
 from edgecnn.errors import OutputError
 from edgecnn.processes import stopping
-from edgecnn.scratch import PREFIX, scratch, wait_for
+from edgecnn.scratch import PREFIX, discard, scratch, wait_for
 
 COMMITTED = ".edgecnn.committed"
-REMOVED = f"{PREFIX}removed"  # a folder in a committed one: an empty file for each file to delete
+REMOVED = f"{PREFIX}removed"  # a folder in each committed one: an empty file for each file to delete
 MOST_TRIES = 100  # to commit, while other processes commit to the same folder
 
 
@@ -31,7 +32,6 @@ class Transaction(NamedTuple):
 
     def remove(self, path: Path) -> None:
         """Delete a file of the folder in the same step. Raises OSError."""
-        (self.path / REMOVED).mkdir(exist_ok=True)
         (self.path / REMOVED / path.name).touch()
 
 
@@ -42,8 +42,8 @@ def transaction(folder: Path) -> Iterator[Transaction]:
     Raises OutputError if the operating system refuses.
     """
     with files.telling_what_cannot_be_written(folder), _made(folder), scratch(folder) as staged:
-        change = Transaction(folder, staged)
-        yield change
+        (staged / REMOVED).mkdir()
+        yield (change := Transaction(folder, staged))
         _commit(change)
 
 
@@ -87,19 +87,22 @@ def _commit(change: Transaction) -> None:
     for path in (*change.path.rglob("*"), change.path):
         files.sync(path)
     names = _new_names(change)
+    committed, ours = change.folder / COMMITTED, change.path.stat()
     for _ in range(MOST_TRIES):
         roll_forward(change.folder)
         with _unless_taken():
-            change.path.rename(change.folder / COMMITTED)
+            change.path.rename(committed)
             stopping.wrote(*(change.folder / name for name in names))
             break
     else:
         raise OutputError(f"cannot write {change.folder}: other commands are writing there; run this one again")
     try:
         files.sync(change.folder)
-        _move(change.folder / COMMITTED, change.folder)
+        _move(committed, change.folder)
     except KeyboardInterrupt:  # the change has happened: finish it, so that what is told of the folder is true
-        _move(change.folder / COMMITTED, change.folder)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(committed.stat(), ours):  # it is not finished, and not another process's
+                _move(committed, change.folder)
         raise
 
 
@@ -125,17 +128,16 @@ def _unless_taken() -> Iterator[None]:
 def _move(committed: Path, folder: Path) -> None:
     """Delete and replace the folder's files. A kill may come between any two steps, so each may be repeated.
 
-    Only one process does it, because the lock of the scratch folder that `committed` was goes on with it.
+    Only one process does it, because the lock of the scratch folder that `committed` was goes on with it. The folder
+    REMOVED stays in it to the end: another process could rename its own change onto an empty one, and lose it here.
     """
-    if not committed.exists():
-        return
-    if (committed / REMOVED).is_dir():
-        for marker in (committed / REMOVED).iterdir():
-            _delete(folder / marker.name)
+    (committed / REMOVED).mkdir(exist_ok=True)  # earlier versions made it only where a file was deleted
+    for marker in (committed / REMOVED).iterdir():
+        _delete(folder / marker.name)
     for new in committed.iterdir():
         if new.name != REMOVED and not new.is_symlink():  # no change of ours holds a link
             _replace(folder / new.name, new)
-    shutil.rmtree(committed, ignore_errors=True)
+    discard(committed)
 
 
 def _replace(old: Path, new: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -241,6 +242,27 @@ def test_a_reader_that_cannot_finish_a_change_says_so(tmp_path: Path, monkeypatc
         OutputError, match=r"interrupted and cannot be finished here \(Read-only.*\): run 'edgecnn info"
     ):
         roll_forward(tmp_path)
+
+
+def test_a_change_that_is_nearly_done_does_not_take_that_of_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between any two steps, another process may try to commit: what it has written must not be deleted."""
+    other = tmp_path / "folder" / ".other"
+    fill(other, {"b.txt": "of the other"})
+    real = Path.replace
+
+    def replace(new: Path, old: Path) -> Path:
+        replaced = real(new, old)
+        with suppress(OSError):
+            other.rename(old.parent / COMMITTED)
+        return replaced
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with transaction(tmp_path / "folder") as change:
+        (change.path / "a.txt").write_text("a")
+    roll_forward(tmp_path / "folder")
+    assert "of the other" in contents(tmp_path / "folder").values()
 
 
 def test_processes_that_commit_and_finish_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
