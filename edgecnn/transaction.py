@@ -17,10 +17,10 @@ from typing import NamedTuple
 from edgecnn import files
 from edgecnn.errors import OutputError
 from edgecnn.processes import stopping
-from edgecnn.scratch import PREFIX, discard, scratch, wait_for
+from edgecnn.scratch import discard, scratch, wait_for
 
 COMMITTED = ".edgecnn.committed"
-REMOVED = f"{PREFIX}removed"  # a folder in each committed one: an empty file for each file to delete
+REMOVED = ".edgecnn.removed"  # a folder in each committed one: an empty file for each file to delete
 MOST_TRIES = 100  # to commit, while other processes commit to the same folder
 
 

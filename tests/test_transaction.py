@@ -265,6 +265,18 @@ def test_a_change_that_is_nearly_done_does_not_take_that_of_another_process(
     assert "of the other" in contents(tmp_path / "folder").values()
 
 
+def test_a_file_may_be_written_atomically_among_the_new_ones(tmp_path: Path) -> None:
+    """Which sweeps the scratch folders there: what the change needs is none of them."""
+    with transaction(tmp_path) as change, files.atomic(change.path / "a.txt") as path:
+        path.write_text("a")
+    fill(tmp_path, {"gone.txt": ""})
+    with transaction(tmp_path) as change:
+        change.remove(tmp_path / "gone.txt")
+        with files.atomic(change.path / "b.txt") as path:
+            path.write_text("b")
+    assert contents(tmp_path) == {"a.txt": "a", "b.txt": "b"}
+
+
 def test_processes_that_commit_and_finish_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     """Each change brings two files and a folder of one content; readers finish what they find."""
     code = "import sys; from pathlib import Path; from edgecnn.transaction import roll_forward, transaction\n"
