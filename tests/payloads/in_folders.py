@@ -9,7 +9,7 @@ from payloads.catalogue import Place, digit, payload
 from payloads.in_data import arrays
 
 from edgecnn.scratch import PREFIX
-from edgecnn.transaction import COMMITTED
+from edgecnn.transaction import COMMITTED, REMOVED
 
 QUANTIZE = "export out/model.onnx --quantize --scheme dynamic --data few.npz"
 PREDICT = "predict seven.png --model out"
@@ -54,7 +54,7 @@ def modules_of_python_in_the_working_folder(at: Path, place: Place) -> None:
 def a_change_that_was_not_ours(at: Path, place: Place) -> None:
     """Such as a kill leaves it, with links and with files to delete elsewhere."""
     folder = model(at)
-    (folder / COMMITTED / f"{PREFIX}removed").mkdir(parents=True)
+    (folder / COMMITTED / REMOVED).mkdir(parents=True)
     (folder / COMMITTED / "card.json").symlink_to(place.secret / "secret.csv")
 
 
