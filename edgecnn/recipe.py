@@ -1,7 +1,7 @@
 """Recipe: a network and how to train it, as plain data. `recipes` lists those there are."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from edgecnn.errors import RecipeError
 from edgecnn.layers import Augmentation, Conv, Layer
@@ -18,17 +18,6 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Long:
-    """A longer training of a recipe. `teacher` is the shipped model whose answers are learned beside the labels.
-
-    Without a teacher, the labels alone are learned.
-    """
-
-    epochs: int
-    teacher: str | None = None
-
-
-@dataclass(frozen=True)
 class Recipe:
     """A network and how to train it.
 
@@ -37,8 +26,9 @@ class Recipe:
     from the training images without augmentation, because the images to classify are not augmented either.
     `image_size` is the height or width, whichever is less, that the layers are designed for; other sizes get another
     stem (see `layers_for`). Without it, the layers never change. With `temperature_scaling`, the logits are divided by
-    the temperature that gives the lowest loss on the validation images. `long` is the training that the shipped models
-    had; `longer` makes it the recipe's own, with its `teacher`. `published` is empty if no source states an accuracy.
+    the temperature that gives the lowest loss on the validation images. `teacher` is the shipped model whose answers
+    are learned beside the labels. `long` is the same network with a longer training, that of the shipped models.
+    `published` is empty if no source states an accuracy.
 
     Source of `recalibrate_batch_norm`: Y. Wu and J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021.
     """
@@ -56,8 +46,8 @@ class Recipe:
     recalibrate_batch_norm: bool = False
     image_size: int | None = None
     temperature_scaling: bool = False
-    long: Long | None = None
     teacher: str | None = None
+    long: "Recipe | None" = None
     published: tuple[Published, ...] = ()
 
     @property
@@ -69,7 +59,11 @@ class Recipe:
         """This recipe with its long training. Raises RecipeError if it has none."""
         if self.long is None:
             raise RecipeError(f"recipe {self.name!r} has one length only: train it without --long")
-        return replace(self, epochs=self.long.epochs, teacher=self.long.teacher, long=None)
+        return self.long
+
+    def shorter(self, **changes: Any) -> "Recipe":
+        """The same network with a shorter training and no teacher. Other fields change too; this is its `long`."""
+        return replace(self, teacher=None, long=self, **changes)
 
     def layers_for(self, image_shape: tuple[int, ...]) -> tuple[Layer, ...]:
         """The layers for images [height, width] or [height, width, 3].

@@ -1,9 +1,10 @@
 """Measure what each part of a recipe's training contributes: [RECIPE ...]
 
-Trains `edge` and `accurate` unchanged and with one part added, removed or changed. Each variant is trained for EPOCHS
-epochs with each of the recipe's SEEDS. The figures are accuracies on validation images: unchanged, augmented as in
-training (DRAWS times), and with each corruption of accuracy/corruptions.py. The test images are not used. Trainings
-that are already in benchmarks/results/ablation.json are not repeated. Each takes half a minute to four minutes.
+Trains `edge` and `accurate` as `--long` does, but without a teacher, and with one part added, removed or changed. Each
+variant is trained for EPOCHS epochs with each of the recipe's SEEDS. The figures are accuracies on validation images:
+unchanged, augmented as in training (DRAWS times), and with each corruption of accuracy/corruptions.py. The test images
+are not used. Trainings that are already in benchmarks/results/ablation.json are not repeated. Each takes half a minute
+to four minutes.
 """
 
 import statistics
@@ -27,7 +28,7 @@ SEEDS = {"edge": (0, 1), "accurate": (0,)}
 DRAWS = 5  # augmented versions of every validation image
 CORRUPTED = 1000  # validation images that get each corruption
 
-EDGE, ACCURATE = RECIPES["edge"], RECIPES["accurate"]
+EDGE, ACCURATE = (replace(RECIPES[name].longer(), teacher=None) for name in ("edge", "accurate"))
 PLAIN = Augmentation(rotation=0.2, scale=0.12, shift=0.07)
 GENTLE = replace(ACCURATE.augmentation or PLAIN, rotation=0.1, scale=0.06, shift=0.035, shear=0.075, elastic=0.01)
 

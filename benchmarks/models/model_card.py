@@ -29,7 +29,7 @@ def text(folder: ModelFolder) -> str:
     card = folder.card()
     assert card
     assert card.training
-    recipe = find_recipe(card.training.recipe)
+    recipe = find_recipe(card.training.recipe).longer()  # which `again` trains
     sections = {
         "What it is": what(card, recipe),
         "Files": files(card),

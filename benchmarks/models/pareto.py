@@ -51,7 +51,7 @@ def _layer(word: str) -> Layer:
 
 # Each differs from another in one thing: depth, width, stem, strides instead of pools, distribution of channels.
 CANDIDATES = {
-    name: replace(RECIPES["edge"], name=name, layers=network(text), epochs=EPOCHS)
+    name: replace(RECIPES["edge"].longer(), name=name, layers=network(text), epochs=EPOCHS, teacher=None)
     for name, text in {
         "nano": "5-8/2 3-16 pool 3-16 3-16 pool",
         "nano, stem 3×3": "3-8/2 3-16 pool 3-16 3-16 pool",

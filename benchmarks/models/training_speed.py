@@ -37,8 +37,9 @@ VARIANTS: dict[str, Recipe] = {
     "batch norm by Keras": EDGE,
     "freed memory given back": EDGE,
     "without augmentation": replace(EDGE, augmentation=None),
+    "augmentation of --long": replace(EDGE, augmentation=EDGE.longer().augmentation),
     "batches of 64": replace(EDGE, batch_size=64),
-    "batches of 256": replace(EDGE, batch_size=256),
+    "batches of 128": replace(EDGE, batch_size=128),
     "batches of 512": replace(EDGE, batch_size=512),
 }
 
