@@ -6,11 +6,12 @@ same bytes, on any machine.
 
 import gzip
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecnn.files import atomic
+from edgecnn.host.machine import this_host
 
 Row = dict[str, Any]
 STRONGEST = 9  # zlib's highest compression level
@@ -41,6 +42,16 @@ def read_result(path: Path) -> Row:
 def update_result(path: Path, **entries: Any) -> None:
     """Replace some of a file's entries and keep the others."""
     write_text(path, json.dumps(read_result(path) | entries, indent=1, ensure_ascii=False) + "\n")
+
+
+def timed_here(row: Row) -> Row:
+    """A row with the machine that it was measured on: others in the same list may stem from other machines."""
+    return row | {"host": str(this_host())}
+
+
+def hosts(rows: Iterable[Row]) -> str:
+    """The machines that rows were measured on, each once."""
+    return "; ".join(dict.fromkeys(row["host"] for row in rows))
 
 
 def replace_row(

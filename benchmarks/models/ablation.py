@@ -14,11 +14,10 @@ from typing import Any
 
 from benchmarks.accuracy.corruptions import CORRUPTIONS
 from benchmarks.lib import markdown, paths
-from benchmarks.lib.results import read_result, replace_row
+from benchmarks.lib.results import hosts, read_result, replace_row, timed_here
 from benchmarks.models import pareto
 from edgecnn.card import versions
 from edgecnn.data import Split, load
-from edgecnn.host.machine import this_host
 from edgecnn.layers import Augmentation, Conv
 from edgecnn.recipes import RECIPES, Recipe
 
@@ -122,7 +121,7 @@ def rows() -> list[dict[str, Any]]:
 
 def store(row: dict[str, Any]) -> None:
     packages, keys = versions("edgecnn", "tensorflow", "keras"), ("recipe", "variant", "seed")
-    replace_row(RESULTS, "trainings", row, keys, _place, host=str(this_host()), versions=packages)
+    replace_row(RESULTS, "trainings", timed_here(row), keys, _place, versions=packages)
 
 
 def _place(row: dict[str, Any]) -> tuple[int, int, int]:
@@ -136,7 +135,7 @@ def table() -> str:
     every = [(recipe, variant) for recipe, variants in VARIANTS.items() for variant in variants]
     measured = [(recipe, variant, found) for recipe, variant in every if (found := rows_of(recipe, variant))]
     cells = [(f"`{recipe}`", variant, *_shares(found)) for recipe, variant, found in measured]
-    return markdown.table(headings, cells, [f"{EPOCHS} epochs; {read_result(RESULTS)['host']}"], words=2)
+    return markdown.table(headings, cells, [f"{EPOCHS} epochs; {hosts(rows())}"], words=2)
 
 
 def rows_of(recipe: str, variant: str) -> list[dict[str, Any]]:

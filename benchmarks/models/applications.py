@@ -27,8 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.lib import markdown, paths
-from benchmarks.lib.results import Row, read_result, replace_row
-from edgecnn.host.machine import this_host
+from benchmarks.lib.results import Row, read_result, replace_row, timed_here
 from edgecnn.metrics import agreement
 from edgecnn.preprocessing import NAMED
 from edgecnn.training.backend import keras, tensorflow
@@ -110,7 +109,7 @@ NETWORKS = {
 def main(names: Sequence[str]) -> None:
     for name in names or [name for name in NETWORKS if name not in already_measured()]:
         row = measured(NETWORKS[name])
-        replace_row(RESULTS, "networks", row, ["name"], _order, opset=OPSET, cpu=this_host().cpu)
+        replace_row(RESULTS, "networks", timed_here(row), ["name"], _order, opset=OPSET)
         print(json.dumps(row), flush=True)
 
 

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lib import markdown, paths
-from benchmarks.lib.results import Row, read_result, replace_row
-from edgecnn.host.machine import this_host
+from benchmarks.lib.results import Row, read_result, replace_row, timed_here
 from edgecnn.training.backend import keras
 
 PURPOSE = "measuring conversions"
@@ -31,7 +30,7 @@ SIDE, CHANNELS, EXPANDED = 32, 8, 16
 def main(arguments: Sequence[str]) -> None:
     for blocks in map(int, arguments or map(str, BLOCKS)):
         row = measured(blocks)
-        replace_row(RESULTS, "graphs", row, ["blocks"], lambda item: item["blocks"], cpu=this_host().cpu)
+        replace_row(RESULTS, "graphs", timed_here(row), ["blocks"], lambda item: item["blocks"])
         print(json.dumps(row), flush=True)
 
 

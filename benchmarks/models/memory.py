@@ -22,8 +22,7 @@ import psutil
 from PIL import Image
 
 from benchmarks.lib import markdown, paths
-from benchmarks.lib.results import Row, read_result, replace_row
-from edgecnn.host.machine import this_host
+from benchmarks.lib.results import Row, read_result, replace_row, timed_here
 
 RESULTS = paths.RESULTS / "memory.json"
 WORK = paths.BUILD / "memory"
@@ -145,7 +144,7 @@ def main(names: Sequence[str]) -> None:
     for case in CASES:
         if not names or case.name in names:
             row = measured(case)
-            replace_row(RESULTS, "cases", row, ["name"], _order, cpu=this_host().cpu)
+            replace_row(RESULTS, "cases", timed_here(row), ["name"], _order)
             print(json.dumps(row, ensure_ascii=False), flush=True)
 
 

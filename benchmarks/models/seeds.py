@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.lib import markdown, paths
-from benchmarks.lib.results import read_result, replace_row
+from benchmarks.lib.results import hosts, read_result, replace_row, timed_here
 from benchmarks.models import reference_recipes
 from edgecnn.card import versions
 from edgecnn.folder import DEFAULT, ModelFolder
-from edgecnn.host.machine import this_host
 from edgecnn.recipes import RECIPES
 
 RESULTS = paths.RESULTS / "seeds.json"
@@ -78,7 +77,7 @@ def measured(recipe: str, seed: int, is_long: bool = True) -> dict[str, Any]:
 
 def store(row: dict[str, Any]) -> None:
     packages = versions("edgecnn", "tensorflow", "keras", "onnxruntime")
-    replace_row(RESULTS, "trainings", row, ("recipe", "seed", "long"), _place, host=str(this_host()), versions=packages)
+    replace_row(RESULTS, "trainings", timed_here(row), ("recipe", "seed", "long"), _place, versions=packages)
 
 
 def _place(row: dict[str, Any]) -> tuple[int, bool, int]:
@@ -93,10 +92,18 @@ def by_recipe(is_long: bool = True) -> dict[str, list[dict[str, Any]]]:
 
 def table() -> str:
     """The results in `seeds.json`, as a Markdown table."""
-    note = f"10,000 test images, used once per seed; {read_result(RESULTS)['host']}"
     every = [(f"`{name}`", rows) for name, rows in by_recipe().items()]
     every += [(f"`{name}` without `--long`", rows) for name, rows in by_recipe(is_long=False).items()]
-    return markdown.table(HEADINGS, [_cells(name, rows) for name, rows in every], [note])
+    notes = ["10,000 test images, used once per seed", *_trained_on(every)]
+    return markdown.table(HEADINGS, [_cells(name, rows) for name, rows in every], notes)
+
+
+def _trained_on(every: list[tuple[str, list[dict[str, Any]]]]) -> list[str]:
+    """Which recipes were trained on which machines."""
+    machines: dict[str, list[str]] = {}
+    for name, rows in every:
+        machines.setdefault(hosts(rows), []).append(name)
+    return [f"{', '.join(names)}: {machine}" for machine, names in machines.items()]
 
 
 def _cells(name: str, rows: list[dict[str, Any]]) -> list[str]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from benchmarks.lib import paths
-from benchmarks.lib.results import Row, read_result, replace_row
+from benchmarks.lib.results import Row, read_result, replace_row, timed_here
 from benchmarks.third_party import (
     keras_inputs,
     keras_layers,
@@ -25,7 +25,6 @@ from benchmarks.third_party.faster import judge_quantized
 from benchmarks.third_party.judging import judge
 from benchmarks.third_party.making import make
 from benchmarks.third_party.network import Network
-from edgecnn.host.machine import this_host
 
 RESULTS = paths.RESULTS / "third_party.json"
 GROUPS = {
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     left = [name for name in every if "--again" in arguments or name not in known]
     for name in [item for item in arguments if not item.startswith("--")] or left:
         row = row_of(NETWORKS[name], judged)
-        replace_row(RESULTS, rows, row, ["name"], _order, cpu=this_host().cpu)
+        replace_row(RESULTS, rows, timed_here(row), ["name"], _order)
         print(json.dumps(row, ensure_ascii=False), flush=True)
 
 

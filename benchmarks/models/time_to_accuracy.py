@@ -20,9 +20,8 @@ from operator import itemgetter
 from typing import Any
 
 from benchmarks.lib import markdown, paths
-from benchmarks.lib.results import read_result, replace_row
+from benchmarks.lib.results import hosts, read_result, replace_row, timed_here
 from edgecnn.card import versions
-from edgecnn.host.machine import this_host
 
 RESULTS = paths.RESULTS / "time_to_accuracy.json"
 SLOW, FAST = "adventures", "edge-short"
@@ -98,7 +97,7 @@ def epochs(name: str, seed: int) -> Iterator[dict[str, Any]]:
 def store(row: dict[str, Any]) -> None:
     packages = versions("edgecnn", "tensorflow", "keras")
     keys = ("schedule", "seed")
-    replace_row(RESULTS, "trainings", row, keys, itemgetter(*keys), host=str(this_host()), versions=packages)
+    replace_row(RESULTS, "trainings", timed_here(row), keys, itemgetter(*keys), versions=packages)
 
 
 def reached(training: dict[str, Any], accuracy: float) -> tuple[float, bool]:
@@ -121,7 +120,7 @@ def table() -> str:
     headings = ["recipe", "schedule", "seeds", *(f"seconds to {accuracy:.2%}" for accuracy in ACCURACIES)]
     measured = {training["schedule"] for training in found["trainings"]}
     rows = [_cells(name, found["trainings"]) for name in SCHEDULES if name in measured]
-    return markdown.table(headings, rows, [f"Median over the seeds (range); {found['host']}"])
+    return markdown.table(headings, rows, [f"Median over the seeds (range); {hosts(found['trainings'])}"])
 
 
 def _cells(name: str, trainings: list[dict[str, Any]]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.lib import markdown, results
+from edgecnn.host.machine import this_host
 
 
 def test_a_row_takes_the_place_of_the_one_with_its_keys_and_the_rest_stays(tmp_path: Path) -> None:
@@ -18,6 +19,12 @@ def test_a_row_takes_the_place_of_the_one_with_its_keys_and_the_rest_stays(tmp_p
         "host": "x",
         "other": [1],
     }
+
+
+def test_a_timed_row_says_where_and_rows_name_each_machine_once() -> None:
+    here = results.timed_here({"name": "a", "seconds": 1.0})
+    assert here == {"name": "a", "seconds": 1.0, "host": str(this_host())}
+    assert results.hosts([here, {"host": "another"}, here]) == f"{this_host()}; another"
 
 
 @pytest.mark.parametrize("name", ["none.json", "none.json.gz"])
