@@ -32,10 +32,29 @@ class Conv:
 
 
 @dataclass(frozen=True)
+class Separable:
+    """A depthwise separable convolution with ReLU: a square filter for each channel, then a 1×1 convolution.
+
+    `batch_norm` normalizes before the activation and replaces the bias. Source: F. Chollet, "Xception: Deep Learning
+    with Depthwise Separable Convolutions", 2017.
+    """
+
+    filters: int
+    kernel: int
+    padding: Padding = "same"
+    batch_norm: bool = False
+
+
+@dataclass(frozen=True)
 class Pool:
     """A 2×2 max pooling layer with stride 2."""
 
     padding: Padding = "valid"
+
+
+@dataclass(frozen=True)
+class GlobalPool:
+    """The mean of each channel over the whole map."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +82,7 @@ class Output:
     biases: Normal | None = None
 
 
-Layer = Conv | Pool | Dropout | Dense | Output
+Layer = Conv | Separable | Pool | GlobalPool | Dropout | Dense | Output
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ class Recipe:
 
     `learning_rate` is the constant rate, or the peak of the "one-cycle" schedule. A `weight_decay` above 0 uses AdamW
     instead of Adam. With `recalibrate_batch_norm`, training ends by computing batch norm's means and variances again
-    from the training images without augmentation, because the images to classify are not augmented either.
+    from the training images without augmentation, because the images to classify are not augmented either. With
+    `fold_batch_norm`, the network is saved without batch norm, as a part of its kernels and biases, and is smaller.
     `image_size` is the height or width, whichever is less, that the layers are designed for; other sizes get another
     stem (see `layers_for`). Without it, the layers never change. With `temperature_scaling`, the logits are divided by
     the temperature that gives the lowest loss on the validation images. `teacher` is the shipped model whose answers
@@ -44,6 +45,7 @@ class Recipe:
     weight_decay: float = 0.0
     augmentation: Augmentation | None = None
     recalibrate_batch_norm: bool = False
+    fold_batch_norm: bool = False
     image_size: int | None = None
     temperature_scaling: bool = False
     teacher: str | None = None

@@ -11,7 +11,7 @@ from typing import Any
 
 from edgecnn.errors import RecipeError
 from edgecnn.folder import REFERENCE_RESULTS, SEEDS_RESULTS
-from edgecnn.layers import Augmentation, Conv, Dense, Dropout, Normal, Output, Pool
+from edgecnn.layers import Augmentation, Conv, Dense, Dropout, GlobalPool, Normal, Output, Pool, Separable
 from edgecnn.recipe import OWN, Published, Recipe
 
 __all__ = ["OWN", "RECIPES", "Published", "Recipe", "find_recipe", "reproduced"]
@@ -110,6 +110,28 @@ _ACCURATE = replace(
         pen=0.25,
     ),
 )
+# It is too small to learn distortions, or to spend parameters on batch norm.
+_PICO = replace(
+    _NANO,
+    name="pico",
+    summary="the fewest parameters: below 700, one strided and three depthwise separable convolutions, a global pool",
+    layers=(
+        Conv(5, 4, stride=2, batch_norm=True),
+        Separable(9, 3, batch_norm=True),
+        Separable(10, 3, batch_norm=True),
+        Pool(),
+        Separable(11, 3, batch_norm=True),
+        GlobalPool(),
+        Output(),
+    ),
+    learning_rate=2e-2,
+    batch_size=256,
+    epochs=80,
+    weight_decay=0.0,
+    augmentation=None,
+    fold_batch_norm=True,
+    teacher=None,
+)
 # Few epochs learn less of what distorts images, and larger batches take less time an image.
 _LIGHT = Augmentation(rotation=0.2, scale=0.12, shift=0.07, habits=0.1, stretch=0.15, pen=0.15)
 
@@ -117,6 +139,7 @@ _TABLE = (
     _EDGE.shorter(epochs=12, batch_size=256, learning_rate=0.015, augmentation=_LIGHT),
     _NANO.shorter(epochs=12),
     _ACCURATE.shorter(epochs=10),
+    _PICO.shorter(epochs=20),
     Recipe(
         name="adventures",
         summary="two 5×5 convolutions, dense 1000, small truncated normal weights",

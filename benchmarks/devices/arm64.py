@@ -25,7 +25,7 @@ import edgecnn
 from benchmarks.devices import emulator
 from benchmarks.lib import markdown, paths
 from benchmarks.lib.results import read_result, replace_row
-from benchmarks.models import color_digits, reference_recipes, seeds
+from benchmarks.models import color_digits, publish, reference_recipes
 from edgecnn.data import MNIST, load
 from edgecnn.files import sha256
 from edgecnn.folder import SHIPPED_MODELS, ModelFolder
@@ -34,7 +34,7 @@ from edgecnn.runtime.classifier import Classifier
 
 RESULTS = paths.RESULTS / "arm64.json"
 BRIEF = paths.BUILD / "brief"
-NAMES = (*seeds.OWN, *reference_recipes.NAMES, *color_digits.NETWORKS)
+NAMES = (*publish.NAMES, *reference_recipes.NAMES, *color_digits.NETWORKS)
 IMAGES = 1000
 FILE = "model.int8.arm64.onnx"
 HEADINGS = ("network", "file", "epochs trained", "emulated CPU", "same label", "differ", "largest difference")
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
 def meant(argument: str) -> list[Path]:
     """The ONNX files that an argument means."""
     if argument in NAMES:
-        return [SHIPPED_MODELS / argument / FILE if argument in seeds.OWN else quantized(argument)]
+        return [SHIPPED_MODELS / argument / FILE if argument in publish.NAMES else quantized(argument)]
     path = Path(argument).resolve()
     return sorted(path.glob("model*.onnx")) if path.is_dir() else [path]
 

@@ -29,7 +29,7 @@ import edgecnn
 from benchmarks.devices import arm64, counting, emulator
 from benchmarks.lib import markdown, paths
 from benchmarks.lib.results import Row, read_result, replace_row
-from benchmarks.models import reference_recipes, seeds
+from benchmarks.models import publish, reference_recipes
 from edgecnn.bench.contenders import COMPILED, Contender, start_list
 from edgecnn.bench.converted_files import converted
 from edgecnn.data import MNIST, load
@@ -39,7 +39,7 @@ from edgecnn.host.machine import this_host
 from edgecnn.quantizing.schemes import Target
 
 RESULTS = paths.RESULTS / "instructions.json"
-NAMES = (*seeds.OWN, "adventures")
+NAMES = (*publish.NAMES, "adventures")
 RUNTIMES = ("onnxruntime", "litert", "ncnn", "mnn")
 INFERENCES = 10
 TOLERANCE = 0.002  # addresses differ between two processes, and with them a few instructions in a thousand at most
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def folder_of(name: str) -> ModelFolder:
     """The shipped network, or a reference recipe's with all the files that are shipped of one."""
-    if name in seeds.OWN:
+    if name in publish.NAMES:
         return ModelFolder(SHIPPED_MODELS / name)
     folder = arm64.trained(name)
     if not folder.onnx("float32").exists():

@@ -21,7 +21,7 @@ from benchmarks.devices import counting, emulator, instructions
 from benchmarks.devices.instructions import Board
 from benchmarks.lib import markdown, paths
 from benchmarks.lib.results import Row, read_result, update_result
-from benchmarks.models import seeds
+from benchmarks.models import publish
 from edgecnn.bench.contenders import Contender, start_list
 from edgecnn.data import MNIST, load
 from edgecnn.folder import SHIPPED_MODELS, ModelFolder
@@ -41,7 +41,7 @@ HEADINGS = ("network", "rewriting", "Cortex-A72", "Cortex-A76", "x86-64 without 
 def main(arguments: Sequence[str]) -> None:
     counting.prepare()
     with tempfile.TemporaryDirectory() as scratch:
-        found = list(measure(arguments or seeds.OWN, Path(scratch)))
+        found = list(measure(arguments or publish.NAMES, Path(scratch)))
     host = this_host()
     update_result(RESULTS, host=str(host), versions=host.versions | counting.versions(), rows=found)
     print(table(), end="")

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from edgecnn.errors import DataError
-from edgecnn.layers import Conv, Dense, Dropout, Layer, Normal, Output, Pool
+from edgecnn.layers import Conv, Dense, Dropout, GlobalPool, Layer, Normal, Output, Pool, Separable
 from edgecnn.recipes import Recipe
 from edgecnn.training.backend import keras, tensorflow
 
@@ -15,17 +17,19 @@ BATCH_NORM_MOMENTUM = 0.9
 def build(recipe: Recipe, image_shape: tuple[int, ...], classes: int, batch_norm: Any = None) -> Any:
     """An untrained keras.Model from `image`, uint8 [batch, *image_shape], to `probabilities`, float32 [batch, classes].
 
-    `batch_norm` is the class of the normalizing layers, by default Keras's own. Keras's global seed decides the
-    weights. Raises DataError if images are too small for the recipe's pools.
+    `batch_norm` is the class of the normalizing layers. By default it is Keras's own; a recipe that folds batch norm
+    then gets none, but biases (see `fold_batch_norm`). Keras's global seed decides the weights. Raises DataError if
+    images are too small for the recipe's pools.
     """
     layers = keras("training").layers
+    batch_norm = batch_norm or (None if recipe.fold_batch_norm else layers.BatchNormalization)
     image = layers.Input(shape=image_shape, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="rescale")(image)
     if len(image_shape) == 2:
         x = layers.Reshape((*image_shape, 1), name="channel")(x)
     try:
         for layer in recipe.layers_for(image_shape):
-            x = _add(x, layer, classes, batch_norm or layers.BatchNormalization)
+            x = _add(x, layer, classes, batch_norm)
     except ValueError as error:
         size = "×".join(map(str, image_shape))
         raise DataError(
@@ -40,6 +44,22 @@ def logits_of(model: Any) -> Any:
     A loss on logits stays exact where the softmax saturates.
     """
     return keras("training").Model(model.input, model.layers[-1].input)
+
+
+def fold_batch_norm(trained: Any, folded: Any) -> None:
+    """Give `folded`, a network built without batch norm, the weights of `trained`, which is the same with it.
+
+    Each batch norm becomes a part of the kernel before it, and a bias.
+    """
+    weights: list[Any] = []
+    for layer in trained.layers:
+        if isinstance(layer, keras("training").layers.BatchNormalization):
+            gamma, beta, mean, variance = layer.get_weights()
+            scale = gamma / np.sqrt(variance + layer.epsilon)
+            weights[-1:] = [weights[-1] * scale, beta - mean * scale]
+        else:
+            weights += layer.get_weights()
+    folded.set_weights(weights)
 
 
 def fused_batch_norm() -> Any:
@@ -68,8 +88,14 @@ def _add(x: Any, layer: Layer, classes: int, batch_norm: Any) -> Any:
     match layer:
         case Conv():
             return _convolve(x, layer, batch_norm)
+        case Separable():
+            bias = not (layer.batch_norm and batch_norm)
+            x = layers.SeparableConv2D(layer.filters, layer.kernel, padding=layer.padding, use_bias=bias)(x)
+            return _activated(x, layer, batch_norm)
         case Pool(padding=padding):
             return layers.MaxPooling2D(2, padding=padding)(x)
+        case GlobalPool():
+            return layers.GlobalAveragePooling2D()(x)
         case Dropout(rate=rate):
             return layers.Dropout(rate)(x)
         case Dense(units=units, activation=activation):
@@ -85,12 +111,16 @@ def _convolve(x: Any, layer: Conv, batch_norm: Any) -> Any:
         layer.kernel,
         strides=layer.stride,
         padding=layer.padding,
-        use_bias=not layer.batch_norm,
+        use_bias=not (layer.batch_norm and batch_norm),
         **_initializers(layer),
     )(x)
-    if layer.batch_norm:
+    return _activated(x, layer, batch_norm)
+
+
+def _activated(x: Any, layer: Conv | Separable, batch_norm: Any) -> Any:
+    if layer.batch_norm and batch_norm:
         x = batch_norm(momentum=BATCH_NORM_MOMENTUM)(x)
-    return layers.ReLU()(x)
+    return keras("training").layers.ReLU()(x)
 
 
 def _flat(x: Any) -> Any:

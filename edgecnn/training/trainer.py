@@ -70,7 +70,10 @@ class Trainer:
 
     def finished(self) -> Any:
         """The keras.Model with the trained weights, which consists of Keras's own layers only."""
-        self.model.set_weights(self.logits.get_weights())
+        if self.recipe.fold_batch_norm:
+            networks.fold_batch_norm(self.logits, self.model)
+        else:
+            self.model.set_weights(self.logits.get_weights())
         return self.model
 
     def epoch(self, done: Sequence[Epoch], progress: OnProgress) -> Epoch:

@@ -28,7 +28,7 @@ from edgecnn.errors import (
 )
 from edgecnn.files import sha256
 from edgecnn.folder import ModelFolder
-from edgecnn.layers import Augmentation, Conv, Dense, Dropout, Output, Pool
+from edgecnn.layers import Augmentation, Conv, Dense, Dropout, GlobalPool, Output, Pool, Separable
 from edgecnn.plots import pictures
 from edgecnn.progress import Progress
 from edgecnn.recipes import RECIPES, find_recipe
@@ -334,6 +334,8 @@ def test_every_recipe_builds_as_it_is_described(name: str) -> None:
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds.count("Conv2D") == sum(isinstance(layer, Conv) for layer in recipe.layers)
     assert kinds.count("MaxPooling2D") == sum(isinstance(layer, Pool) for layer in recipe.layers)
+    assert kinds.count("SeparableConv2D") == sum(isinstance(layer, Separable) for layer in recipe.layers)
+    assert kinds.count("GlobalAveragePooling2D") == sum(isinstance(layer, GlobalPool) for layer in recipe.layers)
     assert kinds.count("Dense") == sum(isinstance(layer, Dense | Output) for layer in recipe.layers)
     assert kinds[-1] == "Softmax"
     assert (model.input.dtype, model.input.shape, model.output.shape) == ("uint8", (None, 28, 28), (None, 10))
