@@ -2,7 +2,8 @@
 
 Takes each recipe that has a shipped model as trained with seed 0 by the program `seeds`; if it is not trained yet, this
 takes up to half an hour. Exports and quantizes it by rule for any x86-64 and for arm64, and writes it to models/RECIPE
-with its model card, README.md. With `--cards`, only the model cards are written, which is needed after other results have changed.
+with its model card, README.md. With `--cards`, only the model cards are written, which is needed after other results
+have changed.
 """
 
 import shutil

@@ -466,6 +466,17 @@ def test_a_published_recipe_keeps_its_stem() -> None:
     assert recipe.layers_for((96, 96)) == recipe.layers
 
 
+def test_batch_norm_that_is_folded_leaves_the_answers_and_fewer_parameters(few: Dataset) -> None:
+    training = Trainer(find_recipe("pico"), few, Run("pico", "mnist", "", 3, 0, 360))
+    for _ in range(2):  # so that the statistics are no longer what they begin with
+        training.epoch([], lambda _: None)
+    model = training.finished()
+    logits = np.asarray(networks.logits_of(model)(few.test.images), np.float64)
+    np.testing.assert_allclose(logits, training.evaluate(few.test), atol=1e-4)
+    assert not [layer for layer in model.layers if "BatchNormalization" in type(layer).__name__]
+    assert model.count_params() <= 700
+
+
 def test_validation_loss_is_the_mean_cross_entropy(few: Dataset) -> None:
     untrained = Trainer(find_recipe("edge"), few, Run("edge", "mnist", "", 1, 0, 360))
     loss, score = mean_cross_entropy(untrained.evaluate(few.test), few.test)
