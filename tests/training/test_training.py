@@ -257,7 +257,7 @@ def test_no_epochs_are_refused(few: Dataset, tmp_path: Path) -> None:
 
 
 def test_a_training_that_diverges_at_once_keeps_nothing(few: Dataset, tmp_path: Path) -> None:
-    wild = replace(find_recipe("edge"), learning_rate=1e30, schedule="constant")
+    wild = replace(find_recipe("edge"), learning_rate=1e30, schedule="constant", batch_size=100)
     with pytest.raises(
         TrainingDiverged, match=r"the loss of step \d of epoch 1 is (nan|inf): .* nothing was kept; try"
     ):
@@ -268,10 +268,10 @@ def test_a_training_that_diverges_at_once_keeps_nothing(few: Dataset, tmp_path: 
 def test_a_training_that_diverges_keeps_the_last_good_epoch(
     few: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, steps = ModelFolder(tmp_path), 3
+    folder, recipe, steps = ModelFolder(tmp_path), replace(find_recipe("edge"), batch_size=128), 3
     monkeypatch.setattr(trainer, "learning_rate", lambda *at: 1e30 if at[2] >= 2 * steps else 1e-3)
     with pytest.raises(TrainingDiverged, match=r"of epoch 3 is (nan|inf): .* holds the model of epoch 2; try another"):
-        train(find_recipe("edge"), few, folder, epochs=4)
+        train(recipe, few, folder, epochs=4)
     card = folder.card()
     assert card is not None
     assert card.training is not None
@@ -319,7 +319,8 @@ def test_tensorboard_logs_hold_an_event_for_each_epoch(few: Dataset, tmp_path: P
 
 def test_progress_counts_steps_and_carries_the_last_epoch(few: Dataset, tmp_path: Path) -> None:
     seen: list[Progress] = []
-    train(find_recipe("edge"), few, ModelFolder(tmp_path), epochs=2, progress=seen.append)
+    recipe = replace(find_recipe("edge"), batch_size=128)
+    train(recipe, few, ModelFolder(tmp_path), epochs=2, progress=seen.append)
     assert [(at.doing, at.done, at.steps) for at in seen] == [
         (f"epoch {1 + done // 3} of 2", done + 1, 6) for done in range(6)
     ]
