@@ -23,7 +23,8 @@ WORK = paths.BUILD / "seeds"
 SEEDS = (0, 1, 2)
 OWN = tuple(name for name, recipe in RECIPES.items() if recipe.ours)
 SHORT = DEFAULT  # the recipe whose training without --long is measured too
-HEADINGS = (*("recipe", "parameters", "test accuracy, mean (each seed)", "int8", "validation", "training, s (least)", "seeds"),)
+ACCURACY = ("test accuracy, mean (each seed)", "int8", "validation")
+HEADINGS = ("recipe", "parameters", *ACCURACY, "training, s (least)", "seeds")
 
 
 def main(arguments: Sequence[str]) -> None:
