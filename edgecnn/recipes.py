@@ -136,7 +136,7 @@ _PICO = replace(
 _LIGHT = Augmentation(rotation=0.2, scale=0.12, shift=0.07, habits=0.1, stretch=0.15, pen=0.15)
 
 _TABLE = (
-    _EDGE.shorter(epochs=12, batch_size=256, learning_rate=0.015, augmentation=_LIGHT),
+    _EDGE.shorter(epochs=9, batch_size=256, learning_rate=0.015, augmentation=_LIGHT),
     _NANO.shorter(epochs=12),
     _ACCURATE.shorter(epochs=10),
     _PICO.shorter(epochs=20),
