@@ -27,7 +27,8 @@ HEADINGS = (
 def points(found: dict[str, Any], epochs: int) -> list[Point]:
     """A point per network: group, name, size, latencies (`us` is the lower one), and each seed's validation error.
 
-    `found` is the content of pareto.json, whose candidates were trained for `epochs` epochs.
+    `found` is the content of pareto.json, whose candidates were trained for `epochs` epochs. A network whose latency it
+    lacks is left out.
     """
     short = {
         name: [1 - run["correct"] / run["images"] for run in runs.values()] for name, runs in found["trainings"].items()
@@ -39,6 +40,7 @@ def points(found: dict[str, Any], epochs: int) -> list[Point]:
         {"group": group, "name": name, "errors": errors, **timed(found["latency"][name])}
         for group, rows in groups.items()
         for name, errors in rows.items()
+        if name in found["latency"]
     ]
 
 
