@@ -131,7 +131,7 @@ def _move(committed: Path, folder: Path) -> None:
     Only one process does it, because the lock of the scratch folder that `committed` was goes on with it. The folder
     REMOVED stays in it to the end: another process could rename its own change onto an empty one, and lose it here.
     """
-    (committed / REMOVED).mkdir(exist_ok=True)  # earlier versions made it only where a file was deleted
+    (committed / REMOVED).mkdir(exist_ok=True)  # a change from elsewhere may lack it
     for marker in (committed / REMOVED).iterdir():
         _delete(folder / marker.name)
     for new in committed.iterdir():

@@ -469,7 +469,7 @@ def test_a_published_recipe_keeps_its_stem() -> None:
 
 def test_batch_norm_that_is_folded_leaves_the_answers_and_fewer_parameters(few: Dataset) -> None:
     training = Trainer(find_recipe("pico"), few, Run("pico", "mnist", "", 3, 0, 360))
-    for _ in range(2):  # so that the statistics are no longer what they begin with
+    for _ in range(2):  # training changes the means and variances that batch norm starts with
         training.epoch([], lambda _: None)
     model = training.finished()
     logits = np.asarray(networks.logits_of(model)(few.test.images), np.float64)
